@@ -1,0 +1,17 @@
+//! Tells the whole surface, as OpenAPI 3.1: the committed file, as it is.
+
+use std::process::ExitCode;
+
+use shared::api;
+use shared::reply::{Answer, Reply};
+use shared::serve::{Visit, serve_anyone};
+
+const OPENAPI: &str = include_str!("openapi.json");
+
+fn main() -> ExitCode {
+    serve_anyone(&api::OPENAPI_GET, openapi)
+}
+
+async fn openapi(_visit: Visit) -> Answer {
+    Ok(Reply::text(OPENAPI))
+}

@@ -1,0 +1,111 @@
+//! Builds the functions and finds their executables.
+
+use crate::error::Error;
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// Variables that `cargo run` sets for the program it runs.
+const OF_CARGO_RUN: [&str; 4] = [
+    "CARGO_BIN_",
+    "CARGO_CRATE_",
+    "CARGO_MANIFEST_",
+    "CARGO_PKG_",
+];
+
+/// How the functions are compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Quickly.
+    Dev,
+    /// As they are deployed.
+    Release,
+}
+
+/// A line of cargo's report that tells of an executable; all others are ignored.
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    executable: Option<PathBuf>,
+    target: Option<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// Builds every binary of the package `functions` of the workspace, with cargo's own progress on
+/// standard error, and returns the executables by binary name.
+pub fn build(workspace: &Path, profile: Profile) -> Result<BTreeMap<String, PathBuf>, Error> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .args([
+            "build",
+            "--package",
+            "functions",
+            "--bins",
+            "--message-format=json-render-diagnostics",
+        ])
+        .current_dir(workspace)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
+    // What `cargo run` set for us would make cargo think that build scripts' inputs have changed.
+    for (name, _) in env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| OF_CARGO_RUN.iter().any(|prefix| name.starts_with(prefix)))
+        {
+            cargo.env_remove(name);
+        }
+    }
+    if profile == Profile::Release {
+        cargo.arg("--release");
+    }
+    let output = cargo
+        .output()
+        .map_err(|source| Error::io("run cargo", source))?;
+    if !output.status.success() {
+        return Err(Error::Build {
+            status: output.status.to_string(),
+        });
+    }
+    Ok(executables(&String::from_utf8_lossy(&output.stdout)))
+}
+
+fn executables(report: &str) -> BTreeMap<String, PathBuf> {
+    report
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Message>(line).ok())
+        .filter(|message| message.reason == "compiler-artifact")
+        .filter_map(|message| {
+            let target = message
+                .target
+                .filter(|target| target.kind.iter().any(|kind| kind == "bin"))?;
+            Some((target.name, message.executable?))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executables_are_found_in_cargos_report() {
+        let report = r#"
+{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"shared"},"executable":null}
+{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"rule-list"},"executable":"/t/rule-list"}
+{"reason":"build-finished","success":true}
+not json"#;
+        assert_eq!(
+            executables(report),
+            BTreeMap::from([("rule-list".to_owned(), PathBuf::from("/t/rule-list"))])
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! Why the stack could not be started, in words for the person at the keyboard.
+
+use std::{error, fmt, io};
+
+/// Why the stack could not be started.
+#[derive(Debug)]
+pub enum Error {
+    /// Something in template.yaml is missing or is not understood.
+    Template {
+        /// Where: a logical id, with the member when that helps (`RuleCreate.Timeout`).
+        at: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file, a socket or a process could not be used.
+    Io {
+        /// What was being done, such as `read template.yaml`.
+        doing: String,
+        /// The reason the system gave.
+        source: io::Error,
+    },
+    /// The port is in use.
+    PortTaken {
+        /// The port asked for.
+        port: u16,
+        /// The command line flag that chooses another one.
+        flag: &'static str,
+    },
+    /// The embedded database refused something.
+    Database {
+        /// What was being done.
+        doing: String,
+        /// The database's own words.
+        reason: String,
+    },
+    /// The data directory holds a table that is not the one in template.yaml.
+    OtherTable {
+        /// The table's name.
+        name: String,
+        /// The keys it has.
+        found: String,
+        /// The keys template.yaml says.
+        wanted: String,
+    },
+    /// No executable was given for a function.
+    BinaryMissing {
+        /// The function's logical id.
+        function: String,
+        /// The binary's name in template.yaml.
+        binary: String,
+    },
+    /// `cargo build` failed; its own messages have been shown.
+    Build {
+        /// How cargo ended.
+        status: String,
+    },
+    /// The demo team could not be written.
+    Seed {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Something in template.yaml is missing or is not understood.
+    pub(crate) fn template(at: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Template {
+            at: at.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// A file, a socket or a process could not be used.
+    pub(crate) fn io(doing: impl Into<String>, source: io::Error) -> Self {
+        Self::Io {
+            doing: doing.into(),
+            source,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Template { at, reason } => write!(f, "template.yaml: {at}: {reason}"),
+            Self::Io { doing, .. } => write!(f, "could not {doing}"),
+            Self::PortTaken { port, flag } => {
+                write!(
+                    f,
+                    "port {port} on 127.0.0.1 is taken; choose another one with {flag}"
+                )
+            }
+            Self::Database { doing, reason } => {
+                write!(f, "the database could not {doing}: {reason}")
+            }
+            Self::OtherTable {
+                name,
+                found,
+                wanted,
+            } => write!(
+                f,
+                "the data directory holds a table {name} with other keys ({found}) than template.yaml \
+                 ({wanted}); choose another --data directory or remove this one"
+            ),
+            Self::BinaryMissing { function, binary } => {
+                write!(
+                    f,
+                    "no executable `{binary}` for the function {function}; is it a [[bin]] of functions/?"
+                )
+            }
+            Self::Build { status } => write!(f, "cargo build failed ({status})"),
+            Self::Seed { reason } => write!(f, "could not write the demo team: {reason}"),
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

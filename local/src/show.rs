@@ -1,0 +1,191 @@
+//! What `cargo local` prints.
+
+use crate::Seed;
+use local::{
+    journal::{Happening, Line, Stream},
+    template::Template,
+};
+use serde_json::{Map, Value, json};
+use std::{collections::BTreeMap, path::Path};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+/// The documented example bodies, byte for byte.
+const POLICY: &str = r#"{"name":"Optimum","description":"OPtimum SLA","dueTimeInMinutes":4}"#;
+const RULE: &str =
+    r#"{"name":"High Priority","priority":"high","responseTarget":30,"resolutionTarget":240}"#;
+
+/// For scripts: one line.
+pub(crate) fn ready_json(url: &str, dynamodb: &str, seed: &Seed) -> String {
+    let mut line = json!({
+        "url": url,
+        "dynamodb": dynamodb,
+        "teamId": seed.team_id,
+        "secretKey": seed.secret_key,
+        "publishableKey": seed.publishable_key,
+        "userId": seed.user_id,
+        "authToken": seed.auth_token,
+    })
+    .to_string();
+    line.push('\n');
+    line
+}
+
+/// For people: what is served, the demo team, and three lines to paste.
+pub(crate) fn ready(url: &str, dynamodb: &str, seed: &Seed, data: Option<&Path>) -> String {
+    let Seed {
+        team_id,
+        secret_key,
+        user_id,
+        auth_token,
+        ..
+    } = seed;
+    let kept = match data {
+        None => "in memory, gone at the end".to_owned(),
+        Some(directory) => format!(
+            "kept in {}; the demo team is new at each start",
+            directory.display()
+        ),
+    };
+    format!(
+        "\
+HTTP API         {url}
+DynamoDB         {dynamodb} ({kept})
+
+{team}
+# create an SLA policy (Rocket.Chat)
+curl -X POST '{url}/api/v1/livechat/sla' -H 'X-User-Id: {user_id}' -H 'X-Auth-Token: {auth_token}' -H 'Content-Type: application/json' -d '{POLICY}'
+
+# create an SLA rule (cStar)
+curl -X POST '{url}/api/v1/teams/{team_id}/sla/rules' -H 'Authorization: Bearer {secret_key}' -H 'Content-Type: application/json' -d '{RULE}'
+
+# list the SLA rules (cStar)
+curl '{url}/api/v1/teams/{team_id}/sla/rules' -H 'Authorization: Bearer {secret_key}'
+
+Ctrl-C stops everything.
+",
+        team = team(seed),
+    )
+}
+
+/// For `cargo lambda watch`: the lines of its `--env-file`.
+pub(crate) fn ready_database(dynamodb: &str, template: &Template, seed: &Seed) -> String {
+    let mut environment: BTreeMap<&str, &str> = template
+        .functions
+        .iter()
+        .flat_map(|function| {
+            function
+                .environment
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+        })
+        .collect();
+    environment.extend([
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+    ]);
+    let lines: Vec<_> = environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value}\n"))
+        .collect();
+    format!(
+        "\
+# DynamoDB is ready at {dynamodb}. The functions need this environment, as lines of the file given
+# to `cargo lambda watch --env-file`:
+{}
+{}
+# Ctrl-C stops it.
+",
+        lines.concat(),
+        team(seed)
+            .lines()
+            .map(|line| format!("# {line}\n"))
+            .collect::<String>(),
+    )
+}
+
+fn team(seed: &Seed) -> String {
+    let Seed {
+        team_id,
+        secret_key,
+        publishable_key,
+        user_id,
+        auth_token,
+    } = seed;
+    format!(
+        "\
+team             {team_id}
+secret key       {secret_key}
+publishable key  {publishable_key}
+X-User-Id        {user_id}
+X-Auth-Token     {auth_token}
+"
+    )
+}
+
+/// Prints one line per request, and the functions' troubles, for as long as the stack runs.
+pub(crate) async fn follow(mut happenings: Receiver<Happening>) {
+    loop {
+        match happenings.recv().await {
+            Ok(Happening::Request {
+                method,
+                path,
+                status,
+                elapsed,
+            }) => {
+                eprintln!("{method:<6} {path} {status} {} ms", elapsed.as_millis());
+            }
+            Ok(Happening::Line(line)) => {
+                if let Some(text) = trouble(&line) {
+                    eprintln!("  {}: {text}", line.function);
+                }
+            }
+            Err(RecvError::Lagged(missed)) => eprintln!("  ({missed} entries not shown)"),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// A function's line, when a person should see it: a warning, an error, or what is no log entry.
+fn trouble(line: &Line) -> Option<String> {
+    let Some(entry) = serde_json::from_str::<Map<String, Value>>(&line.text)
+        .ok()
+        .filter(|_| line.stream != Stream::Platform)
+    else {
+        return Some(line.text.clone()).filter(|text| !text.trim().is_empty());
+    };
+    let level = entry
+        .get("level")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if !matches!(
+        level.to_ascii_uppercase().as_str(),
+        "ERROR" | "WARN" | "FATAL"
+    ) {
+        return None;
+    }
+    // tracing-subscriber nests an event's fields unless told to flatten them.
+    let fields = entry
+        .get("fields")
+        .and_then(Value::as_object)
+        .unwrap_or(&entry);
+    let plain = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    let mut text = format!(
+        "{level} {}",
+        fields.get("message").map(plain).unwrap_or_default()
+    );
+    for (name, value) in fields {
+        if !matches!(
+            name.as_str(),
+            "fields" | "level" | "message" | "span" | "spans" | "target" | "timestamp"
+        ) {
+            text.push_str(&format!("; {name}={}", plain(value)));
+        }
+    }
+    Some(text)
+}

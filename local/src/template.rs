@@ -1,0 +1,564 @@
+//! Reads from template.yaml what this machine needs: every function with its routes, limits,
+//! environment and declared DynamoDB actions, and the table.
+//!
+//! Only the parts that are used are evaluated, so a template may use any CloudFormation
+//! function elsewhere. Parameters have their defaults here.
+
+mod intrinsic;
+
+use crate::error::Error;
+use intrinsic::Scope;
+use serde::{Deserialize, Serialize};
+use serde_yaml_ng::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, fs,
+    path::Path,
+    time::Duration,
+};
+
+/// What `!Ref` to the table means on this machine.
+pub const TABLE_NAME: &str = "dueline";
+
+/// Lambda's own defaults (AWS::Lambda::Function, Timeout and MemorySize).
+const TIMEOUT_SECONDS: u64 = 3;
+const MEMORY_MIB: u64 = 128;
+
+/// The parts of template.yaml that this machine plays.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// Every AWS::Serverless::Function, in the template's order.
+    pub functions: Vec<Function>,
+    /// The one AWS::DynamoDB::Table.
+    pub table: Table,
+}
+
+/// One AWS::Serverless::Function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// The resource's name in the template; also the function's name on this machine.
+    pub logical_id: String,
+    /// `Metadata.BuildProperties.Binary`: the `[[bin]]` that is its code.
+    pub binary: String,
+    /// Its HttpApi events.
+    pub routes: Vec<Route>,
+    /// How long an invocation may take before the process is killed.
+    pub timeout: Duration,
+    /// Told to the function, not enforced.
+    pub memory_mib: u64,
+    /// `Environment.Variables`, those of Globals included.
+    pub environment: BTreeMap<String, String>,
+    /// The `dynamodb:…` actions its policies allow.
+    pub dynamodb_actions: BTreeSet<String>,
+}
+
+/// One HttpApi event of a function.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Route {
+    /// Takes what no other route does.
+    Default,
+    /// A method and a path.
+    Path {
+        /// Upper case; `ANY` for every method.
+        method: String,
+        /// As in the template, such as `/api/v1/teams/{teamId}/sla/rules`.
+        path: String,
+    },
+}
+
+/// Prints the route key as API Gateway writes it: `POST /path/{x}` or `$default`.
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("$default"),
+            Self::Path { method, path } => write!(f, "{method} {path}"),
+        }
+    }
+}
+
+/// The AWS::DynamoDB::Table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// The resource's name in the template.
+    pub logical_id: String,
+    /// The table's name on this machine.
+    pub name: String,
+    /// Partition key, then the sort key if there is one.
+    pub key_schema: Vec<KeyElement>,
+    /// The types of all key attributes.
+    pub attribute_definitions: Vec<AttributeDefinition>,
+    /// Empty when there are none.
+    pub global_secondary_indexes: Vec<GlobalSecondaryIndex>,
+    /// The attribute that holds an item's expiry, when TTL is enabled.
+    pub time_to_live_attribute: Option<String>,
+}
+
+/// One element of a key, in DynamoDB's own words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct KeyElement {
+    /// The attribute's name.
+    pub attribute_name: String,
+    /// `HASH` or `RANGE`.
+    pub key_type: String,
+}
+
+/// The type of a key attribute, in DynamoDB's own words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AttributeDefinition {
+    /// The attribute's name.
+    pub attribute_name: String,
+    /// `S`, `N` or `B`.
+    pub attribute_type: String,
+}
+
+/// A global secondary index, in DynamoDB's own words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GlobalSecondaryIndex {
+    /// The index's name.
+    pub index_name: String,
+    /// Partition key, then the sort key if there is one.
+    pub key_schema: Vec<KeyElement>,
+    /// Which attributes the index holds, as DynamoDB takes it.
+    pub projection: serde_json::Value,
+}
+
+impl Template {
+    /// Reads a template from a file.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| Error::io(format!("read {}", path.display()), source))?;
+        Self::parse(&text)
+    }
+
+    /// Reads a template from its text.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let root: Value = serde_yaml_ng::from_str(text)
+            .map_err(|error| Error::template("not YAML", error.to_string()))?;
+        let resources = root
+            .get("Resources")
+            .and_then(Value::as_mapping)
+            .ok_or_else(|| Error::template("Resources", "missing or not a mapping"))?;
+        let scope = Scope::new(&root);
+
+        let mut functions = Vec::new();
+        let mut tables = Vec::new();
+        for (name, resource) in resources {
+            let name = name
+                .as_str()
+                .ok_or_else(|| Error::template("Resources", "a name is not text"))?;
+            match resource.get("Type").and_then(Value::as_str) {
+                Some("AWS::Serverless::Function") => {
+                    functions.push(function(&scope, &root, name, resource)?)
+                }
+                Some("AWS::DynamoDB::Table") => tables.push(table(&scope, name, resource)?),
+                Some(_) => {}
+                None => return Err(Error::template(name, "has no Type")),
+            }
+        }
+        distinct_routes(&functions)?;
+        let mut tables = tables.into_iter();
+        match (tables.next(), tables.next()) {
+            (Some(table), None) => Ok(Self { functions, table }),
+            (None, _) => Err(Error::template("Resources", "no AWS::DynamoDB::Table")),
+            (Some(_), Some(second)) => Err(Error::template(
+                second.logical_id,
+                "a second table; this machine plays one",
+            )),
+        }
+    }
+
+    /// The function with this logical id.
+    pub fn function(&self, logical_id: &str) -> Option<&Function> {
+        self.functions
+            .iter()
+            .find(|function| function.logical_id == logical_id)
+    }
+}
+
+fn function(
+    scope: &Scope<'_>,
+    root: &Value,
+    name: &str,
+    resource: &Value,
+) -> Result<Function, Error> {
+    let globals = root
+        .get("Globals")
+        .and_then(|globals| globals.get("Function"));
+    let properties = resource.get("Properties");
+    let own = |member: &str| properties.and_then(|properties| properties.get(member));
+    let merged =
+        |member: &str| own(member).or_else(|| globals.and_then(|globals| globals.get(member)));
+    let number = |member: &str, otherwise: u64| match merged(member) {
+        None => Ok(otherwise),
+        Some(value) => {
+            scope
+                .text(&format!("{name}.{member}"), value)?
+                .map_or(Ok(otherwise), |text| {
+                    text.parse().map_err(|_| {
+                        Error::template(
+                            format!("{name}.{member}"),
+                            format!("`{text}` is not a whole number"),
+                        )
+                    })
+                })
+        }
+    };
+
+    let binary = resource
+        .get("Metadata")
+        .and_then(|metadata| metadata.get("BuildProperties")?.get("Binary")?.as_str())
+        .ok_or_else(|| Error::template(name, "has no Metadata.BuildProperties.Binary"))?;
+
+    let mut environment = BTreeMap::new();
+    for source in [
+        globals.and_then(|globals| globals.get("Environment")),
+        own("Environment"),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        variables(scope, name, source, &mut environment)?;
+    }
+
+    Ok(Function {
+        logical_id: name.to_owned(),
+        binary: binary.to_owned(),
+        routes: routes(scope, name, own("Events"))?,
+        timeout: Duration::from_secs(number("Timeout", TIMEOUT_SECONDS)?),
+        memory_mib: number("MemorySize", MEMORY_MIB)?,
+        environment,
+        dynamodb_actions: dynamodb_actions(scope, name, own("Policies"))?,
+    })
+}
+
+fn variables(
+    scope: &Scope<'_>,
+    name: &str,
+    environment: &Value,
+    into: &mut BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let at = format!("{name}.Environment");
+    let Some(variables) = environment.get("Variables") else {
+        return Ok(());
+    };
+    let Some(variables) = scope.choose(&at, variables)? else {
+        return Ok(());
+    };
+    let variables = variables
+        .as_mapping()
+        .ok_or_else(|| Error::template(&at, "Variables is not a mapping"))?;
+    for (key, value) in variables {
+        let key = key
+            .as_str()
+            .ok_or_else(|| Error::template(&at, "a variable's name is not text"))?;
+        if let Some(value) = scope.text(&format!("{at}.{key}"), value)? {
+            into.insert(key.to_owned(), value);
+        }
+    }
+    Ok(())
+}
+
+fn routes(scope: &Scope<'_>, name: &str, events: Option<&Value>) -> Result<Vec<Route>, Error> {
+    let Some(events) = events else {
+        return Ok(Vec::new());
+    };
+    let events = events
+        .as_mapping()
+        .ok_or_else(|| Error::template(format!("{name}.Events"), "is not a mapping"))?;
+    let mut routes = Vec::new();
+    for (event_name, event) in events {
+        let at = format!("{name}.Events.{}", event_name.as_str().unwrap_or("?"));
+        match event.get("Type").and_then(Value::as_str) {
+            Some("HttpApi") => {}
+            // REST APIs send another event format; this machine speaks 2.0 only.
+            Some("Api") => {
+                return Err(Error::template(
+                    at,
+                    "is an Api event; this machine plays HttpApi",
+                ));
+            }
+            Some(_) => continue,
+            None => return Err(Error::template(at, "has no Type")),
+        }
+        let member = |member: &str| match event
+            .get("Properties")
+            .and_then(|properties| properties.get(member))
+        {
+            None => Ok(None),
+            Some(value) => scope.text(&format!("{at}.{member}"), value),
+        };
+        routes.push(match (member("Method")?, member("Path")?) {
+            // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-httpapi.html
+            (None, None) => Route::Default,
+            (_, Some(path)) if path == "$default" => Route::Default,
+            (Some(method), Some(path)) if path.starts_with('/') => {
+                let method = method.to_ascii_uppercase();
+                Route::Path {
+                    method: if method == "*" {
+                        "ANY".to_owned()
+                    } else {
+                        method
+                    },
+                    path,
+                }
+            }
+            (Some(_), Some(path)) => {
+                return Err(Error::template(
+                    at,
+                    format!("the path `{path}` must begin with /"),
+                ));
+            }
+            _ => {
+                return Err(Error::template(
+                    at,
+                    "needs both Method and Path, or neither",
+                ));
+            }
+        });
+    }
+    Ok(routes)
+}
+
+fn distinct_routes(functions: &[Function]) -> Result<(), Error> {
+    let mut seen = BTreeMap::new();
+    for function in functions {
+        for route in &function.routes {
+            if let Some(other) = seen.insert(route, &function.logical_id) {
+                return Err(Error::template(
+                    &function.logical_id,
+                    format!("`{route}` is already a route of {other}"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn dynamodb_actions(
+    scope: &Scope<'_>,
+    name: &str,
+    policies: Option<&Value>,
+) -> Result<BTreeSet<String>, Error> {
+    let at = format!("{name}.Policies");
+    let mut actions = BTreeSet::new();
+    for policy in scope.items(&at, policies)? {
+        // A string names a managed policy, which no function here needs for the table.
+        let Some(policy) = policy.as_mapping() else {
+            continue;
+        };
+        let Some(statements) = policy.get("Statement") else {
+            let names: Vec<_> = policy.keys().filter_map(Value::as_str).collect();
+            return Err(Error::template(
+                at,
+                format!("{} hides its actions; write a Statement", names.join(", ")),
+            ));
+        };
+        for statement in scope.items(&at, Some(statements))? {
+            let denied = statement.get("Effect").and_then(Value::as_str) == Some("Deny");
+            for action in scope.items(&at, statement.get("Action"))? {
+                let action = scope.text(&at, action)?.unwrap_or_default();
+                if !denied && action.starts_with("dynamodb:") {
+                    actions.insert(action);
+                }
+            }
+        }
+    }
+    Ok(actions)
+}
+
+fn table(scope: &Scope<'_>, name: &str, resource: &Value) -> Result<Table, Error> {
+    let member = |member: &str| {
+        resource
+            .get("Properties")
+            .and_then(|properties| properties.get(member))
+            .map_or(Ok(None), |value| {
+                scope.json(&format!("{name}.{member}"), value)
+            })
+    };
+    let required = |wanted: &str| {
+        member(wanted)?.ok_or_else(|| Error::template(name, format!("has no {wanted}")))
+    };
+
+    let time_to_live_attribute = member("TimeToLiveSpecification")?.and_then(|ttl| {
+        // CloudFormation's parameters are text, so a flag may be the word "true".
+        let enabled = ttl
+            .get("Enabled")
+            .is_some_and(|enabled| enabled == true || enabled == "true");
+        ttl.get("AttributeName")
+            .filter(|_| enabled)?
+            .as_str()
+            .map(str::to_owned)
+    });
+    Ok(Table {
+        logical_id: name.to_owned(),
+        name: TABLE_NAME.to_owned(),
+        key_schema: typed(name, "KeySchema", required("KeySchema")?)?,
+        attribute_definitions: typed(
+            name,
+            "AttributeDefinitions",
+            required("AttributeDefinitions")?,
+        )?,
+        global_secondary_indexes: member("GlobalSecondaryIndexes")?
+            .map_or(Ok(Vec::new()), |indexes| {
+                typed(name, "GlobalSecondaryIndexes", indexes)
+            })?,
+        time_to_live_attribute,
+    })
+}
+
+fn typed<T: for<'de> Deserialize<'de>>(
+    name: &str,
+    member: &str,
+    value: serde_json::Value,
+) -> Result<T, Error> {
+    serde_json::from_value(value)
+        .map_err(|error| Error::template(format!("{name}.{member}"), error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = r#"
+Parameters:
+  RateLimit: { Type: Number, Default: 120 }
+  KeyArn: { Type: String, Default: "" }
+  NoDefault: { Type: String }
+Conditions:
+  OwnKey: !Not [!Equals [!Ref KeyArn, ""]]
+Globals:
+  Function:
+    Timeout: 10
+    MemorySize: 256
+    Environment:
+      Variables:
+        TABLE_NAME: !Ref Table
+        RATE_LIMIT: !Ref RateLimit
+        KEY: !If [OwnKey, !Ref KeyArn, !Ref AWS::NoValue]
+Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties: { Description: !GetAtt Nothing.Here }
+  RuleCreate:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildMethod: rust-cargolambda, BuildProperties: { Binary: rule-create } }
+    Properties:
+      Timeout: 7
+      Environment: { Variables: { NAME: !Sub "${AWS::StackName}/${Table}/${!literal}" } }
+      Policies:
+        - AWSXrayWriteOnlyAccess
+        - Statement:
+            - Effect: Allow
+              Action: [dynamodb:UpdateItem, dynamodb:PutItem]
+              Resource: !GetAtt Table.Arn
+            - !If [OwnKey, { Effect: Allow, Action: "kms:Decrypt", Resource: !Ref KeyArn }, !Ref "AWS::NoValue"]
+      Events:
+        Http:
+          Type: HttpApi
+          Properties: { ApiId: !Ref Api, Method: post, Path: "/api/v1/teams/{teamId}/sla/rules" }
+  RouteUnknown:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: route-unknown } }
+    Properties:
+      Events: { Http: { Type: HttpApi, Properties: { ApiId: !Ref Api } } }
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      KeySchema: [{ AttributeName: pk, KeyType: HASH }, { AttributeName: sk, KeyType: RANGE }]
+      AttributeDefinitions: [{ AttributeName: pk, AttributeType: S }, { AttributeName: sk, AttributeType: S }]
+      TimeToLiveSpecification: { AttributeName: expiresAt, Enabled: true }
+      SSESpecification: !If [OwnKey, { KMSMasterKeyId: !Ref KeyArn }, !Ref AWS::NoValue]
+"#;
+
+    #[test]
+    fn functions_have_their_globals_parameters_and_routes() -> Result<(), Error> {
+        let template = Template::parse(TEMPLATE)?;
+
+        let environment = [
+            ("NAME", "local/dueline/${literal}"),
+            ("RATE_LIMIT", "120"),
+            ("TABLE_NAME", "dueline"),
+        ];
+        let expected = Function {
+            logical_id: "RuleCreate".to_owned(),
+            binary: "rule-create".to_owned(),
+            routes: vec![Route::Path {
+                method: "POST".to_owned(),
+                path: "/api/v1/teams/{teamId}/sla/rules".to_owned(),
+            }],
+            timeout: Duration::from_secs(7),
+            memory_mib: 256,
+            environment: environment
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
+            dynamodb_actions: ["dynamodb:PutItem", "dynamodb:UpdateItem"]
+                .map(str::to_owned)
+                .into(),
+        };
+        assert_eq!(template.function("RuleCreate"), Some(&expected));
+        assert_eq!(
+            template
+                .function("RouteUnknown")
+                .map(|function| (function.timeout, function.routes.clone())),
+            Some((Duration::from_secs(10), vec![Route::Default]))
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn the_table_is_read_whole() -> Result<(), Error> {
+        let table = Template::parse(TEMPLATE)?.table;
+        let keys: Vec<_> = table
+            .key_schema
+            .iter()
+            .map(|key| (&*key.attribute_name, &*key.key_type))
+            .collect();
+        assert_eq!(keys, [("pk", "HASH"), ("sk", "RANGE")]);
+        assert_eq!(
+            (&*table.name, table.time_to_live_attribute.as_deref()),
+            ("dueline", Some("expiresAt"))
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        let cases = [
+            (
+                "Timeout: 7",
+                "Timeout: !Ref NoDefault",
+                "template.yaml: RuleCreate.Timeout: the parameter NoDefault has no Default",
+            ),
+            (
+                "Timeout: 7",
+                "Timeout: soon",
+                "template.yaml: RuleCreate.Timeout: `soon` is not a whole number",
+            ),
+            (
+                "NAME: !Sub \"${AWS::StackName}/${Table}/${!literal}\"",
+                "NAME: !ImportValue there",
+                "template.yaml: RuleCreate.Environment.NAME: !ImportValue is not understood here",
+            ),
+            (
+                "- AWSXrayWriteOnlyAccess",
+                "- DynamoDBCrudPolicy: { TableName: !Ref Table }",
+                "template.yaml: RuleCreate.Policies: DynamoDBCrudPolicy hides its actions; write a Statement",
+            ),
+            (
+                "Binary: route-unknown",
+                "Bin: x",
+                "template.yaml: RouteUnknown: has no Metadata.BuildProperties.Binary",
+            ),
+        ];
+        for (from, to, expected) in cases {
+            let found = Template::parse(&TEMPLATE.replace(from, to))
+                .map(|_| ())
+                .map_err(|error| error.to_string());
+            assert_eq!(found, Err(expected.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! The stack as a whole, with this very program as its functions: started by the stack, it speaks
+//! the Runtime API, and does what the path asks of it.
+
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use libtest_mimic::{Arguments, Trial};
+use local::{
+    Stack, StackOptions,
+    invoke_error::InvokeError,
+    template::Template,
+    wire::{Fault, Matcher, call::depth},
+};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    env,
+    error::Error,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{self, ExitCode},
+    thread,
+    time::Duration,
+};
+
+type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
+
+const TEMPLATE: &str = r#"
+Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      KeySchema: [{ AttributeName: pk, KeyType: HASH }]
+      AttributeDefinitions: [{ AttributeName: pk, AttributeType: S }]
+  Worker:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: worker } }
+    Properties: { Timeout: 1, Events: { Http: { Type: HttpApi } } }
+  Broken:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: worker } }
+    Properties:
+      Environment: { Variables: { BROKEN: "1" } }
+      Events: { Http: { Type: HttpApi, Properties: { Method: GET, Path: /broken } } }
+"#;
+
+fn main() -> ExitCode {
+    if let Ok(runtime_api) = env::var("AWS_LAMBDA_RUNTIME_API") {
+        return act_as_function(&runtime_api);
+    }
+    let story = |name: &str, tell: fn() -> Outcome| Trial::test(name, move || Ok(tell()?));
+    let stories = vec![
+        story(
+            "a_request_reaches_a_function_and_comes_back",
+            a_request_reaches_a_function,
+        ),
+        story(
+            "a_function_that_misbehaves_is_a_500_and_the_next_request_is_served",
+            misbehaviour_is_a_500,
+        ),
+        story(
+            "a_binary_that_cannot_start_is_told_with_its_last_words",
+            a_broken_binary_is_told,
+        ),
+        story(
+            "processes_are_started_up_to_the_concurrency",
+            processes_up_to_the_concurrency,
+        ),
+        story(
+            "no_process_outlives_the_stack",
+            no_process_outlives_the_stack,
+        ),
+        story(
+            "the_wire_sees_and_breaks_calls",
+            the_wire_sees_and_breaks_calls,
+        ),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), stories).exit_code()
+}
+
+fn a_request_reaches_a_function() -> Outcome {
+    with_stack(1, async |stack| {
+        let (status, body) = get(stack, "/greet").await?;
+        assert_eq!(
+            (status, body),
+            (StatusCode::OK, json!({ "path": "/greet" }))
+        );
+
+        let answer = stack
+            .invoke("Worker", json!({ "rawPath": "/direct" }))
+            .await?;
+        assert_eq!(
+            answer,
+            json!({ "statusCode": 200, "body": r#"{"path":"/direct"}"# })
+        );
+
+        let unknown = stack.invoke("Nobody", json!({})).await;
+        assert_eq!(
+            unknown,
+            Err(InvokeError::UnknownFunction {
+                function: "Nobody".to_owned()
+            })
+        );
+        Ok(())
+    })
+}
+
+fn misbehaviour_is_a_500() -> Outcome {
+    with_stack(1, async |stack| {
+        for path in [
+            "/exit",
+            "/error",
+            "/hang",
+            "/not-json",
+            "/malformed",
+            "/huge",
+        ] {
+            let (status, body) = get(stack, path).await?;
+            let expected = json!({ "message": "Internal Server Error" });
+            assert_eq!(
+                (status, body),
+                (StatusCode::INTERNAL_SERVER_ERROR, expected),
+                "{path}"
+            );
+
+            let (status, body) = get(stack, "/greet").await?;
+            assert_eq!(
+                (status, body),
+                (StatusCode::OK, json!({ "path": "/greet" })),
+                "after {path}"
+            );
+        }
+        let limit = Duration::from_secs(1);
+        let hung = stack.invoke("Worker", json!({ "rawPath": "/hang" })).await;
+        assert_eq!(hung, Err(InvokeError::TimedOut { limit }));
+        Ok(())
+    })
+}
+
+fn a_broken_binary_is_told() -> Outcome {
+    with_stack(2, async |stack| {
+        let (status, _) = get(stack, "/broken").await?;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+
+        let reason = format!(
+            "{} ended (exit status: 3)\n  no table is named",
+            env::current_exe()?.display()
+        );
+        assert_eq!(
+            stack.invoke("Broken", json!({})).await,
+            Err(InvokeError::Init { reason })
+        );
+        assert_eq!(stack.processes("Broken"), [0_u32; 0]);
+        Ok(())
+    })
+}
+
+fn processes_up_to_the_concurrency() -> Outcome {
+    with_stack(2, async |stack| {
+        let requests: Vec<_> = (0..20).map(|_| get(stack, "/greet")).collect();
+        for answered in futures_util::future::join_all(requests).await {
+            assert_eq!(answered?, (StatusCode::OK, json!({ "path": "/greet" })));
+        }
+        assert_eq!(stack.processes("Worker").len(), 2);
+        assert_eq!(stack.starts("Worker").len(), 2);
+        Ok(())
+    })
+}
+
+fn no_process_outlives_the_stack() -> Outcome {
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        let stack = Stack::start(options(1)?).await?;
+        get(&stack, "/greet").await?;
+        let pids = stack.processes("Worker");
+        assert_eq!(pids.len(), 1);
+        stack.shutdown().await;
+        for pid in pids {
+            assert!(
+                !std::path::Path::new(&format!("/proc/{pid}")).exists(),
+                "{pid} is still there"
+            );
+        }
+        Ok(())
+    })
+}
+
+fn the_wire_sees_and_breaks_calls() -> Outcome {
+    with_stack(1, async |stack| {
+        let wire = stack.wire().ok_or("no wire")?;
+        let puts = Matcher {
+            operation: Some("PutItem".to_owned()),
+            ..Matcher::default()
+        };
+        let fault = wire.fault(puts, Fault::DropAnswerOnce);
+        let (_, lost) = get(stack, "/put").await?;
+        let (_, answered) = get(stack, "/put").await?;
+        assert_eq!(lost, json!({ "answer": "" }));
+        assert_eq!(answered, json!({ "answer": "HTTP/1.1 200 OK" }));
+        assert_eq!(fault.hits(), 1);
+        drop(fault);
+
+        let _throttled = wire.fault(Matcher::default(), Fault::Throttle);
+        let (_, throttled) = get(stack, "/put").await?;
+        assert_eq!(throttled, json!({ "answer": "HTTP/1.1 400 Bad Request" }));
+
+        let calls = wire.take();
+        let seen: Vec<_> = calls
+            .iter()
+            .map(|call| {
+                (
+                    &*call.function,
+                    &*call.operation,
+                    call.status,
+                    call.capacity_units,
+                    call.fault.clone(),
+                )
+            })
+            .collect();
+        let expected = [
+            // The lost answer was given all the same.
+            (
+                "Worker",
+                "PutItem",
+                Some(200),
+                1.0,
+                Some(Fault::DropAnswerOnce),
+            ),
+            ("Worker", "PutItem", Some(200), 1.0, None),
+            ("Worker", "PutItem", Some(400), 0.0, Some(Fault::Throttle)),
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(depth(&calls), 3);
+        assert_eq!(wire.calls(), []);
+        Ok(())
+    })
+}
+
+fn with_stack(concurrency: usize, tell: impl AsyncFnOnce(&Stack) -> Outcome) -> Outcome {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let stack = Stack::start(options(concurrency)?).await?;
+        tell(&stack).await?;
+        stack.shutdown().await;
+        Ok(())
+    })
+}
+
+fn options(concurrency: usize) -> Result<StackOptions, Box<dyn Error + Send + Sync>> {
+    Ok(StackOptions {
+        template: Template::parse(TEMPLATE)?,
+        binaries: BTreeMap::from([("worker".to_owned(), env::current_exe()?)]),
+        concurrency,
+        gateway_port: 0,
+        db_port: 0,
+        data: None,
+        environment: Vec::new(),
+        record: true,
+        dynamodb_endpoint: None,
+    })
+}
+
+async fn get(
+    stack: &Stack,
+    path: &str,
+) -> Result<(StatusCode, Value), Box<dyn Error + Send + Sync>> {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let request = Request::get(format!("{}{path}", stack.url())).body(Full::default())?;
+    let (parts, body) = client.request(request).await?.into_parts();
+    Ok((
+        parts.status,
+        serde_json::from_slice(&body.collect().await?.to_bytes())?,
+    ))
+}
+
+fn act_as_function(runtime_api: &str) -> ExitCode {
+    if env::var_os("BROKEN").is_some() {
+        eprintln!("no table is named");
+        return ExitCode::from(3);
+    }
+    // Ends when the stack is gone, as a real runtime does.
+    while let Ok(()) = take_one(runtime_api) {}
+    ExitCode::SUCCESS
+}
+
+fn take_one(runtime_api: &str) -> Outcome {
+    let (_, headers, event) = call(
+        runtime_api,
+        "GET",
+        "/2018-06-01/runtime/invocation/next",
+        &[],
+        "",
+    )?;
+    let id = headers
+        .get("lambda-runtime-aws-request-id")
+        .ok_or("no id")?;
+    let event: Value = serde_json::from_str(&event)?;
+    let path = event
+        .get("rawPath")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let (outcome, body) = match path {
+        "/exit" => process::exit(7),
+        "/hang" => {
+            thread::sleep(Duration::from_secs(60));
+            return Ok(());
+        }
+        "/error" => (
+            "error",
+            json!({ "errorType": "Mine", "errorMessage": "no luck" }).to_string(),
+        ),
+        "/not-json" => ("response", "<html>".to_owned()),
+        "/malformed" => ("response", json!({ "statusCode": "many" }).to_string()),
+        "/huge" => (
+            "response",
+            json!({ "statusCode": 200, "body": "x".repeat(7_000_000) }).to_string(),
+        ),
+        "/put" => ("response", reply(&json!({ "answer": put()? }))),
+        other => ("response", reply(&json!({ "path": other }))),
+    };
+    call(
+        runtime_api,
+        "POST",
+        &format!("/2018-06-01/runtime/invocation/{id}/{outcome}"),
+        &[],
+        &body,
+    )?;
+    Ok(())
+}
+
+fn reply(body: &Value) -> String {
+    json!({ "statusCode": 200, "body": body.to_string() }).to_string()
+}
+
+/// Puts an item as the SDK would, and returns the answer's first line; empty when there is none.
+fn put() -> Result<String, Box<dyn Error + Send + Sync>> {
+    let credential = format!(
+        "AWS4-HMAC-SHA256 Credential={}/20261122/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
+        env::var("AWS_ACCESS_KEY_ID")?
+    );
+    let headers = [
+        ("Content-Type", "application/x-amz-json-1.0"),
+        ("X-Amz-Target", "DynamoDB_20120810.PutItem"),
+        ("X-Amz-Date", "20261122T000000Z"),
+        (header::AUTHORIZATION.as_str(), &credential),
+    ];
+    let body = json!({ "TableName": "dueline", "Item": { "pk": { "S": "a" } } }).to_string();
+    Ok(call(
+        &env::var("AWS_ENDPOINT_URL_DYNAMODB")?,
+        "POST",
+        "/",
+        &headers,
+        &body,
+    )?
+    .0)
+}
+
+/// A request over a connection of its own: status line, headers in lower case, body.
+fn call(
+    base: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<(String, BTreeMap<String, String>, String), Box<dyn Error + Send + Sync>> {
+    let base = base.trim_start_matches("http://");
+    let (address, prefix) = base.split_once('/').unwrap_or((base, ""));
+    let prefix = if prefix.is_empty() {
+        String::new()
+    } else {
+        format!("/{prefix}")
+    };
+    let mut stream = TcpStream::connect(address)?;
+    let headers: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {prefix}{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    )?;
+    let mut answer = BufReader::new(stream);
+    let mut status = String::new();
+    answer.read_line(&mut status)?;
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        answer.read_line(&mut line)?;
+        match line.trim_end().split_once(": ") {
+            Some((name, value)) => headers.insert(name.to_ascii_lowercase(), value.to_owned()),
+            None => break,
+        };
+    }
+    let mut body = String::new();
+    answer.read_to_string(&mut body)?;
+    Ok((status.trim_end().to_owned(), headers, body))
+}

@@ -1,0 +1,157 @@
+//! The HTTP surface on one page: every endpoint, in the order in which clients meet them.
+//!
+//! `functions/`, `template.yaml`, `openapi.json` and the watch router in `Cargo.toml` tell the
+//! same set; `tests/contract.rs` compares them and says what is missing where.
+
+use lambda_http::http::Method;
+
+use crate::dialect::Dialect;
+use crate::domain::principal::Permission;
+
+/// One endpoint: one file in `functions/`, one Lambda function, one resource in the template.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// The name of its file and binary, such as `rule-create`.
+    pub name: &'static str,
+    /// The method it answers.
+    pub method: Method,
+    /// Its path, with parameters in braces; `$default` for whatever no other path takes.
+    pub path: &'static str,
+    /// Whose client it speaks to.
+    pub dialect: Dialect,
+    /// Whom it lets in.
+    pub access: Access,
+    /// What it does to the table.
+    pub effect: Effect,
+}
+
+/// Whom an endpoint lets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everyone.
+    Anyone,
+    /// Holders of a secret key of the team in the path.
+    SecretKey,
+    /// Users with any of these permissions, in a workspace on the premium plan.
+    User(&'static [Permission]),
+}
+
+/// What an endpoint does to the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It never asks the table.
+    None,
+    /// It only reads, so it may run beside the admission: see [`crate::serve`].
+    Read,
+    /// It writes, so it waits for the admission. Its requests have a body unless it is a `DELETE`.
+    Write,
+}
+
+const POLICIES: &str = "/api/v1/livechat/sla";
+const RULES: &str = "/api/v1/teams/{teamId}/sla/rules";
+const MANAGE: &[Permission] = &[Permission::ManageLivechatSla];
+
+/// Creates an SLA policy.
+pub const POLICY_CREATE: Endpoint = Endpoint {
+    name: "policy-create",
+    method: Method::POST,
+    path: POLICIES,
+    dialect: Dialect::RocketChat,
+    access: Access::User(MANAGE),
+    effect: Effect::Write,
+};
+
+/// Lists a team's SLA rules.
+pub const RULE_LIST: Endpoint = Endpoint {
+    name: "rule-list",
+    method: Method::GET,
+    path: RULES,
+    dialect: Dialect::Cstar,
+    access: Access::SecretKey,
+    effect: Effect::Read,
+};
+
+/// Creates an SLA rule.
+pub const RULE_CREATE: Endpoint = Endpoint {
+    name: "rule-create",
+    method: Method::POST,
+    path: RULES,
+    dialect: Dialect::Cstar,
+    access: Access::SecretKey,
+    effect: Effect::Write,
+};
+
+/// Tells whether the service is well.
+pub const HEALTH_GET: Endpoint = Endpoint {
+    name: "health-get",
+    method: Method::GET,
+    path: "/api/v1/health",
+    dialect: Dialect::Cstar,
+    access: Access::Anyone,
+    effect: Effect::Read,
+};
+
+/// Tells this surface, as OpenAPI.
+pub const OPENAPI_GET: Endpoint = Endpoint {
+    name: "openapi-get",
+    method: Method::GET,
+    path: "/api/v1/openapi.json",
+    dialect: Dialect::Cstar,
+    access: Access::Anyone,
+    effect: Effect::None,
+};
+
+/// Answers whatever no other endpoint answers, in the dialect of the path.
+pub const ROUTE_UNKNOWN: Endpoint = Endpoint {
+    name: "route-unknown",
+    method: Method::GET,
+    path: "$default",
+    dialect: Dialect::Cstar,
+    access: Access::Anyone,
+    effect: Effect::None,
+};
+
+/// Every endpoint.
+pub const ALL: &[&Endpoint] = &[
+    &POLICY_CREATE,
+    &RULE_LIST,
+    &RULE_CREATE,
+    &HEALTH_GET,
+    &OPENAPI_GET,
+    &ROUTE_UNKNOWN,
+];
+
+impl Endpoint {
+    /// Whether this is the endpoint of last resort.
+    pub fn is_default(&self) -> bool {
+        self.path == ROUTE_UNKNOWN.path
+    }
+
+    /// Whether `path` is one of this endpoint's.
+    pub fn takes(&self, path: &str) -> bool {
+        let mut pattern = self.path.split('/');
+        let mut segments = path.split('/');
+        loop {
+            match (pattern.next(), segments.next()) {
+                (None, None) => return true,
+                (Some(expected), Some(segment)) => {
+                    let parameter = expected.starts_with('{') && !segment.is_empty();
+                    if !parameter && expected != segment {
+                        return false;
+                    }
+                }
+                _ => return false,
+            }
+        }
+    }
+}
+
+/// The methods that `path` answers, as `Allow` lists them; `None` if nothing is there.
+pub fn allow(path: &str) -> Option<String> {
+    let methods: Vec<&str> = ALL
+        .iter()
+        .filter(|endpoint| endpoint.takes(path))
+        .map(|endpoint| endpoint.method.as_str())
+        .collect();
+    (!methods.is_empty()).then(|| methods.join(", "))
+}

@@ -1,0 +1,177 @@
+//! The secrets themselves: how a key and a token are made and recognised.
+
+use crate::domain::principal::{CredentialKind, Mode};
+
+/// Random characters of a key: 26 of 62 hold about 154 bits.
+const KEY_RANDOM_CHARS: usize = 26;
+/// Characters of a key's checksum: 6 of 62 hold a CRC-32.
+const KEY_CHECKSUM_CHARS: usize = 6;
+/// Characters of a Rocket.Chat token, as that system makes them.
+const TOKEN_CHARS: usize = 43;
+/// Characters of a Rocket.Chat user id, as that system makes them.
+const USER_ID_CHARS: usize = 17;
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// A cStar API key: one of four prefixes, 26 random base62 characters, and the CRC-32 of all that
+/// in six more, so that junk is told from keys without asking anyone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    kind: CredentialKind,
+    mode: Mode,
+}
+
+/// A Rocket.Chat token: 43 characters of base64url's alphabet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token;
+
+/// The operating system could not give random bytes.
+#[derive(Debug)]
+pub struct NoRandomness;
+
+const PREFIXES: [(&str, Key); 4] = [
+    (
+        "sk_live_",
+        Key {
+            kind: CredentialKind::Secret,
+            mode: Mode::Live,
+        },
+    ),
+    (
+        "sk_test_",
+        Key {
+            kind: CredentialKind::Secret,
+            mode: Mode::Test,
+        },
+    ),
+    (
+        "pk_live_",
+        Key {
+            kind: CredentialKind::Publishable,
+            mode: Mode::Live,
+        },
+    ),
+    (
+        "pk_test_",
+        Key {
+            kind: CredentialKind::Publishable,
+            mode: Mode::Test,
+        },
+    ),
+];
+
+impl Key {
+    /// Recognises a key; `None` for anything that was never one.
+    pub fn parse(text: &str) -> Option<Key> {
+        let (prefix, key) = PREFIXES
+            .iter()
+            .find(|(prefix, _)| text.starts_with(prefix))?;
+        let length = prefix.len() + KEY_RANDOM_CHARS + KEY_CHECKSUM_CHARS;
+        if text.len() != length || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            return None;
+        }
+        let (payload, sum) = text.split_at_checked(length - KEY_CHECKSUM_CHARS)?;
+        (checksum(payload) == sum).then_some(*key)
+    }
+
+    /// Makes a key's text. `None` for kinds that are no keys.
+    pub fn generate(kind: CredentialKind, mode: Mode) -> Result<Option<String>, NoRandomness> {
+        let wanted = Key { kind, mode };
+        let Some((prefix, _)) = PREFIXES.iter().find(|(_, key)| *key == wanted) else {
+            return Ok(None);
+        };
+        let payload = format!("{prefix}{}", random_base62(KEY_RANDOM_CHARS)?);
+        let sum = checksum(&payload);
+        Ok(Some(payload + &sum))
+    }
+
+    /// Whether it is secret or publishable.
+    pub fn kind(self) -> CredentialKind {
+        self.kind
+    }
+
+    /// Which world it sees.
+    pub fn mode(self) -> Mode {
+        self.mode
+    }
+}
+
+impl Token {
+    /// Recognises a token's shape.
+    pub fn parse(text: &str) -> Option<Token> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        (text.len() == TOKEN_CHARS && text.bytes().all(allowed)).then_some(Token)
+    }
+
+    /// Makes a token's text.
+    pub fn generate() -> Result<String, NoRandomness> {
+        random_base62(TOKEN_CHARS)
+    }
+}
+
+/// Makes the text of a Rocket.Chat user id.
+pub fn generate_user_id() -> Result<String, NoRandomness> {
+    random_base62(USER_ID_CHARS)
+}
+
+fn random_base62(chars: usize) -> Result<String, NoRandomness> {
+    let mut text = String::with_capacity(chars);
+    let mut bytes = [0_u8; 64];
+    while text.len() < chars {
+        getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
+        // 248 = 4 * 62: dropping the rest keeps every character equally likely.
+        let fair = bytes.iter().filter(|byte| **byte < 248);
+        let digits = fair.filter_map(|byte| BASE62.get(usize::from(*byte % 62)));
+        text.extend(
+            digits
+                .map(|digit| char::from(*digit))
+                .take(chars - text.len()),
+        );
+    }
+    Ok(text)
+}
+
+fn checksum(payload: &str) -> String {
+    let mut rest = crc32fast::hash(payload.as_bytes());
+    let mut digits = [b'0'; KEY_CHECKSUM_CHARS];
+    for place in digits.iter_mut().rev() {
+        let digit = usize::try_from(rest % 62).unwrap_or(0);
+        *place = BASE62.get(digit).copied().unwrap_or(b'0');
+        rest /= 62;
+    }
+    digits.iter().map(|digit| char::from(*digit)).collect()
+}
+
+impl std::fmt::Display for NoRandomness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the operating system gave no random bytes")
+    }
+}
+
+impl std::error::Error for NoRandomness {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_recognised_and_nothing_near_it_is() {
+        for (prefix, wanted) in PREFIXES {
+            let key = Key::generate(wanted.kind, wanted.mode)
+                .expect("random bytes")
+                .expect("a kind of key");
+            assert!(key.starts_with(prefix) && key.len() == prefix.len() + 32);
+            assert_eq!(Key::parse(&key), Some(wanted));
+            for place in 0..key.len() {
+                let mut near = key.clone().into_bytes();
+                near[place] = if near[place] == b'x' { b'y' } else { b'x' };
+                assert_eq!(Key::parse(std::str::from_utf8(&near).expect("ASCII")), None);
+            }
+            assert_eq!(Key::parse(&key[..key.len() - 1]), None);
+        }
+        assert_eq!(
+            Key::generate(CredentialKind::User, Mode::Live).expect("random bytes"),
+            None
+        );
+    }
+}

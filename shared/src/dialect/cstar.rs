@@ -1,0 +1,265 @@
+//! cStar's words, from its public API reference.
+
+use serde::Serialize;
+
+use crate::dialect::{Circumstances, Shown};
+use crate::problem::{Allowed, Fault, Problem, Resource, Violation};
+
+const REFERENCE: &str = "https://www.cstar.help/developers/api-reference";
+const ERRORS: &str = "https://www.cstar.help/developers/errors";
+
+pub(super) fn credential<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Shown<'a>> {
+    let (scheme, key) = header("authorization")?.trim().split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| Shown::Key(key.trim_start()))
+}
+
+pub(super) fn headers(
+    circumstances: &Circumstances<'_>,
+    headers: &mut Vec<(&'static str, String)>,
+) {
+    headers.push(("x-cstar-request-id", circumstances.request.to_string()));
+    let Some(rate) = circumstances.rate else {
+        return;
+    };
+    headers.extend([
+        ("x-ratelimit-limit", rate.limit.to_string()),
+        ("x-ratelimit-remaining", rate.remaining.to_string()),
+        ("x-ratelimit-reset", rate.resets_at_second.to_string()),
+        ("x-ratelimit-window", rate.window_seconds.to_string()),
+        (
+            "ratelimit-policy",
+            format!("\"default\";q={};w={}", rate.limit, rate.window_seconds),
+        ),
+        (
+            "ratelimit",
+            format!(
+                "\"default\";r={};t={}",
+                rate.remaining, rate.retry_after_seconds
+            ),
+        ),
+    ]);
+}
+
+pub(super) fn envelope(data: &str) -> String {
+    format!("{{\"success\":true,\"data\":{data}}}")
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    success: bool,
+    error: Error<'a>,
+    meta: Meta,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    code: &'static str,
+    message: String,
+    doc_url: String,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    param: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Detail>,
+}
+
+#[derive(Serialize)]
+struct Detail {
+    param: String,
+    code: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct Meta {
+    timestamp: String,
+}
+
+pub(super) fn problem(problem: &Problem, circumstances: &Circumstances<'_>) -> (u16, String) {
+    let (status, kind, code, message) = words(problem);
+    let mut errors: Vec<Detail> = match problem {
+        Problem::Invalid(violations) => violations.iter().map(detail).collect(),
+        _ => Vec::new(),
+    };
+    let param = errors.first().map(|first| first.param.clone());
+    if errors.len() < 2 {
+        errors.clear();
+    }
+    let doc_url = match status {
+        401 | 403 => format!("{REFERENCE}#authentication"),
+        429 => format!("{REFERENCE}#rate-limiting"),
+        _ => format!("{ERRORS}#{code}"),
+    };
+    let envelope = Envelope {
+        success: false,
+        error: Error {
+            kind,
+            code,
+            message,
+            doc_url,
+            request_id: circumstances.request.as_str(),
+            param,
+            errors,
+        },
+        meta: Meta {
+            timestamp: circumstances.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        },
+    };
+    // Strings and numbers always serialize.
+    (status, serde_json::to_string(&envelope).unwrap_or_default())
+}
+
+/// Status, `error.type`, `error.code` and `error.message`.
+fn words(problem: &Problem) -> (u16, &'static str, &'static str, String) {
+    const REQUEST: &str = "invalid_request_error";
+    const FORBIDDEN: (u16, &str, &str) = (403, "authorization_error", "insufficient_permissions");
+    let (status, kind, code, message) = match problem {
+        Problem::Unauthenticated => {
+            return told(
+                (401, "authentication_error", "authentication_required"),
+                "Invalid or expired API key",
+            );
+        }
+        Problem::RateLimited {
+            retry_after_seconds,
+        } => {
+            let message =
+                format!("Rate limit exceeded. Try again in {retry_after_seconds} seconds");
+            (429, "rate_limit_error", "rate_limit_exceeded", message)
+        }
+        Problem::SecretKeyRequired => {
+            return told(FORBIDDEN, "Secret key required for this endpoint");
+        }
+        Problem::WrongTeam => return told(FORBIDDEN, "API key does not have access to this team"),
+        Problem::PermissionMissing => {
+            return told(FORBIDDEN, "API key does not have this permission");
+        }
+        Problem::PlanRequired => {
+            return told(FORBIDDEN, "This team's plan does not include this endpoint");
+        }
+        Problem::UnknownPath => {
+            return told(
+                (404, "not_found_error", "resource_missing"),
+                "There is no endpoint at this path.",
+            );
+        }
+        Problem::MethodNotAllowed { allow } => (
+            405,
+            REQUEST,
+            "method_not_allowed",
+            format!("This path answers only {allow}."),
+        ),
+        Problem::NotFound { resource, .. } => (
+            404,
+            "not_found_error",
+            "resource_missing",
+            format!("No such {}.", noun(*resource)),
+        ),
+        Problem::UnsupportedMediaType => {
+            let message = "The request body must be sent with 'Content-Type: application/json'.";
+            return told((415, REQUEST, "unsupported_media_type"), message);
+        }
+        Problem::BodyTooLarge => {
+            return told(
+                (413, REQUEST, "body_too_large"),
+                "The request body may have at most 65536 bytes.",
+            );
+        }
+        Problem::InvalidJson { reason } => (
+            400,
+            REQUEST,
+            "invalid_json",
+            format!("The request body is not valid JSON: {reason}."),
+        ),
+        Problem::NotAnObject => {
+            return told(
+                (400, REQUEST, "invalid_json"),
+                "The request body must be a JSON object.",
+            );
+        }
+        Problem::Invalid(violations) => {
+            let first = violations.first().map(detail);
+            let (code, message) = first.map_or(("parameter_invalid", String::new()), |d| {
+                (d.code, d.message)
+            });
+            (400, REQUEST, code, message)
+        }
+        Problem::DuplicatePolicy => {
+            return told(
+                (400, REQUEST, "parameter_invalid"),
+                "The name or due time is in use.",
+            );
+        }
+        Problem::LimitExceeded { resource, max } => {
+            let message = format!("A team can have at most {max} {}s.", noun(*resource));
+            (400, REQUEST, "limit_exceeded", message)
+        }
+        Problem::Unavailable(_) => {
+            let message = "The service is temporarily unavailable. Try again shortly.";
+            return told((503, "api_error", "service_unavailable"), message);
+        }
+        Problem::Internal(_) => {
+            return told(
+                (500, "api_error", "internal_error"),
+                "Something went wrong on our side.",
+            );
+        }
+    };
+    (status, kind, code, message)
+}
+
+fn told(
+    (status, kind, code): (u16, &'static str, &'static str),
+    message: &str,
+) -> (u16, &'static str, &'static str, String) {
+    (status, kind, code, message.to_owned())
+}
+
+fn noun(resource: Resource) -> &'static str {
+    match resource {
+        Resource::Rule => "SLA rule",
+        Resource::Policy => "SLA policy",
+    }
+}
+
+fn detail(violation: &Violation) -> Detail {
+    let field = &violation.field;
+    let (code, message) = match (violation.fault, &violation.allowed) {
+        (Fault::Unknown, _) | (_, Allowed::Nothing) => {
+            ("parameter_unknown", format!("Unknown field '{field}'."))
+        }
+        (Fault::Missing, _) => (
+            "parameter_missing",
+            format!("The '{field}' field is required."),
+        ),
+        (_, allowed) => (
+            "parameter_invalid",
+            format!("The '{field}' field must be {}.", describe(allowed)),
+        ),
+    };
+    Detail {
+        param: field.to_string(),
+        code,
+        message,
+    }
+}
+
+fn describe(allowed: &Allowed) -> String {
+    match allowed {
+        Allowed::Text { min, max } if *min > 0 => {
+            format!("a string of {min} to {max} characters that are not all blank")
+        }
+        Allowed::Text { max, .. } => format!("a string of at most {max} characters"),
+        Allowed::Integer { min, max } => format!("an integer from {min} to {max}"),
+        Allowed::Boolean => "true or false".to_owned(),
+        Allowed::OneOf(words) => format!("one of {}", words.join(", ")),
+        Allowed::AtLeastField { field, value } => {
+            format!("at least the '{field}', which is {value}")
+        }
+        Allowed::Nothing => "absent".to_owned(),
+    }
+}

@@ -1,0 +1,10 @@
+//! What Dueline knows about promises, without a clock, a network or a database.
+
+pub mod id;
+pub mod minutes;
+pub mod policy;
+pub mod principal;
+pub mod priority;
+pub mod rule;
+pub mod text;
+pub mod version;

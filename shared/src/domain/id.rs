@@ -1,0 +1,144 @@
+//! Identifiers: how each is spelled, and how a new one is made from an instant and randomness.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Random bytes that a new identifier is made of. They come from outside: this module is pure.
+pub type Randomness = [u8; 10];
+
+/// The longest team id that is looked up; longer ones name no team.
+const TEAM_ID_MAX_CHARS: usize = 64;
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The identifier as it is written.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+identifier!(
+    /// A tenant: a cStar team, or a Rocket.Chat workspace. ASCII letters, digits, `_` and `-`.
+    TeamId
+);
+identifier!(
+    /// An SLA rule: `sla_` and the 32 hexadecimal digits of a UUIDv7, so ids sort by creation.
+    RuleId
+);
+identifier!(
+    /// An SLA policy: 24 lower-case hexadecimal digits, as Rocket.Chat's database makes them.
+    PolicyId
+);
+identifier!(
+    /// A cStar API key as operators name it: `key_` and the digits of a UUIDv7. Not the key itself.
+    KeyId
+);
+identifier!(
+    /// A Rocket.Chat user: 17 letters and digits.
+    UserId
+);
+identifier!(
+    /// One request, as told in `x-cstar-request-id` and in the log: `req_` and a UUIDv7's digits.
+    RequestId
+);
+
+impl TeamId {
+    /// A new team's id.
+    pub fn new(now: Timestamp, random: &Randomness) -> TeamId {
+        TeamId(sortable("team_", now, random))
+    }
+
+    /// Reads a team id; `None` if no team could be called so.
+    ///
+    /// The characters are restricted because the id becomes part of a key of the table.
+    pub fn parse(text: &str) -> Option<TeamId> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let fits = !text.is_empty() && text.len() <= TEAM_ID_MAX_CHARS;
+        (fits && text.chars().all(allowed)).then(|| TeamId(text.to_owned()))
+    }
+}
+
+impl RuleId {
+    /// A new rule's id.
+    pub fn new(now: Timestamp, random: &Randomness) -> RuleId {
+        RuleId(sortable("sla_", now, random))
+    }
+
+    /// Reads a rule id; `None` if no rule could be called so.
+    pub fn parse(text: &str) -> Option<RuleId> {
+        let digits = text.strip_prefix("sla_")?;
+        is_lower_hex(digits, 32).then(|| RuleId(text.to_owned()))
+    }
+}
+
+impl PolicyId {
+    /// A new policy's id.
+    pub fn new(now: Timestamp, random: &Randomness) -> PolicyId {
+        let seconds = u32::try_from(now.as_second()).unwrap_or(u32::MAX);
+        let tail = random.iter().take(8).map(|byte| format!("{byte:02x}"));
+        PolicyId(format!("{seconds:08x}{}", tail.collect::<String>()))
+    }
+
+    /// Reads a policy id; `None` if no policy could be called so.
+    pub fn parse(text: &str) -> Option<PolicyId> {
+        is_lower_hex(text, 24).then(|| PolicyId(text.to_owned()))
+    }
+}
+
+impl KeyId {
+    /// A new key's id.
+    pub fn new(now: Timestamp, random: &Randomness) -> KeyId {
+        KeyId(sortable("key_", now, random))
+    }
+
+    /// Reads a key id; `None` if no key could be called so.
+    pub fn parse(text: &str) -> Option<KeyId> {
+        let digits = text.strip_prefix("key_")?;
+        is_lower_hex(digits, 32).then(|| KeyId(text.to_owned()))
+    }
+}
+
+impl UserId {
+    /// The longest user id accepted from a header or an operator.
+    pub const MAX_CHARS: usize = 64;
+
+    /// Reads a user id; `None` if no user could be called so.
+    pub fn parse(text: &str) -> Option<UserId> {
+        let fits = !text.is_empty() && text.len() <= UserId::MAX_CHARS;
+        let allowed = text.chars().all(|c| c.is_ascii_alphanumeric());
+        (fits && allowed).then(|| UserId(text.to_owned()))
+    }
+}
+
+impl RequestId {
+    /// A new request's id.
+    pub fn new(now: Timestamp, random: &Randomness) -> RequestId {
+        RequestId(sortable("req_", now, random))
+    }
+}
+
+fn sortable(prefix: &str, now: Timestamp, random: &Randomness) -> String {
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    let uuid = uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid();
+    format!("{prefix}{}", uuid.simple())
+}
+
+fn is_lower_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}

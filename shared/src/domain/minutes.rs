@@ -1,0 +1,26 @@
+//! Lengths of promises, in whole minutes.
+
+use serde::{Deserialize, Serialize};
+
+/// A target in whole minutes, at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Minutes(u32);
+
+impl Minutes {
+    /// A year: the longest target of a rule (cStar).
+    pub const RULE_MAX: u32 = 525_600;
+    /// Ten years: the longest due time of a policy (Rocket.Chat).
+    pub const POLICY_MAX: u32 = 5_256_000;
+
+    /// `value` minutes; `None` unless it lies in `1..=max`.
+    pub fn new(value: i64, max: u32) -> Option<Minutes> {
+        let value = u32::try_from(value).ok()?;
+        (1..=max).contains(&value).then_some(Minutes(value))
+    }
+
+    /// The number of minutes.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}

@@ -1,0 +1,79 @@
+//! SLA rules: what cStar promises for a priority.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    id::RuleId, minutes::Minutes, priority::Priority, text::RuleName, version::Version,
+};
+
+/// The most rules a team may have, so that a list is always one page.
+pub const MAX_RULES: u32 = 200;
+
+/// A rule as it is kept and told: these members in this order, and no others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Who it is.
+    pub id: RuleId,
+    /// What it says.
+    #[serde(flatten)]
+    pub draft: Draft,
+    /// How often it has been written.
+    #[serde(skip)]
+    pub version: Version,
+}
+
+/// Everything about a rule that its owner decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Draft {
+    /// What it is called. Names may repeat.
+    pub name: RuleName,
+    /// The tickets it is for. Several rules may share a priority.
+    pub priority: Priority,
+    /// How soon the first answer and the solution are promised.
+    #[serde(flatten)]
+    pub targets: Targets,
+    /// Whether only open time counts.
+    pub business_hours_only: bool,
+    /// Whether it is applied at all.
+    pub enabled: bool,
+}
+
+/// The two promises of a rule. The solution is never promised before the first answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Targets {
+    response_target: Minutes,
+    resolution_target: Minutes,
+}
+
+impl Rule {
+    /// A new rule.
+    pub fn new(id: RuleId, draft: Draft) -> Rule {
+        Rule {
+            id,
+            draft,
+            version: Version::default(),
+        }
+    }
+}
+
+impl Targets {
+    /// The two promises; `None` if the solution is promised before the first answer.
+    pub fn new(response: Minutes, resolution: Minutes) -> Option<Targets> {
+        (response <= resolution).then_some(Targets {
+            response_target: response,
+            resolution_target: resolution,
+        })
+    }
+
+    /// Minutes until the first answer.
+    pub fn response(self) -> Minutes {
+        self.response_target
+    }
+
+    /// Minutes until the solution.
+    pub fn resolution(self) -> Minutes {
+        self.resolution_target
+    }
+}

@@ -1,0 +1,94 @@
+//! The log: one JSON object a line.
+//!
+//! Never logged: headers, bodies, query strings, keys, tokens, names. A request's line tells what
+//! it was, how it went and what it cost; a failure's line tells its cause, once, with its chain.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::panic;
+use std::time::Duration;
+
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config;
+use crate::domain::id::RequestId;
+use crate::problem::Cause;
+use crate::store::Cost;
+
+/// The longest chain of causes that is told.
+const MAX_CAUSES: usize = 16;
+
+/// Starts logging, and makes a panic a line of the log. Once a process.
+pub fn start() {
+    let level = config::log_level().and_then(|level| level.to_ascii_lowercase().parse().ok());
+    let ours = level.unwrap_or(LevelFilter::INFO);
+    let theirs = ours.min(LevelFilter::WARN);
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false);
+    let filter = Targets::new()
+        .with_default(theirs)
+        .with_target("shared", ours);
+    // A second call, as from a test, keeps the first subscriber.
+    let _ = tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
+        .try_init();
+    panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        // Only a literal: a formatted message may quote what a caller sent.
+        let message = panic
+            .payload()
+            .downcast_ref::<&'static str>()
+            .copied()
+            .unwrap_or("");
+        tracing::error!(place, message, "panic");
+    }));
+}
+
+/// A request's line.
+pub fn request(id: &RequestId, endpoint: &str, status: u16, took: Duration, cost: Cost) {
+    tracing::info!(
+        request_id = id.as_str(),
+        endpoint,
+        status,
+        took_ms = took.as_secs_f64() * 1_000.0,
+        dynamodb_calls = cost.calls,
+        dynamodb_units = cost.units,
+        "request"
+    );
+}
+
+/// A failure's line.
+pub fn failure(id: &RequestId, endpoint: &str, cause: &Cause) {
+    tracing::error!(
+        request_id = id.as_str(),
+        endpoint,
+        cause = chain(cause.as_ref()),
+        "failure"
+    );
+}
+
+/// A failure before the first request.
+pub fn init_failure(cause: &dyn Error) {
+    tracing::error!(cause = chain(cause), "init failed");
+}
+
+fn chain(cause: &dyn Error) -> String {
+    let mut told = cause.to_string();
+    let mut next = cause.source();
+    for _ in 0..MAX_CAUSES {
+        let Some(source) = next else { break };
+        // Writing to a String does not fail.
+        let _ = write!(told, ": {source}");
+        next = source.source();
+    }
+    told
+}

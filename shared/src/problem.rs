@@ -1,0 +1,136 @@
+//! Everything that can go wrong, without a word of HTTP or of any vendor's wording.
+
+use std::borrow::Cow;
+use std::error::Error;
+
+/// Why a request was not answered as wished.
+///
+/// A new variant does not compile until both dialects have words for it.
+#[derive(Debug)]
+pub enum Problem {
+    /// No credential, or one that is malformed, unknown, revoked or expired.
+    Unauthenticated,
+    /// The credential has used up its window.
+    RateLimited {
+        /// Seconds until it may try again.
+        retry_after_seconds: u64,
+    },
+    /// A publishable key where a secret one is needed.
+    SecretKeyRequired,
+    /// The team in the path is not the key's.
+    WrongTeam,
+    /// The user may not do this.
+    PermissionMissing,
+    /// The workspace has not paid for this.
+    PlanRequired,
+    /// No such path.
+    UnknownPath,
+    /// The path is known, the method is not.
+    MethodNotAllowed {
+        /// The methods it has, as `Allow` lists them.
+        allow: String,
+    },
+    /// No such resource, or none that this caller may know of.
+    NotFound {
+        /// What kind of resource.
+        resource: Resource,
+        /// The id as the caller gave it.
+        id: String,
+    },
+    /// The body is not declared as JSON.
+    UnsupportedMediaType,
+    /// The body is over [`crate::fields::MAX_BODY_BYTES`].
+    BodyTooLarge,
+    /// The body is not JSON, or says something twice.
+    InvalidJson {
+        /// What is wrong with it, without quoting it.
+        reason: &'static str,
+    },
+    /// The body is JSON, but no object.
+    NotAnObject,
+    /// Members of the body break their rules; never empty.
+    Invalid(Vec<Violation>),
+    /// The policy's name or due time is another policy's.
+    DuplicatePolicy,
+    /// The team has as many of these as it may have.
+    LimitExceeded {
+        /// What kind of resource.
+        resource: Resource,
+        /// How many it may have.
+        max: u32,
+    },
+    /// The table throttles, hangs or cannot be reached.
+    Unavailable(Cause),
+    /// A bug, or a table that answers what it should not.
+    Internal(Cause),
+}
+
+/// What went wrong underneath. Logged once, never told.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// The kinds of things that have an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// A cStar SLA rule.
+    Rule,
+    /// A Rocket.Chat SLA policy.
+    Policy,
+}
+
+/// One member of a body that breaks its rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The member's name.
+    pub field: Cow<'static, str>,
+    /// How it is broken.
+    pub fault: Fault,
+    /// What would have been accepted.
+    pub allowed: Allowed,
+}
+
+/// How a member breaks its rule. In the order in which Ajv looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// Required, but absent.
+    Missing,
+    /// Present, but nobody knows it.
+    Unknown,
+    /// Of another type.
+    Type,
+    /// Of the right type, but out of bounds below (or, of a word, not among those allowed).
+    Low,
+    /// Of the right type, but out of bounds above.
+    High,
+}
+
+/// What a member may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// Text of so many characters.
+    Text {
+        /// Fewest.
+        min: usize,
+        /// Most.
+        max: usize,
+    },
+    /// An integer.
+    Integer {
+        /// Least.
+        min: u32,
+        /// Greatest.
+        max: u32,
+    },
+    /// `true` or `false`.
+    Boolean,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// An integer not below another member's.
+    AtLeastField {
+        /// The other member's name.
+        field: &'static str,
+        /// Its value.
+        value: u32,
+    },
+    /// Nothing: the member should not be there.
+    Nothing,
+}

@@ -1,0 +1,278 @@
+//! The one way a request is answered.
+//!
+//! Credential, then rate, then permission, then team: only a request that passed all of them
+//! becomes a [`Call`], and nothing but a `Call` opens a store. A read of a team that stands in the
+//! path runs beside the admission, so that it is one round trip deep; its answer is released only
+//! if the admission succeeds, and it is dropped as soon as that fails. Writes wait.
+//!
+//! Whatever happens below, a panic and a hanging table included, the caller gets an answer in its
+//! own dialect before [`DEADLINE`].
+
+mod call;
+mod event;
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Either, select};
+use jiff::Timestamp;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_runtime::{LambdaEvent, service_fn};
+
+use crate::api::{Access, Effect, Endpoint};
+use crate::auth::{Admitted, Credential, Gate, authorise};
+use crate::config::Config;
+use crate::dialect::{Circumstances, Dialect};
+use crate::domain::id::{RequestId, TeamId};
+use crate::domain::principal::{CredentialKind, Principal};
+use crate::limit::Rate;
+use crate::log;
+use crate::problem::{Cause, Problem};
+use crate::reply::Answer;
+use crate::store::{self, Store, Table};
+
+pub use call::{Call, Visit};
+use event::{Event, Request};
+
+/// When an answer is given up: below Lambda's ten seconds and the gateway's thirty, above three
+/// DynamoDB operations of two and a half.
+pub const DEADLINE: Duration = Duration::from_secs(8);
+
+/// How long INIT waits for the connection to the table that it opens ahead of the first request.
+const PRIMING_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The path parameter that names a team.
+const TEAM_PARAMETER: &str = "teamId";
+
+/// Runs an endpoint that knows its callers, until the environment is shut down.
+pub fn serve<H, F>(endpoint: &'static Endpoint, handler: H) -> ExitCode
+where
+    H: Fn(Call) -> F + Send + Sync + 'static,
+    F: Future<Output = Answer> + Send + 'static,
+{
+    run(
+        endpoint,
+        Handler::Admitted(Box::new(move |call| Box::pin(handler(call)))),
+    )
+}
+
+/// Runs an endpoint that answers anyone.
+pub fn serve_anyone<H, F>(endpoint: &'static Endpoint, handler: H) -> ExitCode
+where
+    H: Fn(Visit) -> F + Send + Sync + 'static,
+    F: Future<Output = Answer> + Send + 'static,
+{
+    run(
+        endpoint,
+        Handler::Anyone(Box::new(move |visit| Box::pin(handler(visit)))),
+    )
+}
+
+enum Handler {
+    Admitted(Box<dyn Fn(Call) -> BoxFuture<'static, Answer> + Send + Sync>),
+    Anyone(Box<dyn Fn(Visit) -> BoxFuture<'static, Answer> + Send + Sync>),
+}
+
+/// What a process keeps between requests.
+struct Server {
+    endpoint: &'static Endpoint,
+    handler: Handler,
+    config: Config,
+    gate: Gate,
+    table: Option<Table>,
+}
+
+fn run(endpoint: &'static Endpoint, handler: Handler) -> ExitCode {
+    log::start();
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    match runtime.block_on(listen(endpoint, handler)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(error.as_ref()),
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    log::init_failure(error);
+    ExitCode::FAILURE
+}
+
+async fn listen(endpoint: &'static Endpoint, handler: Handler) -> Result<(), Cause> {
+    let config = Config::from_env()?;
+    let table = match endpoint.effect {
+        Effect::None => None,
+        Effect::Read | Effect::Write => Some(store::connect(&config).await?),
+    };
+    if let Some(table) = &table {
+        let id = RequestId::new(Timestamp::now(), &randomness());
+        // Only to have a connection ready: a table that does not answer now may answer later.
+        let _ = tokio::time::timeout(PRIMING_TIMEOUT, table.for_request(&id).ping()).await;
+    }
+    let gate = Gate::new(&config);
+    let server = Arc::new(Server {
+        endpoint,
+        handler,
+        config,
+        gate,
+        table,
+    });
+    let service = service_fn(move |event: LambdaEvent<Event>| {
+        let server = Arc::clone(&server);
+        async move { Ok::<_, Infallible>(server.answer(event.payload).await) }
+    });
+    lambda_runtime::run_concurrent(service).await
+}
+
+impl Server {
+    async fn answer(&self, event: Event) -> ApiGatewayV2httpResponse {
+        let (now, started) = (Timestamp::now(), Instant::now());
+        let id = RequestId::new(now, &randomness());
+        let request = Request::from(event);
+        let dialect = if self.endpoint.is_default() {
+            Dialect::of_path(&request.path)
+        } else {
+            self.endpoint.dialect
+        };
+        let store = self.table.as_ref().map(|table| table.for_request(&id));
+        let visit = Visit::new(
+            request,
+            self.endpoint,
+            now,
+            self.config.revision.clone(),
+            store.clone(),
+        );
+        let rate = OnceLock::new();
+
+        let work = AssertUnwindSafe(self.work(visit, &rate)).catch_unwind();
+        let answer = match tokio::time::timeout(DEADLINE, work).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(panic)) => Err(panicked(panic.as_ref())),
+            Err(_elapsed) => Err(Problem::Unavailable("our own deadline has passed".into())),
+        };
+
+        let circumstances = Circumstances {
+            request: &id,
+            now,
+            rate: rate.get().copied(),
+        };
+        let told = match answer {
+            Ok(reply) => dialect.success(reply, &circumstances),
+            Err(problem) => {
+                if let Problem::Internal(cause) | Problem::Unavailable(cause) = &problem {
+                    log::failure(&id, self.endpoint.name, cause);
+                }
+                dialect.problem(&problem, &circumstances)
+            }
+        };
+        let cost = store.map(|store| store.cost()).unwrap_or_default();
+        log::request(
+            &id,
+            self.endpoint.name,
+            told.status,
+            started.elapsed(),
+            cost,
+        );
+        event::response(told)
+    }
+
+    async fn work(&self, visit: Visit, rate: &OnceLock<Rate>) -> Answer {
+        match &self.handler {
+            Handler::Anyone(handler) => handler(visit).await,
+            Handler::Admitted(handler) => {
+                let dialect = self.endpoint.dialect;
+                let credential = Credential::read(dialect.credential(|name| visit.header(name)))?;
+                let store = visit.store()?;
+                let admission = self.admit(&store, &credential, &visit, rate);
+                match self.side_by_side(&credential, &visit) {
+                    None => {
+                        let principal = admission.await?;
+                        handler(Call::new(visit, store.clone(), principal)).await
+                    }
+                    Some(claim) => {
+                        let call = Call::new(visit.clone(), store.clone(), claim);
+                        if_admitted(admission, handler(call)).await
+                    }
+                }
+            }
+        }
+    }
+
+    async fn admit(
+        &self,
+        store: &Store,
+        credential: &Credential,
+        visit: &Visit,
+        rate: &OnceLock<Rate>,
+    ) -> Result<Principal, Problem> {
+        let admitted = self.gate.admit(store, credential, visit.now()).await;
+        let (admitted, seen) = match admitted {
+            Ok(Admitted { principal, rate }) => (Ok(principal), rate),
+            Err(turned_away) => (Err(turned_away.problem), turned_away.rate),
+        };
+        if let Some(seen) = seen {
+            // Set once: nobody else does.
+            let _ = rate.set(seen);
+        }
+        let principal = admitted?;
+        authorise(
+            self.endpoint.access,
+            &principal,
+            visit.parameter(TEAM_PARAMETER),
+        )?;
+        Ok(principal)
+    }
+
+    /// Who the caller of a read would be, if all it claims is true; `None` where it must wait.
+    fn side_by_side(&self, credential: &Credential, visit: &Visit) -> Option<Principal> {
+        if self.endpoint.effect != Effect::Read || self.endpoint.access != Access::SecretKey {
+            return None;
+        }
+        let claim = credential.claim(TeamId::parse(visit.parameter(TEAM_PARAMETER)?)?);
+        (claim.kind == CredentialKind::Secret).then_some(claim)
+    }
+}
+
+/// The read's answer, if the caller is admitted; the refusal as soon as it is known, if not.
+async fn if_admitted(
+    admission: impl Future<Output = Result<Principal, Problem>>,
+    read: Pin<Box<dyn Future<Output = Answer> + Send>>,
+) -> Answer {
+    // A panic in the read must not tell a stranger anything, so it waits for the admission too.
+    let read = AssertUnwindSafe(read).catch_unwind();
+    let admission = std::pin::pin!(admission);
+    let answer = match select(admission, read).await {
+        Either::Left((admitted, read)) => {
+            admitted?;
+            read.await
+        }
+        Either::Right((answer, admission)) => {
+            admission.await?;
+            answer
+        }
+    };
+    answer.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+}
+
+/// The panic itself has been logged by its hook, where its place is known.
+fn panicked(_panic: &(dyn Any + Send)) -> Problem {
+    Problem::Internal("the handler panicked".into())
+}
+
+/// Random bytes for an identifier. If the operating system has none, time alone tells ids apart.
+fn randomness() -> [u8; 10] {
+    let mut bytes = [0; 10];
+    let _ = getrandom::fill(&mut bytes);
+    bytes
+}

@@ -1,0 +1,164 @@
+//! What a handler is given.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Map;
+
+use crate::api::Endpoint;
+use crate::dialect::Dialect;
+use crate::domain::id::{PolicyId, RuleId};
+use crate::domain::principal::Principal;
+use crate::fields::json::{self, Repeated};
+use crate::fields::{Fields, MAX_BODY_BYTES};
+use crate::problem::Problem;
+use crate::serve::event::{Body, Request};
+use crate::serve::randomness;
+use crate::store::{Policies, Rules, Store};
+
+/// A request by anyone.
+#[derive(Clone)]
+pub struct Visit {
+    request: Arc<Request>,
+    endpoint: &'static Endpoint,
+    now: Timestamp,
+    revision: String,
+    store: Option<Store>,
+}
+
+/// A request by somebody who is known, within the limit, and allowed: evidence, since nothing but
+/// [`crate::serve`] can make one.
+pub struct Call {
+    visit: Visit,
+    store: Store,
+    principal: Principal,
+}
+
+impl Visit {
+    pub(super) fn new(
+        request: Request,
+        endpoint: &'static Endpoint,
+        now: Timestamp,
+        revision: String,
+        store: Option<Store>,
+    ) -> Visit {
+        Visit {
+            request: Arc::new(request),
+            endpoint,
+            now,
+            revision,
+            store,
+        }
+    }
+
+    /// When the request came in. Read once: a request has one now.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The path, percent-decoded, without its query.
+    pub fn path(&self) -> &str {
+        &self.request.path
+    }
+
+    /// The git revision that is running.
+    pub fn revision(&self) -> &str {
+        &self.revision
+    }
+
+    /// Asks whether the table is there.
+    pub async fn ping(&self) -> Result<(), Problem> {
+        self.store()?.ping().await
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.request.headers.get(name).map(String::as_str)
+    }
+
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        self.request.parameters.get(name).map(String::as_str)
+    }
+
+    pub(super) fn store(&self) -> Result<Store, Problem> {
+        let missing = || Problem::Internal("this endpoint is declared to need no table".into());
+        self.store.clone().ok_or_else(missing)
+    }
+}
+
+impl Call {
+    pub(super) fn new(visit: Visit, store: Store, principal: Principal) -> Call {
+        Call {
+            visit,
+            store,
+            principal,
+        }
+    }
+
+    /// When the request came in.
+    pub fn now(&self) -> Timestamp {
+        self.visit.now
+    }
+
+    /// The members of the body.
+    ///
+    /// cStar wants JSON, declared as such, that says nothing twice. To Rocket.Chat whatever is not
+    /// JSON is an empty object, and the last of two members counts.
+    pub fn fields(&self) -> Result<Fields, Problem> {
+        let request = &self.visit.request;
+        let members = match self.visit.endpoint.dialect {
+            Dialect::Cstar => {
+                if !request.body.is_empty() && !request.declares_json() {
+                    return Err(Problem::UnsupportedMediaType);
+                }
+                json::object(bytes(&request.body)?, Repeated::Refused)?
+            }
+            Dialect::RocketChat => {
+                let read = bytes(&request.body)?;
+                if request.declares_json() {
+                    json::object(read, Repeated::LastCounts).or_else(|problem| match problem {
+                        Problem::InvalidJson { .. } => Ok(Map::new()),
+                        other => Err(other),
+                    })?
+                } else {
+                    Map::new()
+                }
+            }
+        };
+        Ok(Fields::new(members))
+    }
+
+    /// Where something of the same kind as this request's path is found.
+    pub fn location(&self, id: &str) -> String {
+        format!("{}/{id}", self.visit.request.path)
+    }
+
+    /// A new rule's id.
+    pub fn new_rule_id(&self) -> RuleId {
+        RuleId::new(self.now(), &randomness())
+    }
+
+    /// A new policy's id.
+    pub fn new_policy_id(&self) -> PolicyId {
+        PolicyId::new(self.now(), &randomness())
+    }
+
+    /// The caller's rules.
+    pub fn rules(&self) -> Rules {
+        self.store.rules(&self.principal)
+    }
+
+    /// The caller's policies.
+    pub fn policies(&self) -> Policies {
+        self.store.policies(&self.principal)
+    }
+}
+
+fn bytes(body: &Body) -> Result<&[u8], Problem> {
+    match body {
+        Body::Bytes(bytes) if bytes.len() > MAX_BODY_BYTES => Err(Problem::BodyTooLarge),
+        Body::Bytes(bytes) => Ok(bytes),
+        Body::Undecodable => Err(Problem::InvalidJson {
+            reason: "it is malformed",
+        }),
+    }
+}

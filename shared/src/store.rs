@@ -1,0 +1,183 @@
+//! The only code that knows DynamoDB.
+//!
+//! A [`Table`] lives as long as its process, a [`Store`] as long as one request, and what a store
+//! hands out is bound to one team and mode: a read across teams cannot be written.
+
+mod client;
+pub mod credentials;
+mod key;
+mod policies;
+mod rules;
+mod transaction;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCapacity};
+
+use crate::domain::id::RequestId;
+use crate::domain::principal::Principal;
+use crate::problem::{Cause, Problem};
+
+pub use client::{connect, connect_to};
+pub use policies::Policies;
+pub use rules::Rules;
+
+/// What an item looks like to DynamoDB.
+type Item = HashMap<String, AttributeValue>;
+
+/// The one table, as a process reaches it.
+#[derive(Clone, Debug)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+/// The table, as one request uses it: it knows what the request has cost so far, and marks what
+/// the request writes, so that a write whose answer was lost is recognised.
+#[derive(Clone, Debug)]
+pub struct Store {
+    table: Table,
+    shared: Arc<PerRequest>,
+}
+
+#[derive(Debug)]
+struct PerRequest {
+    id: String,
+    writes: AtomicU32,
+    calls: AtomicU32,
+    milliunits: AtomicU64,
+}
+
+/// What a request has cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Calls to DynamoDB that were answered.
+    pub calls: u32,
+    /// Capacity units consumed, reads and writes together.
+    pub units: f64,
+}
+
+impl Table {
+    /// A table of this name.
+    pub fn new(client: Client, name: String) -> Table {
+        Table { client, name }
+    }
+
+    /// The table for one request.
+    pub fn for_request(&self, id: &RequestId) -> Store {
+        // Without its prefix, and with a number behind it, it fits a client request token.
+        let id = id.as_str().trim_start_matches("req_").to_owned();
+        let shared = PerRequest {
+            id,
+            writes: 0.into(),
+            calls: 0.into(),
+            milliunits: 0.into(),
+        };
+        Store {
+            table: self.clone(),
+            shared: Arc::new(shared),
+        }
+    }
+}
+
+impl Store {
+    /// What the request has cost so far.
+    pub fn cost(&self) -> Cost {
+        let milliunits = self.shared.milliunits.load(Ordering::Relaxed);
+        Cost {
+            calls: self.shared.calls.load(Ordering::Relaxed),
+            units: milliunits as f64 / 1_000.0,
+        }
+    }
+
+    /// Asks the table for nothing in particular: opens the connection, or tells that it is there.
+    pub async fn ping(&self) -> Result<(), Problem> {
+        let request = self.table.client.get_item().table_name(&self.table.name);
+        let nowhere = AttributeValue::S("PING".to_owned());
+        let request = request.key(key::PK, nowhere.clone()).key(key::SK, nowhere);
+        let answer = request
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let answer = answer.map_err(problem)?;
+        self.count(answer.consumed_capacity());
+        Ok(())
+    }
+
+    /// The rules of the principal's team and mode.
+    pub fn rules(&self, principal: &Principal) -> Rules {
+        Rules::new(self.clone(), key::team(&principal.team, principal.mode))
+    }
+
+    /// The policies of the principal's workspace.
+    pub fn policies(&self, principal: &Principal) -> Policies {
+        Policies::new(self.clone(), key::team(&principal.team, principal.mode))
+    }
+
+    /// A mark for the next write. Of one request, no two are alike; they fit DynamoDB's client
+    /// request tokens of 36 characters.
+    fn next_write_id(&self) -> String {
+        let number = self.shared.writes.fetch_add(1, Ordering::Relaxed) % 1_000;
+        format!("{}-{number}", self.shared.id)
+    }
+
+    fn count(&self, consumed: Option<&ConsumedCapacity>) {
+        self.shared.calls.fetch_add(1, Ordering::Relaxed);
+        let units = consumed
+            .and_then(ConsumedCapacity::capacity_units)
+            .unwrap_or(0.0);
+        // Units come in halves at the least, so thousandths lose nothing.
+        self.shared
+            .milliunits
+            .fetch_add((units * 1_000.0) as u64, Ordering::Relaxed);
+    }
+}
+
+/// What a failed call means to the caller: a table that is busy, slow or away is unavailable;
+/// whatever else it says is a fault of ours.
+fn problem<E, R>(error: SdkError<E, R>) -> Problem
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    const BUSY: &[&str] = &[
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    ];
+    let unavailable = match &error {
+        SdkError::ConstructionFailure(_) => false,
+        SdkError::ServiceError(service) => {
+            service.err().code().is_none_or(|code| BUSY.contains(&code))
+        }
+        _ => true,
+    };
+    let cause: Cause = Box::new(error);
+    if unavailable {
+        Problem::Unavailable(cause)
+    } else {
+        Problem::Internal(cause)
+    }
+}
+
+/// An item that cannot be read or written is a bug of ours.
+fn malformed(error: serde_dynamo::Error) -> Problem {
+    Problem::Internal(Box::new(error))
+}
+
+fn text(item: &Item, name: &str) -> Option<String> {
+    item.get(name)?.as_s().ok().cloned()
+}
+
+fn number<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}

@@ -1,0 +1,81 @@
+//! How DynamoDB is reached: whom to trust, how long to wait, how often to ask again.
+
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{Credentials, Region};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore as Roots};
+
+use crate::config::{Config, TrustStore};
+use crate::problem::Cause;
+use crate::store::Table;
+
+/// Connecting within a region takes a millisecond or two; half a second is an outage.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// One attempt. DynamoDB answers in single-digit milliseconds; a lost packet costs 200.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
+/// One operation with all its attempts. Three in sequence stay below [`crate::serve::DEADLINE`].
+const OPERATION_TIMEOUT: Duration = Duration::from_millis(2_500);
+/// The first and two more.
+const MAX_ATTEMPTS: u32 = 3;
+/// The longest first pause between attempts; the actual one is drawn from below it.
+const BASE_BACKOFF: Duration = Duration::from_millis(25);
+
+/// All of Amazon's roots, from Amazon Trust Services' repository as Mozilla ships them.
+const AMAZON_ROOTS: &str = include_str!("amazon_roots.pem");
+
+/// Makes a client for a database on this machine, whose credentials nobody checks.
+pub fn connect_to(endpoint: &str, table: &str) -> Table {
+    let aws = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .endpoint_url(endpoint)
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new(
+            "local",
+            "local",
+            None,
+            None,
+            "this machine",
+        ))
+        .http_client(Builder::new().build_http())
+        .build();
+    Table::new(Client::from_conf(aws), table.to_owned())
+}
+
+/// Makes the client, once a process. Opens no connection yet.
+///
+/// Credentials, region and endpoint come from wherever the usual AWS environment says.
+pub async fn connect(config: &Config) -> Result<Table, Cause> {
+    let roots = match config.trust_store {
+        TrustStore::Amazon => Roots::empty().with_pem_certificate(AMAZON_ROOTS),
+        TrustStore::System => Roots::default(),
+    };
+    let tls = TlsContext::builder().with_trust_store(roots).build()?;
+    let http = Builder::new()
+        .tls_provider(Provider::rustls(CryptoMode::Ring))
+        .tls_context(tls)
+        .build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let retries = RetryConfig::standard()
+        .with_max_attempts(MAX_ATTEMPTS)
+        .with_initial_backoff(BASE_BACKOFF);
+    let aws = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http)
+        .timeout_config(timeouts)
+        .retry_config(retries)
+        // The attempt's own timeout is shorter than its grace period.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .load()
+        .await;
+    Ok(Table::new(Client::new(&aws), config.table.clone()))
+}

@@ -1,0 +1,164 @@
+//! Several items changed together, or none.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, Put, ReturnConsumedCapacity,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use serde::Serialize;
+
+use crate::problem::Problem;
+use crate::store::{Item, Store, key, malformed, problem, text};
+
+/// How often a transaction that only met another one is tried again. With the pauses below, that
+/// is up to about two seconds: more contention than this is an outage, and told as one.
+const MAX_CONFLICTS: u32 = 10;
+/// The longest pause before trying again, the first time; it doubles up to [`MAX_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// The longest pause of all.
+const MAX_PAUSE: Duration = Duration::from_millis(320);
+
+/// The attribute with the mark of the last write.
+pub(super) const WRITE_ID: &str = "writeId";
+
+/// What became of a transaction.
+pub(super) enum Transacted {
+    /// It happened.
+    Applied,
+    /// It did not: for each of its items that stood in the way, in the order in which they were
+    /// given, the item as it is (empty if there is none).
+    Refused(Vec<Option<Item>>),
+}
+
+impl Store {
+    /// Changes several items together. Every condition must ask for `ALL_OLD`, and every item put
+    /// or updated must carry `write_id`: a refusal by one's own earlier attempt is a success.
+    pub(super) async fn transact(
+        &self,
+        write_id: &str,
+        items: Vec<TransactWriteItem>,
+    ) -> Result<Transacted, Problem> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..MAX_CONFLICTS {
+            let request = self.table.client.transact_write_items();
+            let request = request
+                .set_transact_items(Some(items.clone()))
+                .client_request_token(write_id);
+            let answer = request
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await;
+            let reasons = match answer {
+                Ok(done) => {
+                    self.count(done.consumed_capacity().first());
+                    return Ok(Transacted::Applied);
+                }
+                Err(error) => match error.as_service_error() {
+                    Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                        self.count(None);
+                        cancelled.cancellation_reasons().to_vec()
+                    }
+                    Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
+                        self.count(None);
+                        Vec::new()
+                    }
+                    _ => return Err(problem(error)),
+                },
+            };
+            if let Some(transacted) = verdict(write_id, reasons)? {
+                return Ok(transacted);
+            }
+            tokio::time::sleep(jittered(pause)).await;
+            pause = (pause * 2).min(MAX_PAUSE);
+        }
+        Err(Problem::Unavailable(
+            "other transactions stood in the way every time".into(),
+        ))
+    }
+
+    /// Puts an item where there is none.
+    pub(super) fn put_new(&self, item: &impl Serialize) -> Result<TransactWriteItem, Problem> {
+        let put = Put::builder()
+            .table_name(&self.table.name)
+            .set_item(Some(serde_dynamo::to_item(item).map_err(malformed)?))
+            .condition_expression("attribute_not_exists(#pk)")
+            .expression_attribute_names("#pk", key::PK)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build();
+        let put = put.map_err(|error| Problem::Internal(Box::new(error)))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Counts one more of a kind, unless there are `max` already.
+    pub(super) fn one_more(
+        &self,
+        pk: &str,
+        sk: &str,
+        max: u32,
+        write_id: &str,
+    ) -> Result<TransactWriteItem, Problem> {
+        let update = Update::builder()
+            .table_name(&self.table.name)
+            .key(key::PK, AttributeValue::S(pk.to_owned()))
+            .key(key::SK, AttributeValue::S(sk.to_owned()))
+            .update_expression("ADD #n :one SET #write = :write")
+            .condition_expression("attribute_not_exists(#n) OR #n < :max")
+            .expression_attribute_names("#n", "n")
+            .expression_attribute_names("#write", WRITE_ID)
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .expression_attribute_values(":max", AttributeValue::N(max.to_string()))
+            .expression_attribute_values(":write", AttributeValue::S(write_id.to_owned()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build();
+        let update = update.map_err(|error| Problem::Internal(Box::new(error)))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+/// What a cancelled transaction comes to; `None` if it only met others and is worth another try.
+fn verdict(
+    write_id: &str,
+    reasons: Vec<CancellationReason>,
+) -> Result<Option<Transacted>, Problem> {
+    const WORTH_ANOTHER_TRY: &[&str] = &[
+        "None",
+        "ProvisionedThroughputExceeded",
+        "ThrottlingError",
+        "TransactionConflict",
+    ];
+    let failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
+    if !reasons.iter().any(failed) {
+        let broken = reasons
+            .iter()
+            .filter_map(CancellationReason::code)
+            .find(|code| !WORTH_ANOTHER_TRY.contains(code));
+        return match broken {
+            Some(code) => Err(Problem::Internal(
+                format!("transaction cancelled: {code}").into(),
+            )),
+            None => Ok(None),
+        };
+    }
+    let items = reasons
+        .into_iter()
+        .map(|reason| failed(&reason).then(|| reason.item.unwrap_or_default()));
+    let items: Vec<Option<Item>> = items.collect();
+    let mine = items
+        .iter()
+        .flatten()
+        .any(|item| text(item, WRITE_ID).as_deref() == Some(write_id));
+    Ok(Some(if mine {
+        Transacted::Applied
+    } else {
+        Transacted::Refused(items)
+    }))
+}
+
+fn jittered(pause: Duration) -> Duration {
+    let mut byte = [0_u8; 1];
+    // Without randomness, the whole pause.
+    let share = getrandom::fill(&mut byte).map_or(255, |()| u32::from(byte[0]));
+    pause * share / 255
+}

@@ -1,0 +1,276 @@
+//! Those who call the service, each with the credential they have.
+
+use std::time::Duration;
+
+use admin::issue::{self, Terms};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use local::Stack;
+use serde_json::Value;
+use shared::domain::id::{KeyId, TeamId, UserId};
+use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
+use shared::limit::Allowance;
+
+use crate::{contract, world};
+
+/// Longer than the gateway waits.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A team with nothing in it, all of whose credentials are still to be made.
+pub struct Team {
+    pub stack: &'static Stack,
+    pub id: TeamId,
+}
+
+/// Somebody who calls.
+#[derive(Clone)]
+pub struct Actor {
+    stack: &'static Stack,
+    pub team: TeamId,
+    /// The key's or user's id, for operators.
+    pub key: Option<KeyId>,
+    pub user: Option<UserId>,
+    pub headers: Vec<(&'static str, String)>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub body: String,
+}
+
+impl Team {
+    pub async fn new() -> Team {
+        Team::on(world::stack(), Plan::Premium).await
+    }
+
+    pub async fn on(stack: &'static Stack, plan: Plan) -> Team {
+        let team = issue::team(&world::table(stack), "A team", plan)
+            .await
+            .expect("a team");
+        Team { stack, id: team.id }
+    }
+
+    pub async fn secret_key(&self) -> Actor {
+        self.key(CredentialKind::Secret, Mode::Live, Terms::default())
+            .await
+    }
+
+    pub async fn test_key(&self) -> Actor {
+        self.key(CredentialKind::Secret, Mode::Test, Terms::default())
+            .await
+    }
+
+    pub async fn publishable_key(&self) -> Actor {
+        self.key(CredentialKind::Publishable, Mode::Live, Terms::default())
+            .await
+    }
+
+    pub async fn key(&self, kind: CredentialKind, mode: Mode, terms: Terms) -> Actor {
+        let store = world::table(self.stack);
+        let key = issue::key(&store, &self.id, kind, mode, terms)
+            .await
+            .expect("a key");
+        Actor {
+            stack: self.stack,
+            team: self.id.clone(),
+            key: Some(key.id),
+            user: None,
+            headers: vec![("authorization", format!("Bearer {}", key.secret))],
+        }
+    }
+
+    pub async fn livechat_manager(&self) -> Actor {
+        self.user(&[Permission::ManageLivechatSla], Terms::default())
+            .await
+    }
+
+    /// A user who may see policies but not change them.
+    pub async fn agent(&self) -> Actor {
+        self.user(&[Permission::ViewLivechatRoom], Terms::default())
+            .await
+    }
+
+    pub async fn user(&self, permissions: &[Permission], terms: Terms) -> Actor {
+        let store = world::table(self.stack);
+        let user = issue::user(&store, &self.id, "Ada", permissions, terms)
+            .await
+            .expect("a user");
+        Actor {
+            stack: self.stack,
+            team: self.id.clone(),
+            key: None,
+            user: Some(user.id.clone()),
+            headers: vec![
+                ("x-user-id", user.id.to_string()),
+                ("x-auth-token", user.token),
+            ],
+        }
+    }
+
+    pub fn anonymous(&self) -> Actor {
+        Actor {
+            stack: self.stack,
+            team: self.id.clone(),
+            key: None,
+            user: None,
+            headers: Vec::new(),
+        }
+    }
+
+    pub fn rules(&self) -> String {
+        rules_of(self.id.as_str())
+    }
+}
+
+pub const POLICIES: &str = "/api/v1/livechat/sla";
+
+pub fn rules_of(team: &str) -> String {
+    format!("/api/v1/teams/{team}/sla/rules")
+}
+
+/// So many calls in a window that no test outlives.
+pub fn limited_to(limit: u32) -> Terms {
+    Terms {
+        expires_at: None,
+        allowance: Some(Allowance {
+            limit,
+            window_seconds: 86_400,
+        }),
+    }
+}
+
+impl Actor {
+    /// The same caller with one more header.
+    pub fn with(&self, name: &'static str, value: impl Into<String>) -> Actor {
+        let mut actor = self.clone();
+        actor.headers.push((name, value.into()));
+        actor
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, Vec::new()).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, Vec::new()).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send_json(Method::POST, path, body).await
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send_json(Method::PUT, path, body).await
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.send_json(Method::PATCH, path, body).await
+    }
+
+    pub async fn send_json(&self, method: Method, path: &str, body: &Value) -> Answer {
+        let declared = self.headers.iter().any(|(name, _)| *name == "content-type");
+        let actor = if declared {
+            self.clone()
+        } else {
+            self.with("content-type", "application/json")
+        };
+        actor
+            .send(method, path, body.to_string().into_bytes())
+            .await
+    }
+
+    pub async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Answer {
+        let uri: Uri = format!("{}{path}", self.stack.url())
+            .parse()
+            .expect("a URI");
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = uri;
+        for (name, value) in &self.headers {
+            let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header value");
+            request
+                .headers_mut()
+                .append(HeaderName::from_static(name), value);
+        }
+        let client: Client<HttpConnector, Full<Bytes>> =
+            Client::builder(TokioExecutor::new()).build_http();
+        let asked = tokio::time::timeout(PATIENCE, client.request(request)).await;
+        let response = asked.expect("an answer in time").expect("an answer");
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("a whole answer").to_bytes();
+        let answer = Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).expect("UTF-8"),
+        };
+        contract::saw(&method, path, &answer);
+        answer
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .get(name)
+            .map(|value| value.to_str().expect("visible ASCII"))
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    /// The whole answer is this, to the byte.
+    #[track_caller]
+    pub fn is(&self, status: u16, body: &str) {
+        assert_eq!((self.status, self.body.as_str()), (status, body));
+        assert_eq!(self.header("content-type"), Some("application/json"));
+    }
+
+    /// The whole answer is cStar's envelope of an error, with `errors` as further members of it.
+    #[track_caller]
+    pub fn is_cstar_error(&self, status: u16, kind: &str, code: &str, message: &str, more: &str) {
+        let request = self
+            .header("x-cstar-request-id")
+            .expect("every answer names its request")
+            .to_owned();
+        let doc_url = match status {
+            401 | 403 => {
+                "https://www.cstar.help/developers/api-reference#authentication".to_owned()
+            }
+            429 => "https://www.cstar.help/developers/api-reference#rate-limiting".to_owned(),
+            _ => format!("https://www.cstar.help/developers/errors#{code}"),
+        };
+        let timestamp = self.json()["meta"]["timestamp"]
+            .as_str()
+            .expect("a timestamp")
+            .to_owned();
+        let message = Value::from(message);
+        self.is(
+            status,
+            &format!(
+                "{{\"success\":false,\"error\":{{\"type\":\"{kind}\",\"code\":\"{code}\",\"message\":{message},\
+                 \"doc_url\":\"{doc_url}\",\"request_id\":\"{request}\"{more}}},\
+                 \"meta\":{{\"timestamp\":\"{timestamp}\"}}}}"
+            ),
+        );
+    }
+
+    /// The id of a new resource.
+    #[track_caller]
+    pub fn id(&self) -> String {
+        let body = self.json();
+        let id = body
+            .pointer("/data/id")
+            .or_else(|| body.pointer("/sla/_id"));
+        id.and_then(Value::as_str)
+            .expect("a new resource has an id")
+            .to_owned()
+    }
+}

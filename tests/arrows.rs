@@ -1,0 +1,126 @@
+//! The dependency arrows of the architecture: a module may use only what stands to its right.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::world;
+
+crate::stories![
+    modules_use_only_what_stands_to_their_right,
+    only_the_store_names_dynamodb_and_only_the_table_of_keys_spells_a_key,
+];
+
+/// A module of `shared/src`, and what it may use of its siblings.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("api", &["dialect", "domain"]),
+    (
+        "auth",
+        &[
+            "api", "config", "dialect", "domain", "limit", "problem", "store",
+        ],
+    ),
+    ("config", &["limit"]),
+    ("dialect", &["domain", "limit", "problem", "reply"]),
+    ("domain", &[]),
+    ("fields", &["domain", "problem"]),
+    ("limit", &["domain"]),
+    ("log", &["config", "domain", "problem", "store"]),
+    ("problem", &["domain"]),
+    ("reply", &["domain", "problem"]),
+    (
+        "serve",
+        &[
+            "api", "auth", "config", "dialect", "domain", "fields", "limit", "log", "problem",
+            "reply", "store",
+        ],
+    ),
+    ("store", &["config", "domain", "limit", "problem"]),
+];
+
+/// What the domain must not know.
+const NOT_IN_DOMAIN: &[&str] = &[
+    "serde_json",
+    "aws_",
+    "lambda_",
+    "http::",
+    "tokio",
+    "std::env",
+    "std::fs",
+    "::now(",
+];
+
+async fn modules_use_only_what_stands_to_their_right() {
+    let mut wrong = Vec::new();
+    for file in sources(&world::root().join("shared/src")) {
+        let (name, text) = (file.display().to_string(), code(&file));
+        let relative = file
+            .strip_prefix(world::root().join("shared/src"))
+            .expect("a source of shared");
+        let module = relative.components().next().expect("a name").as_os_str();
+        let module = module.to_str().expect("UTF-8").trim_end_matches(".rs");
+        if module == "lib" {
+            continue;
+        }
+        let (_, allowed) = ARROWS
+            .iter()
+            .find(|(of, _)| *of == module)
+            .unwrap_or_else(|| {
+                panic!("{name}: add the module {module} and what it may use to ARROWS")
+            });
+        for used in text.split("crate::").skip(1) {
+            let used: String = used
+                .chars()
+                .take_while(|c| c.is_ascii_lowercase() || *c == '_')
+                .collect();
+            if !used.is_empty() && used != module && !allowed.contains(&used.as_str()) {
+                wrong.push(format!("{name} uses {used}"));
+            }
+        }
+        if module == "domain" {
+            let known = NOT_IN_DOMAIN.iter().filter(|known| text.contains(**known));
+            wrong.extend(known.map(|known| format!("{name} knows {known}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+async fn only_the_store_names_dynamodb_and_only_the_table_of_keys_spells_a_key() {
+    let mut wrong = Vec::new();
+    for folder in ["shared/src", "functions", "admin/src"] {
+        for file in sources(&world::root().join(folder)) {
+            let (name, text) = (file.display().to_string(), code(&file));
+            if text.contains("aws_sdk_dynamodb") && !name.contains("/store") {
+                wrong.push(format!("{name} names DynamoDB"));
+            }
+            let spelled = ["TEAM#", "RULE#", "POLICY#", "UNIQUE#", "CREDENTIAL#"];
+            if spelled.iter().any(|key| text.contains(key)) && !name.ends_with("store/key.rs") {
+                wrong.push(format!("{name} spells a key"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let mut found: Vec<_> = folders.iter().flat_map(|folder| sources(folder)).collect();
+    found.extend(
+        files
+            .into_iter()
+            .filter(|file| file.extension().is_some_and(|end| end == "rs")),
+    );
+    found
+}
+
+/// A source without its comments and unit tests.
+fn code(file: &Path) -> String {
+    let text = fs::read_to_string(file).expect("a source");
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}

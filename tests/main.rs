@@ -1,0 +1,57 @@
+//! What users of the service rely on, told through the real binaries behind the local gateway.
+//!
+//! Every answer that a story sees is checked against `openapi.json`; when all stories have run,
+//! what was seen is compared with what is documented and with what the template permits.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod actors;
+mod arrows;
+mod contract;
+mod doors;
+mod faults;
+mod policies;
+mod rules;
+mod world;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial, run};
+
+/// Names the stories of a module: each an `async fn` without arguments.
+macro_rules! stories {
+    ($($story:ident),* $(,)?) => {
+        pub fn stories() -> Vec<libtest_mimic::Trial> {
+            vec![$(crate::world::story(concat!(module_path!(), "::", stringify!($story)), $story)),*]
+        }
+    };
+}
+pub(crate) use stories;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let everything = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
+    world::begin();
+    let mut stories: Vec<Trial> = Vec::new();
+    stories.extend(arrows::stories());
+    stories.extend(contract::stories());
+    stories.extend(doors::stories());
+    stories.extend(faults::stories());
+    stories.extend(policies::stories());
+    stories.extend(rules::stories());
+    let conclusion = run(&arguments, stories);
+    let code = if conclusion.has_failed() || !everything {
+        conclusion.exit_code()
+    } else {
+        // What the whole suite has seen can be judged only now.
+        run(&arguments, contract::afterwards()).exit_code()
+    };
+    world::end();
+    code
+}

@@ -1,0 +1,111 @@
+//! The running service that all stories share, and one to break.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use jiff::Timestamp;
+use libtest_mimic::Trial;
+use local::template::{TABLE_NAME, Template};
+use local::{Stack, StackOptions};
+use shared::domain::id::RequestId;
+use shared::store::{self, Store};
+use tokio::runtime::Runtime;
+
+/// Processes per function: more than one, so that nothing is right only within a process.
+const CONCURRENCY: usize = 2;
+
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+static STACK: OnceLock<Stack> = OnceLock::new();
+
+pub fn runtime() -> &'static Runtime {
+    RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
+    })
+}
+
+/// A story as the test runner knows it.
+pub fn story<F>(name: &'static str, tell: fn() -> F) -> Trial
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let name = name.trim_start_matches("tests::");
+    Trial::test(name, move || {
+        runtime().block_on(tell());
+        Ok(())
+    })
+}
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("functions/ lies in the repository")
+}
+
+pub fn template() -> Template {
+    Template::read(&root().join("template.yaml")).expect("template.yaml can be read")
+}
+
+/// The service that all stories share: healthy, with nothing in its table but what they put there.
+pub fn stack() -> &'static Stack {
+    STACK.get().expect("main has started it")
+}
+
+/// Starts the service that all stories share.
+pub fn begin() {
+    let started = runtime().block_on(start(None));
+    assert!(STACK.set(started).is_ok(), "it is started once");
+}
+
+/// A service of one's own, to break it.
+pub async fn start(dynamodb_endpoint: Option<String>) -> Stack {
+    let options = StackOptions {
+        template: template(),
+        binaries: binaries(),
+        concurrency: CONCURRENCY,
+        gateway_port: 0,
+        db_port: 0,
+        data: None,
+        environment: Vec::new(),
+        record: true,
+        dynamodb_endpoint,
+    };
+    Stack::start(options).await.expect("the stack starts")
+}
+
+/// Leaves no process behind.
+pub fn end() {
+    for function in template().functions {
+        stack().kill(&function.logical_id);
+    }
+}
+
+/// The table of a stack, as operators reach it.
+pub fn table(stack: &Stack) -> Store {
+    let id = RequestId::new(Timestamp::now(), &random());
+    store::connect_to(stack.dynamodb(), TABLE_NAME).for_request(&id)
+}
+
+fn random() -> [u8; 10] {
+    let mut bytes = [0; 10];
+    getrandom::fill(&mut bytes).expect("random bytes");
+    bytes
+}
+
+/// The binaries under test, which Cargo has built beside this one.
+fn binaries() -> BTreeMap<String, PathBuf> {
+    let one = PathBuf::from(env!("CARGO_BIN_EXE_rule-list"));
+    let directory = one
+        .parent()
+        .expect("a binary lies in a directory")
+        .to_owned();
+    shared::api::ALL
+        .iter()
+        .map(|endpoint| (endpoint.name.to_owned(), directory.join(endpoint.name)))
+        .collect()
+}
