@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use serde::Serialize;
-use shared::domain::id::PolicyId;
-use shared::domain::policy::{Draft, Policy};
-use shared::reply::{Answer, Reply};
+use shared::domain::policy::Policy;
+use shared::reply::{self, Answer};
 use shared::serve::{Call, serve};
 use shared::{api, fields};
 
@@ -17,24 +15,5 @@ async fn create(call: Call) -> Answer {
     let draft = fields::policy::draft(call.fields()?)?;
     let policy = Policy::new(call.new_policy_id(), draft, call.now());
     call.policies().insert(&policy).await?;
-    Reply::created(&Created {
-        sla: Told {
-            draft: &policy.draft,
-            id: &policy.id,
-        },
-    })
-}
-
-#[derive(Serialize)]
-struct Created<'a> {
-    sla: Told<'a>,
-}
-
-/// A new policy as the documentation shows it: without the time of its last change.
-#[derive(Serialize)]
-struct Told<'a> {
-    #[serde(flatten)]
-    draft: &'a Draft,
-    #[serde(rename = "_id")]
-    id: &'a PolicyId,
+    reply::policy::created(&policy)
 }

@@ -12,10 +12,11 @@ fn main() -> ExitCode {
 }
 
 async fn create(call: Call) -> Answer {
-    let draft = fields::rule::draft(call.fields()?)?;
-    let rule = Rule::new(call.new_rule_id(), draft);
-    call.rules().insert(&rule).await?;
-    Ok(Reply::created(&rule)?
-        .at(call.location(rule.id.as_str()))
-        .version(rule.version))
+    let fields = call.fields()?;
+    let once = call.once(&fields)?;
+    let rule = Rule::new(call.new_rule_id(), fields::rule::draft(fields)?);
+    let location = call.location(rule.id.as_str());
+    let reply = Reply::created(&rule)?.at(location).version(rule.version);
+    let written = call.rules().insert(&rule, once.record(&reply)?).await?;
+    once.settle(reply, written)
 }

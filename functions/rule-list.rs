@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use shared::api;
+use shared::domain::rule::list_tag;
 use shared::reply::{Answer, Reply};
 use shared::serve::{Call, serve};
 
@@ -11,5 +12,7 @@ fn main() -> ExitCode {
 }
 
 async fn list(call: Call) -> Answer {
-    Reply::ok(&call.rules().list().await?)
+    let rules = call.rules().list().await?;
+    let reply = Reply::ok(&rules)?.versions(&list_tag(&rules));
+    Ok(reply.unless_known(call.if_none_match()))
 }

@@ -30,7 +30,6 @@ pub struct Team {
 #[derive(Clone)]
 pub struct Actor {
     stack: &'static Stack,
-    pub team: TeamId,
     /// The key's or user's id, for operators.
     pub key: Option<KeyId>,
     pub user: Option<UserId>,
@@ -79,7 +78,6 @@ impl Team {
             .expect("a key");
         Actor {
             stack: self.stack,
-            team: self.id.clone(),
             key: Some(key.id),
             user: None,
             headers: vec![("authorization", format!("Bearer {}", key.secret))],
@@ -104,7 +102,6 @@ impl Team {
             .expect("a user");
         Actor {
             stack: self.stack,
-            team: self.id.clone(),
             key: None,
             user: Some(user.id.clone()),
             headers: vec![
@@ -117,7 +114,6 @@ impl Team {
     pub fn anonymous(&self) -> Actor {
         Actor {
             stack: self.stack,
-            team: self.id.clone(),
             key: None,
             user: None,
             headers: Vec::new(),

@@ -16,6 +16,7 @@ mod arrows;
 mod contract;
 mod doors;
 mod faults;
+mod model;
 mod policies;
 mod rules;
 mod world;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     stories.extend(contract::stories());
     stories.extend(doors::stories());
     stories.extend(faults::stories());
+    stories.extend(model::stories());
     stories.extend(policies::stories());
     stories.extend(rules::stories());
     let conclusion = run(&arguments, stories);

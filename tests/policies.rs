@@ -12,6 +12,14 @@ crate::stories![
     names_and_due_times_are_each_unique_in_a_workspace,
     ajvs_first_word_is_the_only_one,
     of_many_who_want_one_name_exactly_one_gets_it,
+    a_policy_is_read_replaced_and_deleted_in_rocket_chats_shapes,
+    a_policy_never_collides_with_itself_and_frees_what_it_leaves,
+    what_is_not_there_is_not_found,
+    two_replacements_at_once_are_never_mixed,
+    an_agent_sees_policies_but_cannot_change_them,
+    a_list_is_searched_sorted_and_paged,
+    a_list_that_is_asked_for_wrongly_is_refused,
+    the_1001st_policy_is_refused,
 ];
 
 pub fn policy(name: &str, due: u32) -> Value {
@@ -185,4 +193,297 @@ async fn of_many_who_want_one_name_exactly_one_gets_it() {
         answers.iter().filter(|answer| answer.status == 200).count(),
         1
     );
+}
+
+fn path(id: &str) -> String {
+    format!("{POLICIES}/{id}")
+}
+
+#[track_caller]
+fn is_missing(answer: &Answer, status: u16, id: &str) {
+    answer.is(
+        status,
+        &format!(r#"{{"success":false,"error":"SLA with id {id} not found"}}"#),
+    );
+}
+
+fn updated_at(value: &Value) -> String {
+    let text = value["_updatedAt"].as_str().expect("a time").to_owned();
+    assert!(text.len() == 24 && text.ends_with('Z'), "{text}");
+    text.parse::<jiff::Timestamp>().expect("ISO 8601");
+    text
+}
+
+async fn a_policy_is_read_replaced_and_deleted_in_rocket_chats_shapes() {
+    let team = Team::new().await;
+    let manager = team.livechat_manager().await;
+    let id = manager.post(POLICIES, &policy("Optimum", 4)).await.id();
+    let members = r#""name":"Optimum","description":"Optimum SLA","dueTimeInMinutes":4"#;
+    let read = manager.get(&path(&id)).await;
+    let at = updated_at(&read.json());
+    read.is(
+        200,
+        &format!(r#"{{"_id":"{id}",{members},"_updatedAt":"{at}","success":true}}"#),
+    );
+    let listed = manager.get(POLICIES).await;
+    listed.is(
+        200,
+        &format!(
+            r#"{{"sla":[{{"_id":"{id}",{members},"_updatedAt":"{at}"}}],"count":1,"offset":0,"total":1,"success":true}}"#
+        ),
+    );
+    let replaced = manager.put(&path(&id), &policy("Better", 5)).await;
+    let later = updated_at(&replaced.json()["sla"]);
+    assert!(later >= at, "{later} is not before {at}");
+    replaced.is(
+        200,
+        &format!(
+            r#"{{"sla":{{"name":"Better","description":"Optimum SLA","dueTimeInMinutes":5,"_updatedAt":"{later}","_id":"{id}"}},"success":true}}"#
+        ),
+    );
+    assert_eq!(updated_at(&manager.get(&path(&id)).await.json()), later);
+    manager
+        .delete(&path(&id))
+        .await
+        .is(200, r#"{"success":true}"#);
+    is_missing(&manager.get(&path(&id)).await, 404, &id);
+    let none = r#"{"sla":[],"count":0,"offset":0,"total":0,"success":true}"#;
+    manager.get(POLICIES).await.is(200, none);
+}
+
+async fn a_policy_never_collides_with_itself_and_frees_what_it_leaves() {
+    let team = Team::new().await;
+    let manager = team.livechat_manager().await;
+    let first = manager.post(POLICIES, &policy("first", 1)).await.id();
+    let second = manager.post(POLICIES, &policy("second", 2)).await.id();
+    for body in [policy("first", 1), policy("first", 10), policy("First", 10)] {
+        assert_eq!(manager.put(&path(&first), &body).await.status, 200);
+    }
+    for body in [
+        policy("second", 10),
+        policy("First", 2),
+        policy("second", 2),
+    ] {
+        is_duplicate(&manager.put(&path(&first), &body).await);
+    }
+    // The name and the due time that it left are free, those it has are not.
+    assert_eq!(
+        manager
+            .put(&path(&second), &policy("first", 1))
+            .await
+            .status,
+        200
+    );
+    is_duplicate(&manager.post(POLICIES, &policy("First", 3)).await);
+    is_duplicate(&manager.post(POLICIES, &policy("third", 10)).await);
+    manager.post(POLICIES, &policy("second", 2)).await.id();
+    manager.delete(&path(&first)).await;
+    manager.post(POLICIES, &policy("First", 10)).await.id();
+}
+
+async fn what_is_not_there_is_not_found() {
+    let (team, other) = (Team::new().await, Team::new().await);
+    let manager = team.livechat_manager().await;
+    let anothers = other
+        .livechat_manager()
+        .await
+        .post(POLICIES, &policy("theirs", 1))
+        .await
+        .id();
+    for (sent, id) in [
+        ("641db89a7718f90c810429cc", "641db89a7718f90c810429cc"),
+        (&anothers, &anothers),
+        ("x", "x"),
+        ("a%20b%23", "a b#"),
+    ] {
+        is_missing(&manager.get(&path(sent)).await, 404, id);
+        is_missing(&manager.put(&path(sent), &policy("x", 1)).await, 404, id);
+        is_missing(&manager.delete(&path(sent)).await, 400, id);
+        assert_eq!(
+            manager.put(&path(sent), &json!({})).await.status,
+            400,
+            "the body is looked at first"
+        );
+    }
+}
+
+async fn two_replacements_at_once_are_never_mixed() {
+    let team = Team::new().await;
+    let manager = team.livechat_manager().await;
+    let id = manager.post(POLICIES, &policy("0", 1)).await.id();
+    let path = path(&id);
+    let bodies: Vec<_> = (1..=8)
+        .map(
+            |n| json!({"name": n.to_string(), "description": n.to_string(), "dueTimeInMinutes": n}),
+        )
+        .collect();
+    let answers =
+        futures_util::future::join_all(bodies.iter().map(|body| manager.put(&path, body))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    let last = manager.get(&path).await.json();
+    assert_eq!(last["name"], last["description"]);
+    assert_eq!(last["name"], last["dueTimeInMinutes"].to_string());
+    // Whatever the others held for a moment is free.
+    for (body, n) in bodies.iter().zip(1..) {
+        let taken = last["dueTimeInMinutes"] == n;
+        assert_eq!(
+            manager.post(POLICIES, body).await.status,
+            if taken { 400 } else { 200 }
+        );
+    }
+}
+
+async fn an_agent_sees_policies_but_cannot_change_them() {
+    let team = Team::new().await;
+    let (manager, agent) = (team.livechat_manager().await, team.agent().await);
+    let id = manager.post(POLICIES, &policy("Optimum", 4)).await.id();
+    assert_eq!(
+        agent.get(POLICIES).await.body,
+        manager.get(POLICIES).await.body
+    );
+    assert_eq!(agent.get(&path(&id)).await.status, 200);
+    let refused = [
+        agent.post(POLICIES, &policy("x", 5)).await,
+        agent.put(&path(&id), &policy("x", 5)).await,
+        agent.delete(&path(&id)).await,
+    ];
+    assert!(refused.iter().all(|answer| answer.status == 403));
+}
+
+async fn a_list_is_searched_sorted_and_paged() {
+    let team = Team::new().await;
+    let manager = team.livechat_manager().await;
+    for (name, description, due) in [
+        ("b", "Ärger", 3),
+        ("B", "x.*", 1),
+        ("a", "ÄRGER", 2),
+        ("c", "", 4),
+    ] {
+        let body = json!({"name": name, "description": description, "dueTimeInMinutes": due});
+        manager.post(POLICIES, &body).await.id();
+    }
+    let cases = [
+        ("", "B a b c", 4),
+        ("?sort={\"name\":-1}", "c b a B", 4),
+        ("?sort=%7B%22dueTimeInMinutes%22%3A1%7D", "B a b c", 4),
+        ("?sort={\"description\":1,\"name\":-1}", "c B a b", 4),
+        ("?sort={\"_updatedAt\":-1}", "c a B b", 4),
+        ("?sort={}", "B a b c", 4),
+        ("?text=%C3%A4rger", "a b", 2),
+        ("?text=.*", "B", 1),
+        ("?text=b", "B b", 2),
+        ("?text=zzz", "", 0),
+        ("?count=2", "B a", 4),
+        ("?count=2&offset=3", "c", 4),
+        ("?count=1e0&offset=2.0", "b", 4),
+        ("?count=0", "B a b c", 4),
+        ("?count=1000&offset=4", "", 4),
+        ("?query={\"name\":\"b\"}&fields={\"name\":1}", "B a b c", 4),
+    ];
+    for (query, names, total) in cases {
+        let query = query
+            .replace('"', "%22")
+            .replace('{', "%7B")
+            .replace('}', "%7D");
+        let listed = manager.get(&format!("{POLICIES}{query}")).await.json();
+        let rows = listed["sla"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{query}: {listed}"));
+        let told: Vec<_> = rows
+            .iter()
+            .map(|row| row["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(told.join(" "), names, "{query}");
+        assert_eq!(
+            (&listed["count"], &listed["total"]),
+            (&json!(told.len()), &json!(total)),
+            "{query}"
+        );
+    }
+}
+
+async fn a_list_that_is_asked_for_wrongly_is_refused() {
+    let team = Team::new().await;
+    let manager = team.livechat_manager().await;
+    let invalid = |text: &str| {
+        format!(
+            r#"{{"success":false,"error":"{text} [invalid-params]","errorType":"invalid-params"}}"#
+        )
+    };
+    for (query, text) in [
+        ("page=1", "must NOT have additional properties"),
+        ("count=many&page=1", "must NOT have additional properties"),
+        ("count=many", "must be number"),
+        ("count=", "must be number"),
+        ("count=NaN", "must be number"),
+        ("offset=1e999", "must be number"),
+        ("text=a&text=b", "must be string"),
+        ("count=1&count=1", "must be string"),
+        ("offset=-1", "must be >= 0"),
+    ] {
+        manager
+            .get(&format!("{POLICIES}?{query}"))
+            .await
+            .is(400, &invalid(text));
+    }
+    for sort in [
+        "xyz",
+        "1",
+        "[]",
+        "",
+        "{\"name\":2}",
+        "{\"name\":\"1\"}",
+        "{\"_id\":1}",
+    ] {
+        let query = sort
+            .replace('"', "%22")
+            .replace('{', "%7B")
+            .replace('}', "%7D");
+        let answer = manager.get(&format!("{POLICIES}?sort={query}")).await;
+        let text = Value::from(format!(
+            "Invalid sort parameter provided: \"{sort}\" [error-invalid-sort]"
+        ));
+        answer.is(
+            400,
+            &format!(
+                r#"{{"success":false,"error":{text},"errorType":"error-invalid-sort","details":{{"helperMethod":"parseJsonQuery"}}}}"#
+            ),
+        );
+    }
+}
+
+async fn the_1001st_policy_is_refused() {
+    let team = Team::new().await;
+    let manager = team
+        .user(
+            &shared::domain::principal::Permission::ALL,
+            Default::default(),
+        )
+        .await;
+    let max = shared::domain::policy::MAX_POLICIES;
+    // Long enough that they do not fit one page of DynamoDB.
+    let of = |n: u32| json!({"name": n.to_string(), "description": "d".repeat(1_500), "dueTimeInMinutes": n + 1});
+    for batch in 0..max / 50 {
+        let bodies: Vec<_> = (0..50).map(|n| of(batch * 50 + n)).collect();
+        let made =
+            futures_util::future::join_all(bodies.iter().map(|body| manager.post(POLICIES, body)))
+                .await;
+        made.iter().for_each(|answer| drop(answer.id()));
+    }
+    let text = format!("A workspace can have at most {max} SLA policies [error-limit-exceeded]");
+    let refused =
+        format!(r#"{{"success":false,"error":"{text}","errorType":"error-limit-exceeded"}}"#);
+    manager.post(POLICIES, &of(max)).await.is(400, &refused);
+    is_duplicate(&manager.post(POLICIES, &of(7)).await);
+    let listed = manager.get(&format!("{POLICIES}?offset=990")).await.json();
+    assert_eq!(
+        (&listed["total"], &listed["count"]),
+        (&json!(max), &json!(10))
+    );
+    let id = listed["sla"][0]["_id"].as_str().unwrap();
+    manager
+        .delete(&path(id))
+        .await
+        .is(200, r#"{"success":true}"#);
+    manager.post(POLICIES, &of(max)).await.id();
 }

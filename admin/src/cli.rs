@@ -3,10 +3,10 @@
 use admin::issue::Terms;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use shared::domain::digest::Digest;
 use shared::domain::id::{KeyId, TeamId, UserId};
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::limit::Allowance;
-use shared::store::credentials::Digest;
 
 /// Makes, lists, changes and revokes teams and credentials.
 ///

@@ -4,12 +4,13 @@ use std::fmt;
 
 use jiff::Timestamp;
 use shared::auth::key::{Key, NoRandomness, Token, generate_user_id};
+use shared::domain::digest::Digest;
 use shared::domain::id::{KeyId, Randomness, TeamId, UserId};
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::limit::Allowance;
 use shared::problem::{Cause, Problem};
 use shared::store::Store;
-use shared::store::credentials::{Change, Digest, Holder, Listed, NewCredential, Team};
+use shared::store::credentials::{Change, Holder, Listed, NewCredential, Team};
 
 /// Why nothing was issued.
 #[derive(Debug)]

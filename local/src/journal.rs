@@ -70,12 +70,15 @@ impl Journal {
     }
 
     pub(crate) fn line(&self, line: Line) {
-        self.tell(|| Happening::Line(line.clone()));
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() >= MAX_LINES {
-            lines.pop_front();
+        {
+            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            if lines.len() >= MAX_LINES {
+                lines.pop_front();
+            }
+            lines.push_back(line.clone());
         }
-        lines.push_back(line);
+        // After it is kept: who follows first and then looks back misses none.
+        self.tell(|| Happening::Line(line));
     }
 
     /// Tells the followers, if there are any.

@@ -26,7 +26,10 @@ use runtime_api::{Pool, Runnable};
 use serde_json::Value;
 use std::{collections::BTreeMap, env, net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
 use template::{Function, Template};
-use tokio::sync::broadcast;
+use tokio::{
+    sync::broadcast::{self, error::RecvError},
+    time,
+};
 use wire::Wire;
 
 /// What to run, and how.
@@ -175,6 +178,33 @@ impl Stack {
     /// The newest lines the functions wrote, in order.
     pub fn logs(&self) -> Vec<Line> {
         self.journal.lines()
+    }
+
+    /// Waits for a line that is `wanted`, among those written already and those to come.
+    ///
+    /// A function's lines come through a pipe of their own, so an answer may be here before the
+    /// line that was written about it; [`Stack::logs`] right after an answer may lack it.
+    pub async fn logged(&self, wanted: impl Fn(&Line) -> bool, limit: Duration) -> Option<Line> {
+        // Subscribed before the old lines are looked at, so that none falls between.
+        let mut happenings = self.journal.follow();
+        if let Some(line) = self.journal.lines().into_iter().find(&wanted) {
+            return Some(line);
+        }
+        let written = async {
+            loop {
+                match happenings.recv().await {
+                    Ok(Happening::Line(line)) if wanted(&line) => return Some(line),
+                    Ok(_) => {}
+                    Err(RecvError::Lagged(_)) => {
+                        if let Some(line) = self.journal.lines().into_iter().find(&wanted) {
+                            return Some(line);
+                        }
+                    }
+                    Err(RecvError::Closed) => return None,
+                }
+            }
+        };
+        time::timeout(limit, written).await.ok().flatten()
     }
 
     /// Lines and requests from now on.

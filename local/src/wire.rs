@@ -239,6 +239,12 @@ impl Tape {
                 "Internal server error",
                 &[],
             )),
+            Some(Fault::Deny) => Ok(entry.refuse(
+                StatusCode::BAD_REQUEST,
+                "AccessDeniedException",
+                "User is not authorized to perform this action on this resource",
+                &[],
+            )),
             Some(Fault::TransactionConflict { reasons }) => Ok(entry.refuse(
                 StatusCode::BAD_REQUEST,
                 "TransactionCanceledException",

@@ -9,6 +9,7 @@ use libtest_mimic::{Arguments, Trial};
 use local::{
     Stack, StackOptions,
     invoke_error::InvokeError,
+    journal::{Line, Stream},
     template::Template,
     wire::{Fault, Matcher, call::depth},
 };
@@ -131,6 +132,10 @@ fn misbehaviour_is_a_500() -> Outcome {
                 "after {path}"
             );
         }
+        let last_words = |line: &Line| line.stream == Stream::Err && line.text == "leaving";
+        let told = stack.logged(last_words, Duration::from_secs(5)).await;
+        assert!(told.is_some(), "{:?}", stack.logs());
+
         let limit = Duration::from_secs(1);
         let hung = stack.invoke("Worker", json!({ "rawPath": "/hang" })).await;
         assert_eq!(hung, Err(InvokeError::TimedOut { limit }));
@@ -300,7 +305,10 @@ fn take_one(runtime_api: &str) -> Outcome {
         .and_then(Value::as_str)
         .unwrap_or_default();
     let (outcome, body) = match path {
-        "/exit" => process::exit(7),
+        "/exit" => {
+            eprintln!("leaving");
+            process::exit(7)
+        }
         "/hang" => {
             thread::sleep(Duration::from_secs(60));
             return Ok(());

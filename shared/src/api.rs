@@ -48,14 +48,57 @@ pub enum Effect {
 }
 
 const POLICIES: &str = "/api/v1/livechat/sla";
+const POLICY: &str = "/api/v1/livechat/sla/{slaId}";
 const RULES: &str = "/api/v1/teams/{teamId}/sla/rules";
+const RULE: &str = "/api/v1/teams/{teamId}/sla/rules/{ruleId}";
 const MANAGE: &[Permission] = &[Permission::ManageLivechatSla];
+const VIEW: &[Permission] = &[Permission::ManageLivechatSla, Permission::ViewLivechatRoom];
+
+/// Lists and searches a workspace's SLA policies.
+pub const POLICY_LIST: Endpoint = Endpoint {
+    name: "policy-list",
+    method: Method::GET,
+    path: POLICIES,
+    dialect: Dialect::RocketChat,
+    access: Access::User(VIEW),
+    effect: Effect::Read,
+};
 
 /// Creates an SLA policy.
 pub const POLICY_CREATE: Endpoint = Endpoint {
     name: "policy-create",
     method: Method::POST,
     path: POLICIES,
+    dialect: Dialect::RocketChat,
+    access: Access::User(MANAGE),
+    effect: Effect::Write,
+};
+
+/// Reads an SLA policy.
+pub const POLICY_GET: Endpoint = Endpoint {
+    name: "policy-get",
+    method: Method::GET,
+    path: POLICY,
+    dialect: Dialect::RocketChat,
+    access: Access::User(VIEW),
+    effect: Effect::Read,
+};
+
+/// Replaces an SLA policy.
+pub const POLICY_UPDATE: Endpoint = Endpoint {
+    name: "policy-update",
+    method: Method::PUT,
+    path: POLICY,
+    dialect: Dialect::RocketChat,
+    access: Access::User(MANAGE),
+    effect: Effect::Write,
+};
+
+/// Deletes an SLA policy.
+pub const POLICY_DELETE: Endpoint = Endpoint {
+    name: "policy-delete",
+    method: Method::DELETE,
+    path: POLICY,
     dialect: Dialect::RocketChat,
     access: Access::User(MANAGE),
     effect: Effect::Write,
@@ -76,6 +119,36 @@ pub const RULE_CREATE: Endpoint = Endpoint {
     name: "rule-create",
     method: Method::POST,
     path: RULES,
+    dialect: Dialect::Cstar,
+    access: Access::SecretKey,
+    effect: Effect::Write,
+};
+
+/// Reads an SLA rule.
+pub const RULE_GET: Endpoint = Endpoint {
+    name: "rule-get",
+    method: Method::GET,
+    path: RULE,
+    dialect: Dialect::Cstar,
+    access: Access::SecretKey,
+    effect: Effect::Read,
+};
+
+/// Changes members of an SLA rule.
+pub const RULE_UPDATE: Endpoint = Endpoint {
+    name: "rule-update",
+    method: Method::PATCH,
+    path: RULE,
+    dialect: Dialect::Cstar,
+    access: Access::SecretKey,
+    effect: Effect::Write,
+};
+
+/// Deletes an SLA rule.
+pub const RULE_DELETE: Endpoint = Endpoint {
+    name: "rule-delete",
+    method: Method::DELETE,
+    path: RULE,
     dialect: Dialect::Cstar,
     access: Access::SecretKey,
     effect: Effect::Write,
@@ -113,9 +186,16 @@ pub const ROUTE_UNKNOWN: Endpoint = Endpoint {
 
 /// Every endpoint.
 pub const ALL: &[&Endpoint] = &[
+    &POLICY_LIST,
     &POLICY_CREATE,
+    &POLICY_GET,
+    &POLICY_UPDATE,
+    &POLICY_DELETE,
     &RULE_LIST,
     &RULE_CREATE,
+    &RULE_GET,
+    &RULE_UPDATE,
+    &RULE_DELETE,
     &HEALTH_GET,
     &OPENAPI_GET,
     &ROUTE_UNKNOWN,

@@ -15,12 +15,13 @@ use crate::api::Access;
 use crate::auth::key::{Key, Token};
 use crate::config::Config;
 use crate::dialect::Shown;
+use crate::domain::digest::Digest;
 use crate::domain::id::{TeamId, UserId};
 use crate::domain::principal::{CredentialKind, Mode, Permission, Plan, Principal};
 use crate::limit::{Allowance, Rate, Window};
 use crate::problem::Problem;
 use crate::store::Store;
-use crate::store::credentials::{Admission, Digest, Refusal};
+use crate::store::credentials::{Admission, Refusal};
 
 /// Credentials that a process remembers something about. A full memory is emptied: it only saves
 /// calls.

@@ -84,16 +84,23 @@ impl Dialect {
         let status = match reply.outcome {
             Outcome::Ok | Outcome::Document => 200,
             Outcome::Created => self.created_status(),
+            Outcome::NotModified => 304,
             Outcome::Unwell => 503,
         };
         let body = match self {
-            _ if document => reply.body,
+            _ if document || reply.outcome == Outcome::NotModified => reply.body,
             Dialect::Cstar => cstar::envelope(&reply.body),
             Dialect::RocketChat => rocket_chat::envelope(&reply.body),
         };
         let mut headers = self.headers(circumstances);
         headers.extend(reply.location.map(|location| ("location", location)));
         headers.extend(reply.etag.map(|etag| ("etag", etag)));
+        if reply.replayed {
+            headers.push(("idempotent-replayed", "true".to_owned()));
+        }
+        if reply.outcome == Outcome::NotModified {
+            headers.retain(|(name, _)| *name != "content-type");
+        }
         if reply.outcome == Outcome::Unwell {
             headers.push(("retry-after", RETRY_UNAVAILABLE_AFTER_SECONDS.to_string()));
         }

@@ -1,5 +1,6 @@
 //! What Dueline knows about promises, without a clock, a network or a database.
 
+pub mod digest;
 pub mod id;
 pub mod minutes;
 pub mod policy;

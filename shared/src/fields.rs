@@ -6,9 +6,11 @@ pub mod policy;
 pub mod rule;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::domain::digest::Digest;
 use crate::domain::minutes::Minutes;
 use crate::domain::text::TextError;
 use crate::problem::{Allowed, Fault, Problem, Violation};
@@ -33,6 +35,20 @@ impl Fields {
             members,
             violations: Vec::new(),
         }
+    }
+
+    /// What the members say, however they were ordered and spaced.
+    pub fn fingerprint(&self) -> Digest {
+        Digest::of(&sorted(&Value::Object(self.members.clone())).to_string())
+    }
+
+    /// The members laid over others: what is absent here is as it is there.
+    #[must_use]
+    pub fn over(mut self, others: Map<String, Value>) -> Fields {
+        for (name, value) in others {
+            self.members.entry(name).or_insert(value);
+        }
+        self
     }
 
     /// Takes a required text, counted in characters.
@@ -86,7 +102,7 @@ impl Fields {
 
     /// Takes an optional `true` or `false`. A `null` is neither, and not the same as absent.
     pub fn boolean(&mut self, field: &'static str, default: bool) -> Option<bool> {
-        match self.members.remove(field) {
+        match self.members.shift_remove(field) {
             None => Some(default),
             Some(Value::Bool(value)) => Some(value),
             Some(_) => self.refuse(field, Fault::Type, Allowed::Boolean),
@@ -118,10 +134,24 @@ impl Fields {
     }
 
     fn required(&mut self, field: &'static str, allowed: &Allowed) -> Option<Value> {
-        match self.members.remove(field) {
+        match self.members.shift_remove(field) {
             Some(value) => Some(value),
             None => self.refuse(field, Fault::Missing, allowed.clone()),
         }
+    }
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Array(values) => values.iter().map(sorted).collect(),
+        Value::Object(members) => {
+            let members: BTreeMap<_, _> = members.iter().collect();
+            members
+                .into_iter()
+                .map(|(name, value)| (name.clone(), sorted(value)))
+                .collect()
+        }
+        scalar => scalar.clone(),
     }
 }
 

@@ -37,6 +37,22 @@ pub enum Problem {
         /// The id as the caller gave it.
         id: String,
     },
+    /// Nothing to delete: no such resource, or none that this caller may know of.
+    NothingToDelete {
+        /// What kind of resource.
+        resource: Resource,
+        /// The id as the caller gave it.
+        id: String,
+    },
+    /// The resource is not the version that the caller wants to change.
+    PreconditionFailed,
+    /// The idempotency key was used before, with another body.
+    IdempotencyKeyReused,
+    /// The list cannot be sorted so.
+    InvalidSort {
+        /// The order as the caller gave it.
+        sort: String,
+    },
     /// The body is not declared as JSON.
     UnsupportedMediaType,
     /// The body is over [`crate::fields::MAX_BODY_BYTES`].
@@ -63,6 +79,17 @@ pub enum Problem {
     Unavailable(Cause),
     /// A bug, or a table that answers what it should not.
     Internal(Cause),
+}
+
+impl Problem {
+    /// The same problem, met by somebody who wanted to delete.
+    #[must_use]
+    pub fn to_delete(self) -> Problem {
+        match self {
+            Problem::NotFound { resource, id } => Problem::NothingToDelete { resource, id },
+            other => other,
+        }
+    }
 }
 
 /// What went wrong underneath. Logged once, never told.
@@ -119,6 +146,13 @@ pub enum Allowed {
         min: u32,
         /// Greatest.
         max: u32,
+    },
+    /// A number, not below zero.
+    Number,
+    /// So many visible ASCII characters.
+    VisibleAscii {
+        /// Most.
+        max: usize,
     },
     /// `true` or `false`.
     Boolean,

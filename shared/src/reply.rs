@@ -1,6 +1,8 @@
 //! What an endpoint answers when all went well.
 
-use serde::Serialize;
+pub mod policy;
+
+use serde::{Deserialize, Serialize};
 
 use crate::domain::version::Version;
 use crate::problem::Problem;
@@ -9,7 +11,7 @@ use crate::problem::Problem;
 pub type Answer = Result<Reply, Problem>;
 
 /// A success, before a dialect puts it into its envelope.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Reply {
     /// What happened.
     pub outcome: Outcome,
@@ -19,19 +21,35 @@ pub struct Reply {
     pub location: Option<String>,
     /// The version of the resource, as an HTTP entity tag.
     pub etag: Option<String>,
+    /// Whether this was told before, to the same request.
+    #[serde(skip)]
+    pub replayed: bool,
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// It is as asked.
     Ok,
     /// Something new exists.
     Created,
+    /// The caller knows it already.
+    NotModified,
     /// The body is a document of its own and goes out as it is, in no envelope.
     Document,
     /// As [`Outcome::Document`], but the service is not well.
     Unwell,
+}
+
+/// Nothing to tell but that it was done.
+#[derive(Debug, Serialize)]
+pub struct Done {}
+
+/// A resource that is no more.
+#[derive(Debug, Serialize)]
+pub struct Deleted<'a, T> {
+    id: &'a T,
+    deleted: bool,
 }
 
 impl Reply {
@@ -45,6 +63,16 @@ impl Reply {
         Reply::new(Outcome::Created, resource)
     }
 
+    /// Tells that a resource is no more.
+    pub fn deleted<T: Serialize>(id: &T) -> Answer {
+        Reply::ok(&Deleted { id, deleted: true })
+    }
+
+    /// Tells that it was done.
+    pub fn done() -> Answer {
+        Reply::ok(&Done {})
+    }
+
     /// Tells a document that stands for itself, such as the state of the service.
     pub fn document(outcome: Outcome, document: &impl Serialize) -> Answer {
         Reply::new(outcome, document)
@@ -52,12 +80,7 @@ impl Reply {
 
     /// Tells a document that is JSON already.
     pub fn text(json: &'static str) -> Reply {
-        Reply {
-            outcome: Outcome::Document,
-            body: json.to_owned(),
-            location: None,
-            etag: None,
-        }
+        Reply::of(Outcome::Document, json.to_owned())
     }
 
     /// Says where the resource is to be found.
@@ -67,21 +90,75 @@ impl Reply {
         self
     }
 
-    /// Says which version of the resource this is.
+    /// Says which version of the resource this is: a strong entity tag.
     #[must_use]
     pub fn version(mut self, version: Version) -> Reply {
-        self.etag = Some(format!("\"{version}\""));
+        self.etag = Some(entity_tag(version));
         self
+    }
+
+    /// Says which versions of many resources these are: a weak entity tag.
+    #[must_use]
+    pub fn versions(mut self, digits: &str) -> Reply {
+        self.etag = Some(format!("W/\"{digits}\""));
+        self
+    }
+
+    /// Says that this was told before.
+    #[must_use]
+    pub fn replayed(mut self) -> Reply {
+        self.replayed = true;
+        self
+    }
+
+    /// Tells nothing to a caller who has it already, as `If-None-Match` says.
+    #[must_use]
+    pub fn unless_known(self, if_none_match: Option<&str>) -> Reply {
+        let Some((tags, etag)) = if_none_match.zip(self.etag.as_deref()) else {
+            return self;
+        };
+        let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        let known = tags
+            .split(',')
+            .any(|tag| tag.trim() == "*" || opaque(tag) == opaque(etag));
+        if known {
+            Reply {
+                outcome: Outcome::NotModified,
+                body: String::new(),
+                ..self
+            }
+        } else {
+            self
+        }
     }
 
     fn new(outcome: Outcome, resource: &impl Serialize) -> Answer {
         let body =
             serde_json::to_string(resource).map_err(|error| Problem::Internal(Box::new(error)))?;
-        Ok(Reply {
+        Ok(Reply::of(outcome, body))
+    }
+
+    fn of(outcome: Outcome, body: String) -> Reply {
+        Reply {
             outcome,
             body,
             location: None,
             etag: None,
-        })
+            replayed: false,
+        }
     }
+}
+
+/// A version as an HTTP entity tag.
+pub fn entity_tag(version: Version) -> String {
+    format!("\"{version}\"")
+}
+
+/// Whether `If-Match`, if it was sent, is about this version. Weak tags match nothing (RFC 9110).
+pub fn matches(if_match: Option<&str>, version: Version) -> bool {
+    let tag = entity_tag(version);
+    if_match.is_none_or(|tags| {
+        tags.split(',')
+            .any(|one| one.trim() == "*" || one.trim() == tag)
+    })
 }

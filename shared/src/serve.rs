@@ -3,7 +3,8 @@
 //! Credential, then rate, then permission, then team: only a request that passed all of them
 //! becomes a [`Call`], and nothing but a `Call` opens a store. A read of a team that stands in the
 //! path runs beside the admission, so that it is one round trip deep; its answer is released only
-//! if the admission succeeds, and it is dropped as soon as that fails. Writes wait.
+//! if the admission succeeds, and it is dropped as soon as that fails. Writes wait; a write that
+//! others overtake starts again, so a handler reads, decides and writes as if it were alone.
 //!
 //! Whatever happens below, a panic and a hanging table included, the caller gets an answer in its
 //! own dialect before [`DEADLINE`].
@@ -48,6 +49,10 @@ pub const DEADLINE: Duration = Duration::from_secs(8);
 /// How long INIT waits for the connection to the table that it opens ahead of the first request.
 const PRIMING_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How often a caller may be overtaken by others who change the same thing. Each attempt takes
+/// some ten milliseconds: more contention than this is an outage, and told as one.
+const MAX_DISTURBED: usize = 16;
+
 /// The path parameter that names a team.
 const TEAM_PARAMETER: &str = "teamId";
 
@@ -75,9 +80,12 @@ where
     )
 }
 
+type AdmittedHandler = Box<dyn Fn(Call) -> BoxFuture<'static, Answer> + Send + Sync>;
+type AnyoneHandler = Box<dyn Fn(Visit) -> BoxFuture<'static, Answer> + Send + Sync>;
+
 enum Handler {
-    Admitted(Box<dyn Fn(Call) -> BoxFuture<'static, Answer> + Send + Sync>),
-    Anyone(Box<dyn Fn(Visit) -> BoxFuture<'static, Answer> + Send + Sync>),
+    Admitted(AdmittedHandler),
+    Anyone(AnyoneHandler),
 }
 
 /// What a process keeps between requests.
@@ -198,7 +206,8 @@ impl Server {
                 match self.side_by_side(&credential, &visit) {
                     None => {
                         let principal = admission.await?;
-                        handler(Call::new(visit, store.clone(), principal)).await
+                        let call = Call::new(visit, store.clone(), principal);
+                        undisturbed(call, handler).await
                     }
                     Some(claim) => {
                         let call = Call::new(visit.clone(), store.clone(), claim);
@@ -242,6 +251,20 @@ impl Server {
         let claim = credential.claim(TeamId::parse(visit.parameter(TEAM_PARAMETER)?)?);
         (claim.kind == CredentialKind::Secret).then_some(claim)
     }
+}
+
+/// Lets a handler read, decide and write until nobody wrote in between. A caller who says by
+/// `If-Match` what it wants changed is told at once instead.
+async fn undisturbed(call: Call, handler: &AdmittedHandler) -> Answer {
+    for _ in 0..MAX_DISTURBED {
+        match handler(call.clone()).await {
+            Err(Problem::PreconditionFailed) if call.if_match().is_none() => {}
+            answer => return answer,
+        }
+    }
+    Err(Problem::Unavailable(
+        "others wrote in between every time".into(),
+    ))
 }
 
 /// The read's answer, if the caller is admitted; the refusal as soon as it is known, if not.

@@ -5,6 +5,7 @@
 
 mod client;
 pub mod credentials;
+pub mod idempotency;
 mod key;
 mod policies;
 mod rules;
@@ -17,6 +18,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCapacity};
+
+use serde::Deserialize;
 
 use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
@@ -116,6 +119,55 @@ impl Store {
     /// The policies of the principal's workspace.
     pub fn policies(&self, principal: &Principal) -> Policies {
         Policies::new(self.clone(), key::team(&principal.team, principal.mode))
+    }
+
+    /// An item as it was last written; `None` if there is none.
+    async fn get(&self, pk: &str, sk: &str) -> Result<Option<Item>, Problem> {
+        let request = self.table.client.get_item().table_name(&self.table.name);
+        let answer = request
+            .key(key::PK, AttributeValue::S(pk.to_owned()))
+            .key(key::SK, AttributeValue::S(sk.to_owned()))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(problem)?;
+        self.count(answer.consumed_capacity());
+        Ok(answer.item)
+    }
+
+    /// Everything under a partition key whose sort key begins so, as it was last written, in the
+    /// order of the sort keys. What lies there is bounded by whoever writes it, so a query page of
+    /// 1 MB is nearly always all of it.
+    async fn all<T: for<'de> Deserialize<'de>>(
+        &self,
+        pk: &str,
+        prefix: &str,
+    ) -> Result<Vec<T>, Problem> {
+        let mut found = Vec::new();
+        let mut start: Option<Item> = None;
+        loop {
+            let query = self.table.client.query().table_name(&self.table.name);
+            let page = query
+                .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
+                .expression_attribute_names("#pk", key::PK)
+                .expression_attribute_names("#sk", key::SK)
+                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+                .set_exclusive_start_key(start)
+                .consistent_read(true)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(problem)?;
+            self.count(page.consumed_capacity());
+            let items = page.items.unwrap_or_default();
+            found.extend(serde_dynamo::from_items::<_, T>(items).map_err(malformed)?);
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(found);
+            }
+        }
     }
 
     /// A mark for the next write. Of one request, no two are alike; they fit DynamoDB's client

@@ -153,12 +153,26 @@ fn words(problem: &Problem) -> (u16, &'static str, &'static str, String) {
             "method_not_allowed",
             format!("This path answers only {allow}."),
         ),
-        Problem::NotFound { resource, .. } => (
+        Problem::NotFound { resource, .. } | Problem::NothingToDelete { resource, .. } => (
             404,
             "not_found_error",
             "resource_missing",
             format!("No such {}.", noun(*resource)),
         ),
+        Problem::PreconditionFailed => {
+            let message = "The resource has changed: it no longer matches 'If-Match'.";
+            return told((412, REQUEST, "precondition_failed"), message);
+        }
+        Problem::IdempotencyKeyReused => {
+            let message = "This 'Idempotency-Key' was used before with another body.";
+            return told((409, REQUEST, "idempotency_key_reused"), message);
+        }
+        Problem::InvalidSort { .. } => {
+            return told(
+                (400, REQUEST, "parameter_invalid"),
+                "The list cannot be sorted so.",
+            );
+        }
         Problem::UnsupportedMediaType => {
             let message = "The request body must be sent with 'Content-Type: application/json'.";
             return told((415, REQUEST, "unsupported_media_type"), message);
@@ -255,6 +269,8 @@ fn describe(allowed: &Allowed) -> String {
         }
         Allowed::Text { max, .. } => format!("a string of at most {max} characters"),
         Allowed::Integer { min, max } => format!("an integer from {min} to {max}"),
+        Allowed::Number => "a number, at least 0".to_owned(),
+        Allowed::VisibleAscii { max } => format!("1 to {max} visible ASCII characters"),
         Allowed::Boolean => "true or false".to_owned(),
         Allowed::OneOf(words) => format!("one of {}", words.join(", ")),
         Allowed::AtLeastField { field, value } => {

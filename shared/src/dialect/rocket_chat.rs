@@ -82,6 +82,18 @@ pub(super) fn problem(problem: &Problem) -> (u16, String) {
         }
         Problem::DuplicatePolicy => failure(400, "error-duplicated-sla".to_owned(), None),
         Problem::NotFound { id, .. } => failure(404, format!("SLA with id {id} not found"), None),
+        Problem::NothingToDelete { id, .. } => {
+            failure(400, format!("SLA with id {id} not found"), None)
+        }
+        Problem::InvalidSort { sort } => (400, invalid_sort(sort)),
+        Problem::PreconditionFailed => {
+            typed(412, "The SLA has changed", "error-precondition-failed")
+        }
+        Problem::IdempotencyKeyReused => typed(
+            409,
+            "Idempotency key reused",
+            "error-idempotency-key-reused",
+        ),
         Problem::LimitExceeded { resource, max } => {
             let noun = match resource {
                 Resource::Policy => "SLA policies",
@@ -128,6 +140,33 @@ fn failure(code: u16, error: String, error_type: Option<&'static str>) -> (u16, 
     )
 }
 
+#[derive(Serialize)]
+struct InvalidSort {
+    success: bool,
+    error: String,
+    #[serde(rename = "errorType")]
+    error_type: &'static str,
+    details: Helper,
+}
+
+#[derive(Serialize)]
+struct Helper {
+    #[serde(rename = "helperMethod")]
+    helper_method: &'static str,
+}
+
+fn invalid_sort(sort: &str) -> String {
+    const TYPE: &str = "error-invalid-sort";
+    json(&InvalidSort {
+        success: false,
+        error: format!("Invalid sort parameter provided: \"{sort}\" [{TYPE}]"),
+        error_type: TYPE,
+        details: Helper {
+            helper_method: "parseJsonQuery",
+        },
+    })
+}
+
 fn json(body: &impl Serialize) -> String {
     // Strings and booleans always serialize.
     serde_json::to_string(body).unwrap_or_default()
@@ -152,10 +191,17 @@ fn ajv(violation: &Violation) -> String {
         (Fault::Unknown, _) | (_, Allowed::Nothing) => {
             "must NOT have additional properties".to_owned()
         }
-        (Fault::Type, Allowed::Text { .. } | Allowed::OneOf(_)) => "must be string".to_owned(),
+        (Fault::Type, Allowed::Text { .. } | Allowed::OneOf(_) | Allowed::VisibleAscii { .. }) => {
+            "must be string".to_owned()
+        }
         (Fault::Type, Allowed::Boolean) | (_, Allowed::Boolean) => "must be boolean".to_owned(),
         (Fault::Type, Allowed::Integer { .. } | Allowed::AtLeastField { .. }) => {
             "must be integer".to_owned()
+        }
+        (Fault::Type, Allowed::Number) => "must be number".to_owned(),
+        (Fault::Low | Fault::High, Allowed::Number) => "must be >= 0".to_owned(),
+        (Fault::Low | Fault::High, Allowed::VisibleAscii { max }) => {
+            format!("must NOT have more than {max} characters")
         }
         (Fault::Low, Allowed::Text { min, .. }) => {
             format!("must NOT have fewer than {min} characters")

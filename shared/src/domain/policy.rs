@@ -7,6 +7,7 @@ use crate::domain::{
     id::PolicyId,
     minutes::Minutes,
     text::{Description, PolicyName},
+    version::Version,
 };
 
 /// The most policies a workspace may have, so that sorting and searching stay one bounded read.
@@ -19,8 +20,10 @@ pub struct Policy {
     pub id: PolicyId,
     /// What it says.
     pub draft: Draft,
-    /// When it was last written.
+    /// When it was last written, to the millisecond.
     pub updated_at: Timestamp,
+    /// How often it has been written.
+    pub version: Version,
 }
 
 /// Everything about a policy that its owner decides. Name and due time are each unique.
@@ -41,7 +44,25 @@ impl Policy {
         Policy {
             id,
             draft,
-            updated_at: now,
+            updated_at: to_millisecond(now),
+            version: Version::default(),
         }
     }
+
+    /// The policy with everything its owner decides replaced.
+    #[must_use]
+    pub fn replaced(&self, draft: Draft, now: Timestamp) -> Policy {
+        let (id, version) = (self.id.clone(), self.version.next());
+        Policy {
+            id,
+            draft,
+            updated_at: to_millisecond(now),
+            version,
+        }
+    }
+}
+
+/// What the clients see is what is kept.
+fn to_millisecond(now: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }

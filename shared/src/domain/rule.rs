@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    id::RuleId, minutes::Minutes, priority::Priority, text::RuleName, version::Version,
+    digest::Digest, id::RuleId, minutes::Minutes, priority::Priority, text::RuleName,
+    version::Version,
 };
 
 /// The most rules a team may have, so that a list is always one page.
@@ -56,6 +57,33 @@ impl Rule {
             version: Version::default(),
         }
     }
+
+    /// The rule with what its owner decides changed.
+    #[must_use]
+    pub fn changed(&self, draft: Draft) -> Rule {
+        Rule {
+            id: self.id.clone(),
+            draft,
+            version: self.version.next(),
+        }
+    }
+}
+
+/// Digits of a list's tag: enough to tell two lists of one team apart.
+const LIST_TAG_DIGITS: usize = 16;
+
+/// What tells two lists of rules apart, in hexadecimal digits.
+pub fn list_tag(rules: &[Rule]) -> String {
+    let versions: Vec<String> = rules
+        .iter()
+        .map(|rule| format!("{} {}", rule.id, rule.version))
+        .collect();
+    let versions: Vec<&str> = versions.iter().map(String::as_str).collect();
+    Digest::of_all(&versions)
+        .as_str()
+        .chars()
+        .take(LIST_TAG_DIGITS)
+        .collect()
 }
 
 impl Targets {

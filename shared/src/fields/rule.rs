@@ -1,5 +1,7 @@
 //! A cStar rule as its clients write it.
 
+use serde_json::{Map, Value};
+
 use crate::domain::minutes::Minutes;
 use crate::domain::priority::Priority;
 use crate::domain::rule::{Draft, Targets};
@@ -32,6 +34,19 @@ pub fn draft(mut fields: Fields) -> Result<Draft, Problem> {
         })
     })();
     fields.finish(draft)
+}
+
+/// Reads a change: members that are absent stay as they were.
+pub fn change(fields: Fields, was: &Draft) -> Result<Draft, Problem> {
+    draft(fields.over(members(was)?))
+}
+
+fn members(draft: &Draft) -> Result<Map<String, Value>, Problem> {
+    match serde_json::to_value(draft) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(Problem::Internal("a rule is no object".into())),
+        Err(error) => Err(Problem::Internal(Box::new(error))),
+    }
 }
 
 fn targets(

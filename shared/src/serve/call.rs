@@ -3,18 +3,25 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use lambda_http::http::Method;
 use serde_json::Map;
 
 use crate::api::Endpoint;
 use crate::dialect::Dialect;
 use crate::domain::id::{PolicyId, RuleId};
 use crate::domain::principal::Principal;
+use crate::domain::version::Version;
 use crate::fields::json::{self, Repeated};
 use crate::fields::{Fields, MAX_BODY_BYTES};
+use crate::idempotency::Once;
 use crate::problem::Problem;
+use crate::reply::{self, Reply};
 use crate::serve::event::{Body, Request};
 use crate::serve::randomness;
 use crate::store::{Policies, Rules, Store};
+
+const JSON: &str = "application/json";
+const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// A request by anyone.
 #[derive(Clone)]
@@ -28,6 +35,7 @@ pub struct Visit {
 
 /// A request by somebody who is known, within the limit, and allowed: evidence, since nothing but
 /// [`crate::serve`] can make one.
+#[derive(Clone)]
 pub struct Call {
     visit: Visit,
     store: Store,
@@ -107,14 +115,16 @@ impl Call {
         let request = &self.visit.request;
         let members = match self.visit.endpoint.dialect {
             Dialect::Cstar => {
-                if !request.body.is_empty() && !request.declares_json() {
+                let patch = self.visit.endpoint.method == Method::PATCH;
+                let declared = request.declares(JSON) || (patch && request.declares(MERGE_PATCH));
+                if !request.body.is_empty() && !declared {
                     return Err(Problem::UnsupportedMediaType);
                 }
                 json::object(bytes(&request.body)?, Repeated::Refused)?
             }
             Dialect::RocketChat => {
                 let read = bytes(&request.body)?;
-                if request.declares_json() {
+                if request.declares(JSON) {
                     json::object(read, Repeated::LastCounts).or_else(|problem| match problem {
                         Problem::InvalidJson { .. } => Ok(Map::new()),
                         other => Err(other),
@@ -127,9 +137,65 @@ impl Call {
         Ok(Fields::new(members))
     }
 
+    /// The request as one that is to be done once, if it says so.
+    pub fn once(&self, fields: &Fields) -> Result<Once, Problem> {
+        let Principal { team, mode, .. } = &self.principal;
+        let method = self.visit.endpoint.method.as_str();
+        let within = [team.as_str(), mode.as_str(), method, self.visit.path()];
+        let header = self.visit.header("idempotency-key");
+        Once::read(header, &within, fields.fingerprint(), self.now())
+    }
+
+    /// Whether the version that is there is the one that `If-Match` wants deleted.
+    pub fn check_version(&self, version: Version) -> Result<(), Problem> {
+        let wanted = reply::matches(self.if_match(), version);
+        if wanted {
+            Ok(())
+        } else {
+            Err(Problem::PreconditionFailed)
+        }
+    }
+
+    /// Whether the version that is there is the one that `If-Match` wants changed. If it is not,
+    /// perhaps this very request has changed it before: then its reply is told again.
+    pub async fn check(&self, version: Version, once: &Once) -> Result<Option<Reply>, Problem> {
+        if reply::matches(self.if_match(), version) {
+            return Ok(None);
+        }
+        let earlier = match once.scope() {
+            Some(scope) => self.store.recorded(scope, self.now()).await?,
+            None => None,
+        };
+        once.replay(&earlier.ok_or(Problem::PreconditionFailed)?)
+            .map(Some)
+    }
+
+    /// What `If-Match` says. Rocket.Chat knows no such thing.
+    pub(super) fn if_match(&self) -> Option<&str> {
+        match self.visit.endpoint.dialect {
+            Dialect::Cstar => self.visit.header("if-match"),
+            Dialect::RocketChat => None,
+        }
+    }
+
+    /// What `If-None-Match` says.
+    pub fn if_none_match(&self) -> Option<&str> {
+        self.visit.header("if-none-match")
+    }
+
+    /// The query string, as it was sent.
+    pub fn query(&self) -> &str {
+        &self.visit.request.query
+    }
+
+    /// A parameter of the path, percent-decoded; empty if the path has none of this name.
+    pub fn parameter(&self, name: &str) -> &str {
+        self.visit.parameter(name).unwrap_or_default()
+    }
+
     /// Where something of the same kind as this request's path is found.
     pub fn location(&self, id: &str) -> String {
-        format!("{}/{id}", self.visit.request.path)
+        format!("{}/{id}", self.visit.path())
     }
 
     /// A new rule's id.

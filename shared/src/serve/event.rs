@@ -54,11 +54,11 @@ impl Body {
 }
 
 impl Request {
-    /// Whether `Content-Type` says JSON, with whatever parameters.
-    pub(super) fn declares_json(&self) -> bool {
+    /// Whether `Content-Type` says this, with whatever parameters.
+    pub(super) fn declares(&self, media_type: &str) -> bool {
         let declared = self.headers.get("content-type").map_or("", String::as_str);
         let essence = declared.split(';').next().unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case("application/json")
+        essence.eq_ignore_ascii_case(media_type)
     }
 }
 

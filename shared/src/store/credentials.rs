@@ -2,8 +2,6 @@
 
 mod manage;
 
-use std::fmt;
-
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
@@ -11,8 +9,8 @@ use aws_sdk_dynamodb::types::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+use crate::domain::digest::Digest;
 use crate::domain::id::{TeamId, UserId};
 use crate::domain::principal::{CredentialKind, Mode, Permission, Plan, Principal};
 use crate::limit::{Allowance, Window};
@@ -28,11 +26,6 @@ const MAX_DEAD_WINDOWS: usize = 16;
 
 /// What attributes with a window's count are called, before the window's number.
 const WINDOW: &str = "w";
-
-/// What a secret hashes to: SHA-256, in hexadecimal. The only form in which secrets are kept.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Digest(String);
 
 /// A credential on its way in.
 pub struct Admission<'a> {
@@ -107,31 +100,6 @@ struct CredentialItem {
     write_id: String,
 }
 
-impl Digest {
-    /// Hashes a secret.
-    pub fn of(secret: &str) -> Digest {
-        Digest(
-            Sha256::digest(secret.as_bytes())
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-        )
-    }
-
-    /// Reads a digest that was made elsewhere: 64 hexadecimal digits.
-    pub fn parse(hex: &str) -> Option<Digest> {
-        let fits = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-        fits.then(|| Digest(hex.to_ascii_lowercase()))
-    }
-}
-
-/// Shows nothing: even a digest is nobody's business.
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Digest(…)")
-    }
-}
-
 impl Store {
     /// Authenticates, fetches what authorisation needs, and counts the call: one conditional
     /// update, applied once even if its answer is lost on the way.
@@ -187,7 +155,7 @@ impl Store {
                OR (attribute_not_exists(#limit) AND #count < :limit) \
                OR contains(#permissions, :bypass))"
         );
-        let (pk, sk) = key::credential(&admission.digest.0);
+        let (pk, sk) = key::credential(&admission.digest.as_str());
         let mut update = self.table.client.update_item().table_name(&self.table.name);
         update = update.key(key::PK, string(&pk)).key(key::SK, string(&sk));
         update = update.condition_expression(condition);
@@ -239,7 +207,7 @@ impl Store {
     }
 
     async fn sweep(&self, digest: &Digest, dead_windows: &[String]) -> Result<(), Problem> {
-        let (pk, sk) = key::credential(&digest.0);
+        let (pk, sk) = key::credential(&digest.as_str());
         let update = self.table.client.update_item().table_name(&self.table.name);
         let update = update.key(key::PK, string(&pk)).key(key::SK, string(&sk));
         let (update, expression) = removing(update, String::new(), dead_windows);

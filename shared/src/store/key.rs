@@ -52,7 +52,15 @@ pub(super) const RULES: &str = "RULE#";
 
 /// A policy.
 pub(super) fn policy(id: &PolicyId) -> String {
-    format!("POLICY#{id}")
+    format!("{POLICIES}{id}")
+}
+
+/// What all policies begin with.
+pub(super) const POLICIES: &str = "POLICY#";
+
+/// A record of a finished request is found by what its scope hashes to.
+pub(super) fn idempotency(scope: &str) -> (String, String) {
+    (format!("IDEMPOTENCY#{scope}"), "IDEMPOTENCY".to_owned())
 }
 
 /// How many rules there are.

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, Put, ReturnConsumedCapacity,
+    AttributeValue, CancellationReason, Delete, Put, ReturnConsumedCapacity,
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use serde::Serialize;
 
+use crate::domain::version::Version;
 use crate::problem::Problem;
 use crate::store::{Item, Store, key, malformed, problem, text};
 
@@ -22,6 +23,9 @@ const MAX_PAUSE: Duration = Duration::from_millis(320);
 
 /// The attribute with the mark of the last write.
 pub(super) const WRITE_ID: &str = "writeId";
+
+/// The attribute that optimistic locking compares.
+const VERSION: &str = "version";
 
 /// What became of a transaction.
 pub(super) enum Transacted {
@@ -89,6 +93,69 @@ impl Store {
             .build();
         let put = put.map_err(|error| Problem::Internal(Box::new(error)))?;
         Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Puts an item over the one that has this version.
+    pub(super) fn put_over(
+        &self,
+        item: &impl Serialize,
+        version: Version,
+    ) -> Result<TransactWriteItem, Problem> {
+        let put = Put::builder()
+            .table_name(&self.table.name)
+            .set_item(Some(serde_dynamo::to_item(item).map_err(malformed)?))
+            .condition_expression("#version = :version")
+            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_values(":version", AttributeValue::N(version.to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build();
+        let put = put.map_err(|error| Problem::Internal(Box::new(error)))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Deletes the item that has this version, or, without one, whatever is there.
+    pub(super) fn delete(
+        &self,
+        pk: &str,
+        sk: &str,
+        version: Option<Version>,
+    ) -> Result<TransactWriteItem, Problem> {
+        let mut delete = Delete::builder()
+            .table_name(&self.table.name)
+            .key(key::PK, AttributeValue::S(pk.to_owned()))
+            .key(key::SK, AttributeValue::S(sk.to_owned()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        if let Some(version) = version {
+            delete = delete
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", VERSION)
+                .expression_attribute_values(":version", AttributeValue::N(version.to_string()));
+        }
+        let delete = delete
+            .build()
+            .map_err(|error| Problem::Internal(Box::new(error)))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+
+    /// Counts one less of a kind.
+    pub(super) fn one_less(
+        &self,
+        pk: &str,
+        sk: &str,
+        write_id: &str,
+    ) -> Result<TransactWriteItem, Problem> {
+        let update = Update::builder()
+            .table_name(&self.table.name)
+            .key(key::PK, AttributeValue::S(pk.to_owned()))
+            .key(key::SK, AttributeValue::S(sk.to_owned()))
+            .update_expression("ADD #n :less SET #write = :write")
+            .expression_attribute_names("#n", "n")
+            .expression_attribute_names("#write", WRITE_ID)
+            .expression_attribute_values(":less", AttributeValue::N("-1".to_owned()))
+            .expression_attribute_values(":write", AttributeValue::S(write_id.to_owned()))
+            .build();
+        let update = update.map_err(|error| Problem::Internal(Box::new(error)))?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 
     /// Counts one more of a kind, unless there are `max` already.

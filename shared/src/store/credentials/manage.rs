@@ -8,13 +8,14 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::digest::Digest;
 use crate::domain::id::{KeyId, TeamId, UserId};
 use crate::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use crate::limit::Allowance;
 use crate::problem::Problem;
-use crate::store::credentials::{CredentialItem, Digest, string};
+use crate::store::credentials::{CredentialItem, string};
 use crate::store::transaction::{Transacted, WRITE_ID};
-use crate::store::{Item, Store, key, malformed, problem};
+use crate::store::{Store, key, malformed, problem};
 
 /// A team as operators see it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -155,7 +156,7 @@ impl Store {
 
     /// Every team, by id, which is by age.
     pub async fn list_teams(&self) -> Result<Vec<Team>, Problem> {
-        let items: Vec<TeamItem> = self.all(key::TEAMS, "").await?;
+        let items: Vec<TeamItem> = self.all(key::TEAMS, "team_").await?;
         Ok(items.into_iter().map(|item| item.team).collect())
     }
 
@@ -176,7 +177,7 @@ impl Store {
         plan: Plan,
     ) -> Result<bool, Problem> {
         let write_id = self.next_write_id();
-        let (pk, sk) = key::credential(&new.digest.0);
+        let (pk, sk) = key::credential(&new.digest.as_str());
         let (kind, user_id, permissions, name) = match &new.holder {
             Holder::Key { kind, .. } => (*kind, None, Vec::new(), None),
             Holder::User {
@@ -270,7 +271,7 @@ impl Store {
         let pointers: Vec<PointerItem> = self.all(&key::team(team, mode), prefix).await?;
         let mut listed = Vec::with_capacity(pointers.len());
         for pointer in pointers {
-            let (pk, sk) = key::credential(&pointer.digest.0);
+            let (pk, sk) = key::credential(&pointer.digest.as_str());
             let item = self.get(&pk, &sk).await?;
             let item: Option<CredentialItem> = item
                 .map(serde_dynamo::from_item)
@@ -286,7 +287,7 @@ impl Store {
             return Ok(false);
         };
         let pointer: PointerItem = serde_dynamo::from_item(pointer).map_err(malformed)?;
-        let (pk, sk) = key::credential(&pointer.digest.0);
+        let (pk, sk) = key::credential(&pointer.digest.as_str());
         let (expression, values) = change.expression();
         let mut update = self.table.client.update_item().table_name(&self.table.name);
         update = update.key(key::PK, string(&pk)).key(key::SK, string(&sk));
@@ -314,57 +315,6 @@ impl Store {
                 }
                 _ => Err(problem(error)),
             },
-        }
-    }
-
-    async fn get(&self, pk: &str, sk: &str) -> Result<Option<Item>, Problem> {
-        let request = self
-            .table
-            .client
-            .get_item()
-            .table_name(&self.table.name)
-            .consistent_read(true);
-        let answer = request
-            .key(key::PK, string(pk))
-            .key(key::SK, string(sk))
-            .send()
-            .await
-            .map_err(problem)?;
-        Ok(answer.item)
-    }
-
-    /// Everything under a partition key whose sort key begins so, page by page.
-    async fn all<T: for<'de> Deserialize<'de>>(
-        &self,
-        pk: &str,
-        prefix: &str,
-    ) -> Result<Vec<T>, Problem> {
-        let mut found = Vec::new();
-        let mut start: Option<Item> = None;
-        loop {
-            let mut query = self
-                .table
-                .client
-                .query()
-                .table_name(&self.table.name)
-                .consistent_read(true);
-            query = query
-                .expression_attribute_values(":pk", string(pk))
-                .set_exclusive_start_key(start);
-            query = if prefix.is_empty() {
-                query.key_condition_expression("pk = :pk")
-            } else {
-                let query = query.expression_attribute_values(":prefix", string(prefix));
-                query.key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            };
-            let page = query.send().await.map_err(problem)?;
-            let items: Vec<T> =
-                serde_dynamo::from_items(page.items.unwrap_or_default()).map_err(malformed)?;
-            found.extend(items);
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(found);
-            }
         }
     }
 }

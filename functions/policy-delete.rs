@@ -1,0 +1,18 @@
+//! Deletes an SLA policy. Its name and due time are free at once.
+
+use std::process::ExitCode;
+
+use shared::api;
+use shared::reply::{Answer, Reply};
+use shared::serve::{Call, serve};
+
+fn main() -> ExitCode {
+    serve(&api::POLICY_DELETE, delete)
+}
+
+async fn delete(call: Call) -> Answer {
+    let found = call.policies().find(call.parameter("slaId")).await;
+    let policy = found.map_err(|problem| problem.to_delete())?;
+    call.policies().delete(&policy).await?;
+    Reply::done()
+}

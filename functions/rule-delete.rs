@@ -1,0 +1,18 @@
+//! Deletes an SLA rule.
+
+use std::process::ExitCode;
+
+use shared::api;
+use shared::reply::{Answer, Reply};
+use shared::serve::{Call, serve};
+
+fn main() -> ExitCode {
+    serve(&api::RULE_DELETE, delete)
+}
+
+async fn delete(call: Call) -> Answer {
+    let rule = call.rules().find(call.parameter("ruleId")).await?;
+    call.check_version(rule.version)?;
+    call.rules().delete(&rule.id, rule.version).await?;
+    Reply::deleted(&rule.id)
+}

@@ -1,0 +1,57 @@
+//! SHA-256: the only form in which secrets are kept, and how two texts are told to be the same.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// What a text hashes to, in 64 lower-case hexadecimal digits.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+impl Digest {
+    /// Hashes a text.
+    pub fn of(text: &str) -> Digest {
+        Digest(
+            Sha256::digest(text.as_bytes())
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
+    }
+
+    /// Hashes several texts, so that moving a character from one to its neighbour makes another.
+    pub fn of_all(texts: &[&str]) -> Digest {
+        let mut hasher = Sha256::new();
+        for text in texts {
+            hasher.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hasher.update(text.as_bytes());
+        }
+        Digest(
+            hasher
+                .finalize()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
+    }
+
+    /// Reads a digest that was made elsewhere: 64 hexadecimal digits.
+    pub fn parse(hex: &str) -> Option<Digest> {
+        let fits = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+        fits.then(|| Digest(hex.to_ascii_lowercase()))
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Shows nothing: even a digest is nobody's business.
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(…)")
+    }
+}

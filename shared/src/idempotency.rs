@@ -1,0 +1,144 @@
+//! A finished POST or PATCH, told again instead of done again.
+//!
+//! The record is written in one transaction with what it is about, so a request was either done
+//! and recorded or neither. What is refused before that leaves no record: the key stays unused.
+//! How long a record counts is judged by our own clock; DynamoDB's TTL only cleans up.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::digest::Digest;
+use crate::problem::{Allowed, Fault, Problem, Violation};
+use crate::reply::{Answer, Reply};
+use crate::store::idempotency::{Record, Scope, Written};
+
+/// The header that makes a request repeatable.
+pub const HEADER: &str = "Idempotency-Key";
+/// The longest key.
+const MAX_KEY_CHARS: usize = 255;
+/// How long a finished request is remembered.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+
+/// A request that is to be done once.
+#[derive(Debug)]
+pub struct Once {
+    identity: Option<Identity>,
+}
+
+#[derive(Debug)]
+struct Identity {
+    scope: Scope,
+    fingerprint: Digest,
+    now: Timestamp,
+}
+
+impl Once {
+    /// Reads the header, if there is one: bare, or as a quoted string.
+    ///
+    /// `within` tells where the key counts: the same key elsewhere is another key.
+    pub fn read(
+        header: Option<&str>,
+        within: &[&str],
+        fingerprint: Digest,
+        now: Timestamp,
+    ) -> Result<Once, Problem> {
+        let Some(header) = header else {
+            return Ok(Once { identity: None });
+        };
+        let quoted = header
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'));
+        let key = quoted.unwrap_or(header);
+        let visible = key.bytes().all(|byte| byte.is_ascii_graphic());
+        if key.is_empty() || key.len() > MAX_KEY_CHARS || !visible {
+            let allowed = Allowed::VisibleAscii { max: MAX_KEY_CHARS };
+            return Err(Problem::Invalid(vec![Violation {
+                field: HEADER.into(),
+                fault: Fault::Type,
+                allowed,
+            }]));
+        }
+        let mut parts = within.to_vec();
+        parts.push(key);
+        let scope = Scope::new(Digest::of_all(&parts));
+        Ok(Once {
+            identity: Some(Identity {
+                scope,
+                fingerprint,
+                now,
+            }),
+        })
+    }
+
+    /// What is to be written beside the resource, so that this reply can be told again.
+    pub fn record(&self, reply: &Reply) -> Result<Option<Record>, Problem> {
+        let Some(Identity {
+            scope,
+            fingerprint,
+            now,
+        }) = &self.identity
+        else {
+            return Ok(None);
+        };
+        let reply =
+            serde_json::to_string(reply).map_err(|error| Problem::Internal(error.into()))?;
+        Ok(Some(Record {
+            scope: scope.clone(),
+            fingerprint: fingerprint.clone(),
+            reply,
+            now: *now,
+            expires_at: now.saturating_add(REMEMBERED).unwrap_or(Timestamp::MAX),
+        }))
+    }
+
+    /// Where an earlier reply would be found; `None` without a key.
+    pub fn scope(&self) -> Option<&Scope> {
+        self.identity.as_ref().map(|identity| &identity.scope)
+    }
+
+    /// The answer: this reply if it was written now, the earlier one if that was.
+    pub fn settle(&self, reply: Reply, written: Written) -> Answer {
+        match written {
+            Written::Now => Ok(reply),
+            Written::Earlier(record) => self.replay(&record),
+        }
+    }
+
+    /// The reply of an earlier request, if it was this one.
+    pub fn replay(&self, record: &Record) -> Answer {
+        let same = self
+            .identity
+            .as_ref()
+            .is_some_and(|identity| identity.fingerprint == record.fingerprint);
+        if !same {
+            return Err(Problem::IdempotencyKeyReused);
+        }
+        let reply: Reply =
+            serde_json::from_str(&record.reply).map_err(|error| Problem::Internal(error.into()))?;
+        Ok(reply.replayed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(header: &str, path: &str) -> Option<Scope> {
+        let once = Once::read(
+            Some(header),
+            &["team", "live", "POST", path],
+            Digest::of("{}"),
+            Timestamp::UNIX_EPOCH,
+        );
+        once.ok().and_then(|once| once.scope().cloned())
+    }
+
+    #[test]
+    fn a_key_is_the_same_bare_and_quoted_and_another_elsewhere() {
+        assert_eq!(scope("abc", "/rules"), scope("\"abc\"", "/rules"));
+        assert_ne!(scope("abc", "/rules"), scope("abc", "/calendars"));
+        for invalid in ["", "\"\"", "a b", "é", &"k".repeat(256)] {
+            assert_eq!(scope(invalid, "/rules"), None, "{invalid}");
+        }
+        assert!(scope(&"k".repeat(255), "/rules").is_some());
+    }
+}
