@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use shared::api;
+use shared::domain::calendar::zone_data_version;
 use shared::reply::{Answer, Outcome, Reply};
 use shared::serve::{Visit, serve_anyone};
 
@@ -20,15 +21,18 @@ async fn health(visit: Visit) -> Answer {
         status,
         version: env!("CARGO_PKG_VERSION"),
         revision: visit.revision(),
+        zone_data: zone_data_version(),
         table,
     };
     Reply::document(outcome, &health)
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Health<'a> {
     status: &'static str,
     version: &'static str,
     revision: &'a str,
+    zone_data: &'static str,
     table: &'static str,
 }

@@ -13,6 +13,6 @@ fn main() -> ExitCode {
 async fn delete(call: Call) -> Answer {
     let rule = call.rules().find(call.parameter("ruleId")).await?;
     call.check_version(rule.version)?;
-    call.rules().delete(&rule.id, rule.version).await?;
+    call.rules().delete(&rule).await?;
     Reply::deleted(&rule.id)
 }

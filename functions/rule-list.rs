@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use shared::api;
-use shared::domain::rule::list_tag;
+use shared::domain::version::list_tag;
 use shared::reply::{Answer, Reply};
 use shared::serve::{Call, serve};
 
@@ -13,6 +13,7 @@ fn main() -> ExitCode {
 
 async fn list(call: Call) -> Answer {
     let rules = call.rules().list().await?;
-    let reply = Reply::ok(&rules)?.versions(&list_tag(&rules));
+    let tag = list_tag(rules.iter().map(|rule| (rule.id.as_str(), rule.version)));
+    let reply = Reply::ok(&rules)?.versions(&tag);
     Ok(reply.unless_known(call.if_none_match()))
 }

@@ -21,7 +21,7 @@ async fn update(call: Call) -> Answer {
     let reply = Reply::ok(&rule)?.version(rule.version);
     let written = call
         .rules()
-        .update(&rule, was.version, once.record(&reply)?)
+        .update(&rule, &was, once.record(&reply)?)
         .await?;
     once.settle(reply, written)
 }

@@ -13,7 +13,7 @@ use local::Stack;
 use serde_json::Value;
 use shared::domain::id::{KeyId, TeamId, UserId};
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
-use shared::limit::Allowance;
+use shared::store::credentials::OwnLimit;
 
 use crate::{contract, world};
 
@@ -135,9 +135,9 @@ pub fn rules_of(team: &str) -> String {
 pub fn limited_to(limit: u32) -> Terms {
     Terms {
         expires_at: None,
-        allowance: Some(Allowance {
-            limit,
-            window_seconds: 86_400,
+        limit: Some(OwnLimit {
+            calls: limit,
+            window_seconds: Some(86_400),
         }),
     }
 }

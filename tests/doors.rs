@@ -7,7 +7,7 @@ use admin::issue::Terms;
 use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use shared::api::{self, Access, Effect, Endpoint};
+use shared::api::{self, Access, Endpoint};
 use shared::auth::key::{Key, Token};
 use shared::dialect::Dialect;
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
@@ -46,6 +46,7 @@ fn of(dialect: Dialect) -> impl Iterator<Item = &'static Endpoint> {
 pub fn path(endpoint: &Endpoint, team: &str) -> String {
     let path = endpoint.path.replace("{teamId}", team);
     let path = path.replace("{ruleId}", "sla_0198c0de000070008000000000000000");
+    let path = path.replace("{calendarId}", "cal_0198c0de000070008000000000000000");
     path.replace("{slaId}", "641db89a7718f90c810429cc")
 }
 
@@ -53,11 +54,13 @@ pub fn path(endpoint: &Endpoint, team: &str) -> String {
 async fn existing(endpoint: &Endpoint, caller: &Actor, team: &Team) -> String {
     let of = match endpoint.path {
         path if path.contains("{ruleId}") => &api::RULE_CREATE,
+        path if path.contains("{calendarId}") => &api::CALENDAR_CREATE,
         path if path.contains("{slaId}") => &api::POLICY_CREATE,
         _ => return path(endpoint, team.id.as_str()),
     };
     let made = caller.post(&path(of, team.id.as_str()), &body(of)).await;
-    format!("{}/{}", path(of, team.id.as_str()), made.id())
+    let collection = path(of, team.id.as_str());
+    format!("{collection}/{}", made.id())
 }
 
 /// A body that the endpoint accepts.
@@ -66,6 +69,10 @@ pub fn body(endpoint: &Endpoint) -> Value {
         "policy-create" | "policy-update" => {
             json!({"name": "Optimum", "description": "Optimum SLA", "dueTimeInMinutes": 4})
         }
+        "calendar-create" => {
+            json!({"name": "Office", "timeZone": "UTC", "hours": {"monday": [["09:00", "17:00"]]}})
+        }
+        "preview-create" => json!({"createdAt": "2026-11-22T09:00:00Z", "priority": "high"}),
         "rule-create" => {
             json!({"name": "High Priority", "priority": "high", "responseTarget": 30, "resolutionTarget": 240})
         }
@@ -73,14 +80,23 @@ pub fn body(endpoint: &Endpoint) -> Value {
     }
 }
 
-/// Whether the endpoint reads a body.
-pub fn has_body(endpoint: &Endpoint) -> bool {
-    endpoint.effect == Effect::Write && endpoint.method != Method::DELETE
+/// A file that holiday-replace accepts.
+pub const HOLIDAYS: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\n\
+    DTSTART;VALUE=DATE:20261225\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
+/// Whether the endpoint reads JSON.
+fn reads_json(endpoint: &Endpoint) -> bool {
+    endpoint.has_body() && *endpoint.name != *api::HOLIDAY_REPLACE.name
 }
 
 pub async fn knock(actor: &Actor, endpoint: &Endpoint, team: &str) -> Answer {
     let path = path(endpoint, team);
-    if has_body(endpoint) {
+    if endpoint.name == api::HOLIDAY_REPLACE.name {
+        let actor = actor.with("content-type", "text/calendar");
+        actor
+            .send(endpoint.method.clone(), &path, HOLIDAYS.as_bytes().to_vec())
+            .await
+    } else if endpoint.has_body() {
         actor
             .send_json(endpoint.method.clone(), &path, &body(endpoint))
             .await
@@ -115,7 +131,7 @@ async fn without_a_credential_that_works_nobody_enters() {
     let team = Team::new().await;
     let expired = Terms {
         expires_at: Some(Timestamp::UNIX_EPOCH),
-        allowance: None,
+        limit: None,
     };
     for endpoint in guarded() {
         let strangers = match endpoint.dialect {
@@ -418,7 +434,7 @@ async fn a_path_that_is_not_there_is_told_in_its_dialect() {
 
 async fn bodies_that_are_too_large_or_no_json_are_refused() {
     let team = Team::new().await;
-    for endpoint in guarded().filter(|endpoint| has_body(endpoint)) {
+    for endpoint in guarded().filter(|endpoint| reads_json(endpoint)) {
         let caller = match endpoint.dialect {
             Dialect::Cstar => team.secret_key().await,
             Dialect::RocketChat => team.livechat_manager().await,

@@ -91,9 +91,12 @@ async fn a_table_that_cannot_answer_is_told_as_a_pause_not_as_a_fault() {
     }
     let _broken = wire.fault(Matcher::default(), Fault::Refuse);
     let ill = team.anonymous().get(api::HEALTH_GET.path).await;
+    let zone = shared::domain::calendar::zone_data_version();
     ill.is(
         503,
-        r#"{"status":"degraded","version":"0.1.0","revision":"unknown","table":"unreachable"}"#,
+        &format!(
+            r#"{{"status":"degraded","version":"0.1.0","revision":"unknown","zoneData":"{zone}","table":"unreachable"}}"#
+        ),
     );
 }
 

@@ -13,11 +13,14 @@
 
 mod actors;
 mod arrows;
+mod calendars;
 mod contract;
 mod doors;
 mod faults;
 mod model;
+mod open_time;
 mod policies;
+mod previews;
 mod rules;
 mod world;
 
@@ -35,17 +38,30 @@ macro_rules! stories {
 }
 pub(crate) use stories;
 
+/// Names the stories of a module that need no running service: each a plain `fn`.
+macro_rules! plain_stories {
+    ($($story:ident),* $(,)?) => {
+        pub fn stories() -> Vec<libtest_mimic::Trial> {
+            vec![$(crate::world::plain_story(concat!(module_path!(), "::", stringify!($story)), $story)),*]
+        }
+    };
+}
+pub(crate) use plain_stories;
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let everything = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
     world::begin();
     let mut stories: Vec<Trial> = Vec::new();
     stories.extend(arrows::stories());
+    stories.extend(calendars::stories());
     stories.extend(contract::stories());
     stories.extend(doors::stories());
     stories.extend(faults::stories());
     stories.extend(model::stories());
+    stories.extend(open_time::stories());
     stories.extend(policies::stories());
+    stories.extend(previews::stories());
     stories.extend(rules::stories());
     let conclusion = run(&arguments, stories);
     let code = if conclusion.has_failed() || !everything {

@@ -3,6 +3,8 @@
 //! `DUELINE_SEQUENCES` says how many sequences (24 unless said otherwise), `DUELINE_SEED` where
 //! they start. A failure prints the seed and the shortest sequence that fails.
 
+mod calendars;
+
 use std::env;
 
 use proptest::collection::vec;
@@ -76,6 +78,7 @@ enum Ask {
     ListRules {
         world: usize,
     },
+    Calendars(calendars::Ask),
 }
 
 #[derive(Clone, Debug)]
@@ -84,7 +87,10 @@ struct Members {
     priority: Option<&'static str>,
     response: Option<u32>,
     resolution: Option<u32>,
+    hours_only: Option<bool>,
     enabled: Option<bool>,
+    /// Absent, `null`, or the nth calendar of the caller's, be there so many or not.
+    calendar: Option<Option<usize>>,
 }
 
 /// Which version a conditional request names.
@@ -96,35 +102,50 @@ enum Seen {
 }
 
 fn ask() -> impl Strategy<Value = Ask> {
+    prop_oneof![
+        11 => about_policies(),
+        12 => about_rules(),
+        8 => calendars::ask().prop_map(Ask::Calendars),
+    ]
+}
+
+fn about_policies() -> impl Strategy<Value = Ask> {
     let name = || select(vec!["", "a", "b", "B", "ab", "é"]);
     let due = || select(vec![0_u32, 1, 2, 3]);
-    let (team, world, nth) = (0..2_usize, 0..WORLDS, 0..4_usize);
-    let seen = || {
-        select(vec![
-            Seen::Nothing,
-            Seen::Nothing,
-            Seen::Current,
-            Seen::Stale,
-        ])
-    };
-    let key = || option::weighted(0.3, 0..2_u8);
+    let (team, nth) = (|| 0..2_usize, || 0..4_usize);
     prop_oneof![
-        4 => (team.clone(), name(), due()).prop_map(|(team, name, due)| Ask::CreatePolicy { team, name, due }),
-        3 => (team.clone(), nth.clone(), name(), due())
+        4 => (team(), name(), due()).prop_map(|(team, name, due)| Ask::CreatePolicy { team, name, due }),
+        3 => (team(), nth(), name(), due())
             .prop_map(|(team, nth, name, due)| Ask::ReplacePolicy { team, nth, name, due }),
-        1 => (team.clone(), nth.clone()).prop_map(|(team, nth)| Ask::DeletePolicy { team, nth }),
-        1 => (team.clone(), nth.clone()).prop_map(|(team, nth)| Ask::GetPolicy { team, nth }),
-        2 => (team, select(vec!["", "B", "é"]), 0..3_usize, 0..3_usize, any::<bool>()).prop_map(
+        1 => (team(), nth()).prop_map(|(team, nth)| Ask::DeletePolicy { team, nth }),
+        1 => (team(), nth()).prop_map(|(team, nth)| Ask::GetPolicy { team, nth }),
+        2 => (team(), select(vec!["", "B", "é"]), 0..3_usize, 0..3_usize, any::<bool>()).prop_map(
             |(team, text, count, offset, descending)| Ask::ListPolicies { team, text, count, offset, descending }
         ),
-        4 => (world.clone(), members(0.9), key())
-            .prop_map(|(world, members, key)| Ask::CreateRule { world, members, key }),
-        4 => (world.clone(), nth.clone(), members(0.3), seen(), key())
-            .prop_map(|(world, nth, members, seen, key)| Ask::ChangeRule { world, nth, members, seen, key }),
-        1 => (world.clone(), nth.clone(), seen()).prop_map(|(world, nth, seen)| Ask::DeleteRule { world, nth, seen }),
-        1 => (world.clone(), nth, seen()).prop_map(|(world, nth, seen)| Ask::GetRule { world, nth, seen }),
-        2 => world.prop_map(|world| Ask::ListRules { world }),
     ]
+}
+
+fn about_rules() -> impl Strategy<Value = Ask> {
+    let (world, nth) = (|| 0..WORLDS, || 0..4_usize);
+    let key = || option::weighted(0.3, 0..2_u8);
+    prop_oneof![
+        4 => (world(), members(0.9), key())
+            .prop_map(|(world, members, key)| Ask::CreateRule { world, members, key }),
+        4 => (world(), nth(), members(0.3), seen(), key())
+            .prop_map(|(world, nth, members, seen, key)| Ask::ChangeRule { world, nth, members, seen, key }),
+        1 => (world(), nth(), seen()).prop_map(|(world, nth, seen)| Ask::DeleteRule { world, nth, seen }),
+        1 => (world(), nth(), seen()).prop_map(|(world, nth, seen)| Ask::GetRule { world, nth, seen }),
+        2 => world().prop_map(|world| Ask::ListRules { world }),
+    ]
+}
+
+fn seen() -> impl Strategy<Value = Seen> {
+    select(vec![
+        Seen::Nothing,
+        Seen::Nothing,
+        Seen::Current,
+        Seen::Stale,
+    ])
 }
 
 fn members(given: f64) -> impl Strategy<Value = Members> {
@@ -135,15 +156,21 @@ fn members(given: f64) -> impl Strategy<Value = Members> {
         of(vec!["low", "urgent", "Low"]),
         minutes(),
         minutes(),
+        option::weighted(given / 2.0, any::<bool>()),
         option::weighted(given / 3.0, any::<bool>()),
+        option::weighted(given / 3.0, option::weighted(0.8, 0..3_usize)),
     )
-        .prop_map(|(name, priority, response, resolution, enabled)| Members {
-            name,
-            priority,
-            response,
-            resolution,
-            enabled,
-        })
+        .prop_map(
+            |(name, priority, response, resolution, hours_only, enabled, calendar)| Members {
+                name,
+                priority,
+                response,
+                resolution,
+                hours_only,
+                enabled,
+                calendar,
+            },
+        )
 }
 
 async fn random_sequences_equal_a_plain_model() {
@@ -192,6 +219,7 @@ struct Model {
     policies: Vec<Vec<Policy>>,
     keys: Vec<(Actor, String)>,
     rules: Vec<Vec<Rule>>,
+    calendars: Vec<Vec<calendars::Calendar>>,
     /// World, path, method and key; what the body said; what was answered.
     done: Vec<(String, Value, (u16, Value))>,
 }
@@ -225,6 +253,7 @@ impl Model {
             policies: vec![Vec::new(), Vec::new()],
             keys,
             rules: vec![Vec::new(); WORLDS],
+            calendars: vec![Vec::new(); WORLDS],
             done: Vec::new(),
         }
     }
@@ -264,6 +293,7 @@ impl Model {
             } => self.change_rule(world, nth, &members, seen, key).await,
             Ask::DeleteRule { world, nth, seen } => self.delete_rule(world, nth, seen).await,
             Ask::GetRule { world, nth, seen } => self.get_rule(world, nth, seen).await,
+            Ask::Calendars(ask) => self.ask_calendars(ask).await,
             Ask::ListRules { world } => {
                 let (caller, path) = &self.keys[world];
                 let rules: Vec<Value> = self.rules[world].iter().map(Rule::told).collect();
@@ -384,21 +414,25 @@ impl Model {
         key: Option<u8>,
     ) -> Result<(), String> {
         let (caller, path) = self.keys[world].clone();
-        let answer = keyed(&caller, key).post(&path, &members.body()).await;
+        let answer = keyed(&caller, key)
+            .post(&path, &self.body(world, members))
+            .await;
         if answer.status == 400 {
-            let defaults = Map::new();
-            return expect(members.laid_over(&defaults).is_none(), "it is valid");
+            return expect(
+                self.laid_over(world, members, None).is_none(),
+                "it is valid",
+            );
         }
         let scope = format!("{world} POST {path} {key:?}");
-        if let Some(repeated) = self.repeated(key, &scope, &members.body(), &answer) {
+        if let Some(repeated) = self.repeated(key, &scope, &self.body(world, members), &answer) {
             return repeated;
         }
         let id = answer.json()["data"]["id"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
-        let members_now = members
-            .laid_over(&Map::new())
+        let members_now = self
+            .laid_over(world, members, None)
             .ok_or("it is not valid, and was made")?;
         let rule = Rule {
             id,
@@ -407,7 +441,8 @@ impl Model {
         };
         let told = json!({"success": true, "data": rule.told()});
         self.rules[world].push(rule);
-        self.done.push((scope, members.body(), (201, told.clone())));
+        self.done
+            .push((scope, self.body(world, members), (201, told.clone())));
         same(&answer, 201, &told)?;
         expect(
             answer.header("etag") == Some("\"1\""),
@@ -427,15 +462,17 @@ impl Model {
         let (path, place) = self.rule(world, nth);
         let version = place.map_or(1, |place| self.rules[world][place].version);
         let caller = seen.on(&keyed(&caller, key), "if-match", version);
-        let answer = caller.patch(&path, &members.body()).await;
+        let answer = caller.patch(&path, &self.body(world, members)).await;
         let Some(place) = place else {
             return expect(answer.status == 404, "404");
         };
-        let Some(members_now) = members.laid_over(&self.rules[world][place].members) else {
+        let Some(members_now) =
+            self.laid_over(world, members, Some(&self.rules[world][place].members))
+        else {
             return expect(answer.status == 400, "400");
         };
         let scope = format!("{world} PATCH {path} {key:?}");
-        if let Some(repeated) = self.repeated(key, &scope, &members.body(), &answer) {
+        if let Some(repeated) = self.repeated(key, &scope, &self.body(world, members), &answer) {
             return repeated;
         }
         if matches!(seen, Seen::Stale) {
@@ -446,7 +483,8 @@ impl Model {
         rule.version += 1;
         let told = json!({"success": true, "data": rule.told()});
         let tag = format!("\"{}\"", rule.version);
-        self.done.push((scope, members.body(), (200, told.clone())));
+        self.done
+            .push((scope, self.body(world, members), (200, told.clone())));
         same(&answer, 200, &told)?;
         expect(
             answer.header("etag") == Some(&tag),
@@ -558,38 +596,61 @@ impl Rule {
     }
 }
 
-impl Members {
-    fn body(&self) -> Value {
-        let members = [
-            ("name", self.name.map(Value::from)),
-            ("priority", self.priority.map(Value::from)),
-            ("responseTarget", self.response.map(Value::from)),
-            ("resolutionTarget", self.resolution.map(Value::from)),
-            ("enabled", self.enabled.map(Value::from)),
+impl Model {
+    fn body(&self, world: usize, members: &Members) -> Value {
+        let given = [
+            ("name", members.name.map(Value::from)),
+            ("priority", members.priority.map(Value::from)),
+            ("responseTarget", members.response.map(Value::from)),
+            ("resolutionTarget", members.resolution.map(Value::from)),
+            ("businessHoursOnly", members.hours_only.map(Value::from)),
+            ("enabled", members.enabled.map(Value::from)),
+            (
+                "calendarId",
+                members
+                    .calendar
+                    .map(|nth| nth.map_or(Value::Null, |nth| self.calendar_id(world, nth).into())),
+            ),
         ];
-        members
+        given
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), value?)))
             .collect()
     }
 
-    /// The members of a rule after this, if it is valid.
-    fn laid_over(&self, was: &Map<String, Value>) -> Option<Map<String, Value>> {
-        let given = self.body();
-        let member = |name: &str| given.get(name).or_else(|| was.get(name)).cloned();
-        let now = json!({
+    /// The members of a rule after this, if it is valid. `was` is none for a new rule.
+    fn laid_over(
+        &self,
+        world: usize,
+        members: &Members,
+        was: Option<&Map<String, Value>>,
+    ) -> Option<Map<String, Value>> {
+        let given = self.body(world, members);
+        let member = |name: &str| given.get(name).or_else(|| was?.get(name)).cloned();
+        let mut now = json!({
             "name": member("name")?,
             "priority": member("priority")?,
             "responseTarget": member("responseTarget")?,
             "resolutionTarget": member("resolutionTarget")?,
-            "businessHoursOnly": false,
+            "businessHoursOnly": member("businessHoursOnly").unwrap_or(json!(false)),
             "enabled": member("enabled").unwrap_or(json!(true)),
         });
+        let calendar_is_there = match member("calendarId") {
+            None => true,
+            Some(Value::Null) => was.is_some(),
+            Some(id) => {
+                now["calendarId"] = id.clone();
+                self.calendars[world]
+                    .iter()
+                    .any(|calendar| id == calendar.id.as_str())
+            }
+        };
         let minutes = |name: &str| now[name].as_u64().expect("a number");
         let valid = now["name"] != ""
             && now["priority"] != "Low"
             && minutes("responseTarget") > 0
-            && minutes("resolutionTarget") >= minutes("responseTarget");
+            && minutes("resolutionTarget") >= minutes("responseTarget")
+            && calendar_is_there;
         valid.then(|| now.as_object().expect("an object").clone())
     }
 }

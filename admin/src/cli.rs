@@ -6,20 +6,25 @@ use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use shared::domain::digest::Digest;
 use shared::domain::id::{KeyId, TeamId, UserId};
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
-use shared::limit::Allowance;
+use shared::store::credentials::OwnLimit;
 
 /// Makes, lists, changes and revokes teams and credentials.
 ///
 /// Works on the table that TABLE_NAME (or --table) and the usual AWS environment point at, or on
 /// the database of a running `cargo local` with --local.
 #[derive(Parser)]
-#[command(name = "cargo admin")]
+#[command(name = "cargo admin", bin_name = "cargo admin", version)]
 pub struct Cli {
     /// Work on the database of `cargo local`
     #[arg(long, global = true)]
     pub local: bool,
     /// Where that database listens
-    #[arg(long, global = true, default_value = "http://127.0.0.1:8000")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "http://127.0.0.1:8000",
+        requires = "local"
+    )]
     pub endpoint: String,
     /// The table's name, instead of TABLE_NAME
     #[arg(long, global = true)]
@@ -202,7 +207,7 @@ pub struct LimitArguments {
     /// Calls in one window
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
-    /// The window's length in seconds
+    /// The window's length in seconds, if not as deployed
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=86_400), requires = "limit")]
     pub window: Option<u32>,
 }
@@ -225,16 +230,12 @@ pub enum ModeArgument {
     Test,
 }
 
-/// The window of a limit that names none, in seconds.
-const DEFAULT_WINDOW_SECONDS: u32 = 60;
-
 impl LimitArguments {
     /// The limit, if one was given.
-    pub fn allowance(&self) -> Option<Allowance> {
-        let window_seconds = self.window.unwrap_or(DEFAULT_WINDOW_SECONDS);
-        self.limit.map(|limit| Allowance {
-            limit,
-            window_seconds,
+    pub fn own(&self) -> Option<OwnLimit> {
+        self.limit.map(|calls| OwnLimit {
+            calls,
+            window_seconds: self.window,
         })
     }
 }
@@ -244,7 +245,7 @@ impl TermsArguments {
     pub fn terms(&self) -> Terms {
         Terms {
             expires_at: self.expires,
-            allowance: self.limit.allowance(),
+            limit: self.limit.own(),
         }
     }
 }

@@ -7,10 +7,9 @@ use shared::auth::key::{Key, NoRandomness, Token, generate_user_id};
 use shared::domain::digest::Digest;
 use shared::domain::id::{KeyId, Randomness, TeamId, UserId};
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
-use shared::limit::Allowance;
 use shared::problem::{Cause, Problem};
 use shared::store::Store;
-use shared::store::credentials::{Change, Holder, Listed, NewCredential, Team};
+use shared::store::credentials::{Change, Holder, Listed, NewCredential, OwnLimit, Team};
 
 /// Why nothing was issued.
 #[derive(Debug)]
@@ -37,7 +36,7 @@ pub struct Terms {
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
     /// How often it may be used, if not as deployed.
-    pub allowance: Option<Allowance>,
+    pub limit: Option<OwnLimit>,
 }
 
 /// A key, told once.
@@ -102,7 +101,7 @@ pub async fn import_key(
     Ok(id)
 }
 
-/// Makes a key like another one, which goes on working until `grace_ends_at` at the longest.
+/// Makes a key like another one, with its limit and its expiry, which goes on working until `grace_ends_at` at the longest.
 pub async fn rotate(
     store: &Store,
     team: &TeamId,
@@ -119,22 +118,15 @@ pub async fn rotate(
     let Holder::Key { kind, .. } = old.holder else {
         return Err(IssueError::NotAKey);
     };
-    let own = old.call_limit.zip(old.window_seconds);
-    let allowance = own.map(|(limit, window_seconds)| Allowance {
-        limit,
-        window_seconds,
+    let limit = old.call_limit.map(|calls| OwnLimit {
+        calls,
+        window_seconds: old.window_seconds,
     });
-    let new = key(
-        store,
-        team,
-        kind,
-        old.mode,
-        Terms {
-            expires_at: None,
-            allowance,
-        },
-    )
-    .await?;
+    let terms = Terms {
+        expires_at: old.expires_at,
+        limit,
+    };
+    let new = key(store, team, kind, old.mode, terms).await?;
     store
         .change_key(team, id, &Change::ExpireAt(grace_ends_at))
         .await?;
@@ -192,10 +184,7 @@ async fn create(
     digest: Digest,
 ) -> Result<(), IssueError> {
     let settings = store.find_team(team).await?.ok_or(IssueError::NoTeam)?;
-    let Terms {
-        expires_at,
-        allowance,
-    } = terms;
+    let Terms { expires_at, limit } = terms;
     let now = Timestamp::now();
     let new = NewCredential {
         holder,
@@ -203,7 +192,7 @@ async fn create(
         team: team.clone(),
         mode,
         expires_at,
-        allowance,
+        limit,
         now,
     };
     let made = store.create_credential(&new, settings.plan).await?;

@@ -117,7 +117,7 @@ async fn key(store: &Store, command: &KeyCommand) -> Result<Value, Failure> {
             )
         }
         KeyCommand::Limit { team, id, limit } => {
-            let change = Change::Allow(limit.allowance());
+            let change = Change::Allow(limit.own());
             let found = store
                 .change_key(team, id, &change)
                 .await
@@ -253,20 +253,26 @@ fn print(output: Output, told: &Value) {
     match (output, told) {
         (Output::Json, told) => println!("{told}"),
         (Output::Text, Value::Array(rows)) if rows.is_empty() => println!("none"),
-        (Output::Text, Value::Array(rows)) => rows.iter().for_each(|row| println!("{}", line(row))),
-        (Output::Text, told) => println!("{}", line(told).replace("  ", "\n")),
+        (Output::Text, Value::Array(rows)) => rows
+            .iter()
+            .for_each(|row| println!("{}", members(row).join("  "))),
+        (Output::Text, told) => members(told).iter().for_each(|member| println!("{member}")),
     }
 }
 
-fn line(row: &Value) -> String {
+fn members(row: &Value) -> Vec<String> {
     let Value::Object(members) = row else {
-        return row.to_string();
+        return vec![row.to_string()];
     };
     let member = |(name, value): (&String, &Value)| match value {
         Value::String(text) => format!("{name}={text}"),
         other => format!("{name}={other}"),
     };
-    members.iter().map(member).collect::<Vec<_>>().join("  ")
+    members
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(member)
+        .collect()
 }
 
 fn failed(error: &dyn Error) -> ExitCode {

@@ -363,14 +363,17 @@ fn put() -> Result<String, Box<dyn Error + Send + Sync>> {
     .0)
 }
 
-/// A request over a connection of its own: status line, headers in lower case, body.
+/// Status line, headers in lower case, body.
+type HttpAnswer = (String, BTreeMap<String, String>, String);
+
+/// A request over a connection of its own.
 fn call(
     base: &str,
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
     body: &str,
-) -> Result<(String, BTreeMap<String, String>, String), Box<dyn Error + Send + Sync>> {
+) -> Result<HttpAnswer, Box<dyn Error + Send + Sync>> {
     let base = base.trim_start_matches("http://");
     let (address, prefix) = base.split_once('/').unwrap_or((base, ""));
     let prefix = if prefix.is_empty() {

@@ -43,7 +43,7 @@ pub enum Effect {
     None,
     /// It only reads, so it may run beside the admission: see [`crate::serve`].
     Read,
-    /// It writes, so it waits for the admission. Its requests have a body unless it is a `DELETE`.
+    /// It writes, so it waits for the admission.
     Write,
 }
 
@@ -51,6 +51,10 @@ const POLICIES: &str = "/api/v1/livechat/sla";
 const POLICY: &str = "/api/v1/livechat/sla/{slaId}";
 const RULES: &str = "/api/v1/teams/{teamId}/sla/rules";
 const RULE: &str = "/api/v1/teams/{teamId}/sla/rules/{ruleId}";
+const CALENDARS: &str = "/api/v1/teams/{teamId}/sla/calendars";
+const CALENDAR: &str = "/api/v1/teams/{teamId}/sla/calendars/{calendarId}";
+const HOLIDAYS: &str = "/api/v1/teams/{teamId}/sla/calendars/{calendarId}/holidays";
+const PREVIEW: &str = "/api/v1/teams/{teamId}/sla/preview";
 const MANAGE: &[Permission] = &[Permission::ManageLivechatSla];
 const VIEW: &[Permission] = &[Permission::ManageLivechatSla, Permission::ViewLivechatRoom];
 
@@ -154,6 +158,76 @@ pub const RULE_DELETE: Endpoint = Endpoint {
     effect: Effect::Write,
 };
 
+/// Lists a team's calendars.
+pub const CALENDAR_LIST: Endpoint = Endpoint {
+    name: "calendar-list",
+    method: Method::GET,
+    path: CALENDARS,
+    dialect: Dialect::Cstar,
+    access: Access::SecretKey,
+    effect: Effect::Read,
+};
+
+/// Creates a calendar.
+pub const CALENDAR_CREATE: Endpoint = Endpoint {
+    name: "calendar-create",
+    method: Method::POST,
+    path: CALENDARS,
+    dialect: Dialect::Cstar,
+    access: Access::SecretKey,
+    effect: Effect::Write,
+};
+
+/// Reads a calendar.
+pub const CALENDAR_GET: Endpoint = Endpoint {
+    name: "calendar-get",
+    method: Method::GET,
+    path: CALENDAR,
+    dialect: Dialect::Cstar,
+    access: Access::SecretKey,
+    effect: Effect::Read,
+};
+
+/// Changes members of a calendar.
+pub const CALENDAR_UPDATE: Endpoint = Endpoint {
+    name: "calendar-update",
+    method: Method::PATCH,
+    path: CALENDAR,
+    dialect: Dialect::Cstar,
+    access: Access::SecretKey,
+    effect: Effect::Write,
+};
+
+/// Deletes a calendar that no rule names.
+pub const CALENDAR_DELETE: Endpoint = Endpoint {
+    name: "calendar-delete",
+    method: Method::DELETE,
+    path: CALENDAR,
+    dialect: Dialect::Cstar,
+    access: Access::SecretKey,
+    effect: Effect::Write,
+};
+
+/// Replaces a calendar's holidays by those of an iCalendar file.
+pub const HOLIDAY_REPLACE: Endpoint = Endpoint {
+    name: "holiday-replace",
+    method: Method::PUT,
+    path: HOLIDAYS,
+    dialect: Dialect::Cstar,
+    access: Access::SecretKey,
+    effect: Effect::Write,
+};
+
+/// Tells when a ticket would fall due, and why.
+pub const PREVIEW_CREATE: Endpoint = Endpoint {
+    name: "preview-create",
+    method: Method::POST,
+    path: PREVIEW,
+    dialect: Dialect::Cstar,
+    access: Access::SecretKey,
+    effect: Effect::Read,
+};
+
 /// Tells whether the service is well.
 pub const HEALTH_GET: Endpoint = Endpoint {
     name: "health-get",
@@ -196,6 +270,13 @@ pub const ALL: &[&Endpoint] = &[
     &RULE_GET,
     &RULE_UPDATE,
     &RULE_DELETE,
+    &CALENDAR_LIST,
+    &CALENDAR_CREATE,
+    &CALENDAR_GET,
+    &CALENDAR_UPDATE,
+    &CALENDAR_DELETE,
+    &HOLIDAY_REPLACE,
+    &PREVIEW_CREATE,
     &HEALTH_GET,
     &OPENAPI_GET,
     &ROUTE_UNKNOWN,
@@ -205,6 +286,11 @@ impl Endpoint {
     /// Whether this is the endpoint of last resort.
     pub fn is_default(&self) -> bool {
         self.path == ROUTE_UNKNOWN.path
+    }
+
+    /// Whether its requests have a body.
+    pub fn has_body(&self) -> bool {
+        [Method::POST, Method::PUT, Method::PATCH].contains(&self.method)
     }
 
     /// Whether `path` is one of this endpoint's.

@@ -1,13 +1,17 @@
 //! From a JSON object to a typed draft. What is wrong with it comes back as data, all of it,
 //! because one dialect tells the first violation in Ajv's words and the other tells every one.
 
+pub mod calendar;
+pub mod icalendar;
 pub mod json;
 pub mod policy;
+pub mod preview;
 pub mod rule;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::domain::digest::Digest;
@@ -109,14 +113,73 @@ impl Fields {
         }
     }
 
+    /// Takes an optional text that is read by `accept`.
+    pub fn optional<T>(
+        &mut self,
+        field: &'static str,
+        allowed: Allowed,
+        accept: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<Option<T>> {
+        match self.members.shift_remove(field) {
+            None => Some(None),
+            Some(Value::String(text)) => match accept(&text) {
+                Some(value) => Some(Some(value)),
+                None => self.refuse(field, Fault::Low, allowed),
+            },
+            Some(_) => self.refuse(field, Fault::Type, allowed),
+        }
+    }
+
+    /// Takes a member if it is an object.
+    pub fn take_object(&mut self, field: &str) -> Option<Map<String, Value>> {
+        self.members.get(field).filter(|value| value.is_object())?;
+        match self.members.shift_remove(field) {
+            Some(Value::Object(members)) => Some(members),
+            _ => None,
+        }
+    }
+
+    /// Takes a member as it is.
+    pub fn take(&mut self, field: &str) -> Option<Value> {
+        self.members.shift_remove(field)
+    }
+
+    /// Whether a member is there.
+    pub fn has(&self, field: &str) -> bool {
+        self.members.contains_key(field)
+    }
+
+    /// The members without those that are `null`, of these.
+    #[must_use]
+    pub fn without_null(mut self, field: &str) -> Fields {
+        if self.members.get(field).is_some_and(Value::is_null) {
+            self.members.shift_remove(field);
+        }
+        self
+    }
+
     /// Notes a violation; `None`, so that a reader can end with it.
-    pub fn refuse<T>(&mut self, field: &'static str, fault: Fault, allowed: Allowed) -> Option<T> {
+    pub fn refuse<T>(
+        &mut self,
+        field: impl Into<Cow<'static, str>>,
+        fault: Fault,
+        allowed: Allowed,
+    ) -> Option<T> {
         self.violations.push(Violation {
-            field: Cow::Borrowed(field),
+            field: field.into(),
             fault,
             allowed,
         });
         None
+    }
+
+    /// Notes the violations of an object within.
+    pub fn refuse_within(&mut self, field: &str, violations: Vec<Violation>) {
+        let within = violations.into_iter().map(|violation| Violation {
+            field: format!("{field}.{}", violation.field).into(),
+            ..violation
+        });
+        self.violations.extend(within);
     }
 
     /// The draft, if every member was as it should be and none was left over.
@@ -133,11 +196,21 @@ impl Fields {
         }
     }
 
+    /// Takes a member that must be there.
     fn required(&mut self, field: &'static str, allowed: &Allowed) -> Option<Value> {
         match self.members.shift_remove(field) {
             Some(value) => Some(value),
             None => self.refuse(field, Fault::Missing, allowed.clone()),
         }
+    }
+}
+
+/// A draft as the members of an object.
+fn members(draft: &impl Serialize) -> Result<Map<String, Value>, Problem> {
+    match serde_json::to_value(draft) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(Problem::Internal("a draft is no object".into())),
+        Err(error) => Err(Problem::Internal(Box::new(error))),
     }
 }
 

@@ -4,6 +4,15 @@
 //! and [`page`], decides with [`domain`], keeps what it decided in [`store`] and tells failures
 //! as a [`problem`], which the caller's [`dialect`] puts into words.
 
+#![cfg_attr(
+    test,
+    expect(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        reason = "a test fails by panicking"
+    )
+)]
+
 pub mod api;
 pub mod auth;
 pub mod config;

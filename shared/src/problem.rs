@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::error::Error;
 
+use crate::domain::calendar::CalendarFault;
+use crate::domain::id::RuleId;
+
 /// Why a request was not answered as wished.
 ///
 /// A new variant does not compile until both dialects have words for it.
@@ -46,6 +49,8 @@ pub enum Problem {
     },
     /// The resource is not the version that the caller wants to change.
     PreconditionFailed,
+    /// Others changed it between reading and writing. [`crate::serve`] starts again.
+    Overtaken,
     /// The idempotency key was used before, with another body.
     IdempotencyKeyReused,
     /// The list cannot be sorted so.
@@ -53,10 +58,16 @@ pub enum Problem {
         /// The order as the caller gave it.
         sort: String,
     },
-    /// The body is not declared as JSON.
-    UnsupportedMediaType,
-    /// The body is over [`crate::fields::MAX_BODY_BYTES`].
-    BodyTooLarge,
+    /// The body is not declared as what it has to be.
+    UnsupportedMediaType {
+        /// What it has to be, such as `application/json`.
+        expected: &'static str,
+    },
+    /// The body is too large.
+    BodyTooLarge {
+        /// Bytes it may have.
+        max: usize,
+    },
     /// The body is not JSON, or says something twice.
     InvalidJson {
         /// What is wrong with it, without quoting it.
@@ -75,13 +86,47 @@ pub enum Problem {
         /// How many it may have.
         max: u32,
     },
+    /// Rules name the calendar that was to be deleted; never empty.
+    CalendarInUse {
+        /// Those rules, oldest first.
+        rules: Vec<RuleId>,
+    },
+    /// A calendar says more than it may.
+    CalendarTooLarge {
+        /// Bytes that its opening may have.
+        max: usize,
+    },
+    /// A file of holidays cannot be read.
+    InvalidHolidays {
+        /// The line that is wrong, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A promise falls due later than anyone looks.
+    DueDateOutOfReach,
     /// The table throttles, hangs or cannot be reached.
     Unavailable(Cause),
     /// A bug, or a table that answers what it should not.
     Internal(Cause),
 }
 
+impl Allowed {
+    /// The id of a calendar that is there.
+    pub const CALENDAR_ID: Allowed = Allowed::Must("must be the id of one of the team's calendars");
+}
+
 impl Problem {
+    /// `calendarId` names no calendar of the team's.
+    pub fn unknown_calendar() -> Problem {
+        let allowed = Allowed::CALENDAR_ID;
+        Problem::Invalid(vec![Violation {
+            field: "calendarId".into(),
+            fault: Fault::Low,
+            allowed,
+        }])
+    }
+
     /// The same problem, met by somebody who wanted to delete.
     #[must_use]
     pub fn to_delete(self) -> Problem {
@@ -102,6 +147,10 @@ pub enum Resource {
     Rule,
     /// A Rocket.Chat SLA policy.
     Policy,
+    /// A team's calendar.
+    Calendar,
+    /// A date in a calendar without open time.
+    Holiday,
 }
 
 /// One member of a body that breaks its rule.
@@ -165,6 +214,10 @@ pub enum Allowed {
         /// Its value.
         value: u32,
     },
+    /// Whatever this fault of a calendar says it must be.
+    InCalendar(CalendarFault),
+    /// What these words say it must be: they begin with "must".
+    Must(&'static str),
     /// Nothing: the member should not be there.
     Nothing,
 }

@@ -1,6 +1,7 @@
 //! What an endpoint answers when all went well.
 
 pub mod policy;
+pub mod preview;
 
 use serde::{Deserialize, Serialize};
 

@@ -253,12 +253,11 @@ impl Server {
     }
 }
 
-/// Lets a handler read, decide and write until nobody wrote in between. A caller who says by
-/// `If-Match` what it wants changed is told at once instead.
+/// Lets a handler read, decide and write until nobody wrote in between.
 async fn undisturbed(call: Call, handler: &AdmittedHandler) -> Answer {
     for _ in 0..MAX_DISTURBED {
         match handler(call.clone()).await {
-            Err(Problem::PreconditionFailed) if call.if_match().is_none() => {}
+            Err(Problem::Overtaken) => {}
             answer => return answer,
         }
     }

@@ -3,6 +3,7 @@
 //! A [`Table`] lives as long as its process, a [`Store`] as long as one request, and what a store
 //! hands out is bound to one team and mode: a read across teams cannot be written.
 
+mod calendars;
 mod client;
 pub mod credentials;
 pub mod idempotency;
@@ -25,6 +26,7 @@ use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
 use crate::problem::{Cause, Problem};
 
+pub use calendars::Calendars;
 pub use client::{connect, connect_to};
 pub use policies::Policies;
 pub use rules::Rules;
@@ -100,7 +102,7 @@ impl Store {
     /// Asks the table for nothing in particular: opens the connection, or tells that it is there.
     pub async fn ping(&self) -> Result<(), Problem> {
         let request = self.table.client.get_item().table_name(&self.table.name);
-        let nowhere = AttributeValue::S("PING".to_owned());
+        let nowhere = AttributeValue::S(key::NOWHERE.to_owned());
         let request = request.key(key::PK, nowhere.clone()).key(key::SK, nowhere);
         let answer = request
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
@@ -114,6 +116,11 @@ impl Store {
     /// The rules of the principal's team and mode.
     pub fn rules(&self, principal: &Principal) -> Rules {
         Rules::new(self.clone(), key::team(&principal.team, principal.mode))
+    }
+
+    /// The calendars of the principal's team and mode.
+    pub fn calendars(&self, principal: &Principal) -> Calendars {
+        Calendars::new(self.clone(), key::team(&principal.team, principal.mode))
     }
 
     /// The policies of the principal's workspace.
@@ -224,6 +231,10 @@ where
 /// An item that cannot be read or written is a bug of ours.
 fn malformed(error: serde_dynamo::Error) -> Problem {
     Problem::Internal(Box::new(error))
+}
+
+fn string(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
 }
 
 fn text(item: &Item, name: &str) -> Option<String> {

@@ -15,8 +15,9 @@ pub const ONE_CALL: &str = "one_call";
 
 /// Builds the functions as they are deployed, and the bare programs with the same profile.
 pub fn all(root: &Path) -> BTreeMap<String, PathBuf> {
-    let mut built = binaries::build(root, Profile::Release).expect("the functions build");
-    built.extend(bare(root));
+    let mut built = bare(root);
+    // Last: a bench has the functions built along with what tests need, in the same place.
+    built.extend(binaries::build(root, Profile::Release).expect("the functions build"));
     built
 }
 

@@ -12,7 +12,7 @@ use local::wire::Wire;
 use local::wire::call::{Call, depth};
 use shared::api::{self, Access, Endpoint};
 use shared::domain::rule::MAX_RULES;
-use shared::limit::Allowance;
+use shared::store::credentials::OwnLimit;
 
 use crate::ground::{Ground, ask, camel, needed, success};
 
@@ -146,8 +146,8 @@ async fn refusals(stack: &Stack, endpoint: &'static Endpoint) -> Vec<Vec<Call>> 
         let count = needed(endpoint);
         let once = Terms {
             expires_at: None,
-            allowance: Some(Allowance {
-                limit: u32::try_from(count + 1).unwrap_or(u32::MAX),
+            limit: Some(OwnLimit {
+                calls: u32::try_from(count + 1).unwrap_or(u32::MAX),
                 window_seconds: 86_400,
             }),
         };

@@ -93,7 +93,7 @@ impl Ground {
 
     /// The partition key of the caller's credential.
     pub fn credential(&self) -> String {
-        let digest = shared::store::credentials::Digest::of(&self.secret);
+        let digest = shared::domain::digest::Digest::of(&self.secret);
         let hex = serde_json::to_value(digest).expect("a digest is a string");
         format!("CREDENTIAL#{}", hex.as_str().unwrap_or_default())
     }
@@ -194,8 +194,10 @@ pub fn camel(endpoint: &Endpoint) -> String {
 
 /// How many things must be there before the endpoint can be asked.
 pub fn needed(endpoint: &Endpoint) -> usize {
-    let of_item = |item: &&str| endpoint.path.contains(*item);
-    ITEM_PARAMETERS.iter().filter(of_item).count()
+    let names_one = ITEM_PARAMETERS
+        .iter()
+        .any(|item| endpoint.path.contains(item));
+    usize::from(names_one)
 }
 
 /// The status of a success.

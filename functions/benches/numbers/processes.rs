@@ -333,7 +333,7 @@ fn cpu(process: u32) -> Duration {
     let threads = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
     let of_thread = |thread: fs::DirEntry| {
         let told = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        told.split(' ').next()?.parse().ok()
+        told.split(' ').next()?.parse::<u64>().ok()
     };
     Duration::from_nanos(threads.flatten().filter_map(of_thread).sum())
 }

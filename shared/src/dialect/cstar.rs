@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::dialect::{Circumstances, Shown};
+use crate::domain::id::RuleId;
 use crate::problem::{Allowed, Fault, Problem, Resource, Violation};
 
 const REFERENCE: &str = "https://www.cstar.help/developers/api-reference";
@@ -65,6 +66,8 @@ struct Error<'a> {
     param: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Detail>,
+    #[serde(skip_serializing_if = "<[RuleId]>::is_empty")]
+    rules: &'a [RuleId],
 }
 
 #[derive(Serialize)]
@@ -89,6 +92,10 @@ pub(super) fn problem(problem: &Problem, circumstances: &Circumstances<'_>) -> (
     if errors.len() < 2 {
         errors.clear();
     }
+    let rules = match problem {
+        Problem::CalendarInUse { rules } => rules.as_slice(),
+        _ => &[],
+    };
     let doc_url = match status {
         401 | 403 => format!("{REFERENCE}#authentication"),
         429 => format!("{REFERENCE}#rate-limiting"),
@@ -104,6 +111,7 @@ pub(super) fn problem(problem: &Problem, circumstances: &Circumstances<'_>) -> (
             request_id: circumstances.request.as_str(),
             param,
             errors,
+            rules,
         },
         meta: Meta {
             timestamp: circumstances.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
@@ -173,15 +181,42 @@ fn words(problem: &Problem) -> (u16, &'static str, &'static str, String) {
                 "The list cannot be sorted so.",
             );
         }
-        Problem::UnsupportedMediaType => {
-            let message = "The request body must be sent with 'Content-Type: application/json'.";
-            return told((415, REQUEST, "unsupported_media_type"), message);
+        Problem::UnsupportedMediaType { expected } => {
+            let message = format!("The request body must be sent with 'Content-Type: {expected}'.");
+            (415, REQUEST, "unsupported_media_type", message)
         }
-        Problem::BodyTooLarge => {
-            return told(
-                (413, REQUEST, "body_too_large"),
-                "The request body may have at most 65536 bytes.",
+        Problem::BodyTooLarge { max } => {
+            let message = format!("The request body may have at most {max} bytes.");
+            (413, REQUEST, "body_too_large", message)
+        }
+        Problem::CalendarInUse { rules } => {
+            let rules = rules
+                .iter()
+                .map(RuleId::as_str)
+                .collect::<Vec<_>>()
+                .join(", ");
+            (
+                409,
+                REQUEST,
+                "calendar_in_use",
+                format!("SLA rules use this calendar: {rules}."),
+            )
+        }
+        Problem::CalendarTooLarge { max } => {
+            let message = format!(
+                "A calendar's hours, holidays and exceptions can have at most {max} bytes."
             );
+            (400, REQUEST, "limit_exceeded", message)
+        }
+        Problem::InvalidHolidays { line, reason } => (
+            400,
+            REQUEST,
+            "invalid_calendar",
+            format!("Line {line} cannot be read: {reason}."),
+        ),
+        Problem::DueDateOutOfReach => {
+            let message = "The due date is more than ten years away, or after the year 9999.";
+            return told((400, REQUEST, "due_date_out_of_reach"), message);
         }
         Problem::InvalidJson { reason } => (
             400,
@@ -209,10 +244,14 @@ fn words(problem: &Problem) -> (u16, &'static str, &'static str, String) {
             );
         }
         Problem::LimitExceeded { resource, max } => {
-            let message = format!("A team can have at most {max} {}s.", noun(*resource));
+            let holder = match resource {
+                Resource::Holiday => "calendar",
+                _ => "team",
+            };
+            let message = format!("A {holder} can have at most {max} {}s.", noun(*resource));
             (400, REQUEST, "limit_exceeded", message)
         }
-        Problem::Unavailable(_) => {
+        Problem::Unavailable(_) | Problem::Overtaken => {
             let message = "The service is temporarily unavailable. Try again shortly.";
             return told((503, "api_error", "service_unavailable"), message);
         }
@@ -237,6 +276,8 @@ fn noun(resource: Resource) -> &'static str {
     match resource {
         Resource::Rule => "SLA rule",
         Resource::Policy => "SLA policy",
+        Resource::Calendar => "calendar",
+        Resource::Holiday => "holiday",
     }
 }
 
@@ -252,7 +293,7 @@ fn detail(violation: &Violation) -> Detail {
         ),
         (_, allowed) => (
             "parameter_invalid",
-            format!("The '{field}' field must be {}.", describe(allowed)),
+            format!("The '{field}' field {}.", describe(allowed)),
         ),
     };
     Detail {
@@ -265,17 +306,19 @@ fn detail(violation: &Violation) -> Detail {
 fn describe(allowed: &Allowed) -> String {
     match allowed {
         Allowed::Text { min, max } if *min > 0 => {
-            format!("a string of {min} to {max} characters that are not all blank")
+            format!("must be a string of {min} to {max} characters that are not all blank")
         }
-        Allowed::Text { max, .. } => format!("a string of at most {max} characters"),
-        Allowed::Integer { min, max } => format!("an integer from {min} to {max}"),
-        Allowed::Number => "a number, at least 0".to_owned(),
-        Allowed::VisibleAscii { max } => format!("1 to {max} visible ASCII characters"),
-        Allowed::Boolean => "true or false".to_owned(),
-        Allowed::OneOf(words) => format!("one of {}", words.join(", ")),
+        Allowed::Text { max, .. } => format!("must be a string of at most {max} characters"),
+        Allowed::Integer { min, max } => format!("must be an integer from {min} to {max}"),
+        Allowed::Number => "must be a number, at least 0".to_owned(),
+        Allowed::VisibleAscii { max } => format!("must be 1 to {max} visible ASCII characters"),
+        Allowed::Boolean => "must be true or false".to_owned(),
+        Allowed::OneOf(words) => format!("must be one of {}", words.join(", ")),
         Allowed::AtLeastField { field, value } => {
-            format!("at least the '{field}', which is {value}")
+            format!("must be at least the '{field}', which is {value}")
         }
-        Allowed::Nothing => "absent".to_owned(),
+        Allowed::InCalendar(fault) => fault.to_string(),
+        Allowed::Must(words) => (*words).to_owned(),
+        Allowed::Nothing => "must be absent".to_owned(),
     }
 }

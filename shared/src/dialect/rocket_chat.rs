@@ -71,13 +71,23 @@ pub(super) fn problem(problem: &Problem) -> (u16, String) {
                 "User does not have the permissions required for this action [error-unauthorized]";
             failure(403, text.to_owned(), None)
         }
+        Problem::CalendarInUse { .. } => {
+            typed(409, "The calendar is in use", "error-calendar-in-use")
+        }
+        Problem::CalendarTooLarge { .. }
+        | Problem::InvalidHolidays { .. }
+        | Problem::DueDateOutOfReach => {
+            typed(400, "The calendar cannot be used", "error-invalid-calendar")
+        }
         Problem::PlanRequired => failure(403, "unauthorized".to_owned(), None),
         Problem::Invalid(violations) => failure(
             400,
             format!("{} [{INVALID}]", first(violations)),
             Some(INVALID),
         ),
-        Problem::NotAnObject | Problem::InvalidJson { .. } | Problem::UnsupportedMediaType => {
+        Problem::NotAnObject
+        | Problem::InvalidJson { .. }
+        | Problem::UnsupportedMediaType { .. } => {
             failure(400, format!("must be object [{INVALID}]"), Some(INVALID))
         }
         Problem::DuplicatePolicy => failure(400, "error-duplicated-sla".to_owned(), None),
@@ -98,6 +108,8 @@ pub(super) fn problem(problem: &Problem) -> (u16, String) {
             let noun = match resource {
                 Resource::Policy => "SLA policies",
                 Resource::Rule => "SLA rules",
+                Resource::Calendar => "calendars",
+                Resource::Holiday => "holidays",
             };
             typed(
                 400,
@@ -105,8 +117,10 @@ pub(super) fn problem(problem: &Problem) -> (u16, String) {
                 "error-limit-exceeded",
             )
         }
-        Problem::BodyTooLarge => typed(413, "Request body too large", "error-body-too-large"),
-        Problem::Unavailable(_) => typed(
+        Problem::BodyTooLarge { .. } => {
+            typed(413, "Request body too large", "error-body-too-large")
+        }
+        Problem::Unavailable(_) | Problem::Overtaken => typed(
             503,
             "Service temporarily unavailable",
             "error-service-unavailable",
@@ -198,6 +212,8 @@ fn ajv(violation: &Violation) -> String {
         (Fault::Type, Allowed::Integer { .. } | Allowed::AtLeastField { .. }) => {
             "must be integer".to_owned()
         }
+        (_, Allowed::InCalendar(fault)) => fault.to_string(),
+        (_, Allowed::Must(words)) => (*words).to_owned(),
         (Fault::Type, Allowed::Number) => "must be number".to_owned(),
         (Fault::Low | Fault::High, Allowed::Number) => "must be >= 0".to_owned(),
         (Fault::Low | Fault::High, Allowed::VisibleAscii { max }) => {

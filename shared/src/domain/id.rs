@@ -46,6 +46,10 @@ identifier!(
     PolicyId
 );
 identifier!(
+    /// A calendar: `cal_` and the 32 hexadecimal digits of a UUIDv7, so ids sort by creation.
+    CalendarId
+);
+identifier!(
     /// A cStar API key as operators name it: `key_` and the digits of a UUIDv7. Not the key itself.
     KeyId
 );
@@ -84,6 +88,19 @@ impl RuleId {
     pub fn parse(text: &str) -> Option<RuleId> {
         let digits = text.strip_prefix("sla_")?;
         is_lower_hex(digits, 32).then(|| RuleId(text.to_owned()))
+    }
+}
+
+impl CalendarId {
+    /// A new calendar's id.
+    pub fn new(now: Timestamp, random: &Randomness) -> CalendarId {
+        CalendarId(sortable("cal_", now, random))
+    }
+
+    /// Reads a calendar id; `None` if no calendar could be called so.
+    pub fn parse(text: &str) -> Option<CalendarId> {
+        let digits = text.strip_prefix("cal_")?;
+        is_lower_hex(digits, 32).then(|| CalendarId(text.to_owned()))
     }
 }
 

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    digest::Digest, id::RuleId, minutes::Minutes, priority::Priority, text::RuleName,
+    id::{CalendarId, RuleId},
+    minutes::Minutes,
+    priority::Priority,
+    text::Name,
     version::Version,
 };
 
@@ -28,7 +31,7 @@ pub struct Rule {
 #[serde(rename_all = "camelCase")]
 pub struct Draft {
     /// What it is called. Names may repeat.
-    pub name: RuleName,
+    pub name: Name,
     /// The tickets it is for. Several rules may share a priority.
     pub priority: Priority,
     /// How soon the first answer and the solution are promised.
@@ -38,6 +41,9 @@ pub struct Draft {
     pub business_hours_only: bool,
     /// Whether it is applied at all.
     pub enabled: bool,
+    /// The calendar that says what open time is; the team's default one, if it names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar_id: Option<CalendarId>,
 }
 
 /// The two promises of a rule. The solution is never promised before the first answer.
@@ -69,21 +75,13 @@ impl Rule {
     }
 }
 
-/// Digits of a list's tag: enough to tell two lists of one team apart.
-const LIST_TAG_DIGITS: usize = 16;
-
-/// What tells two lists of rules apart, in hexadecimal digits.
-pub fn list_tag(rules: &[Rule]) -> String {
-    let versions: Vec<String> = rules
-        .iter()
-        .map(|rule| format!("{} {}", rule.id, rule.version))
-        .collect();
-    let versions: Vec<&str> = versions.iter().map(String::as_str).collect();
-    Digest::of_all(&versions)
-        .as_str()
-        .chars()
-        .take(LIST_TAG_DIGITS)
-        .collect()
+/// The rule that is applied to tickets of a priority: of those enabled for it, the oldest.
+///
+/// `rules` are in the order of their creation.
+pub fn applied(rules: Vec<Rule>, priority: Priority) -> Option<Rule> {
+    rules
+        .into_iter()
+        .find(|rule| rule.draft.enabled && rule.draft.priority == priority)
 }
 
 impl Targets {

@@ -24,8 +24,8 @@ macro_rules! text {
 }
 
 text!(
-    /// A rule's name: 1 to 200 characters, not only blanks. Need not be unique.
-    RuleName, 1, 200
+    /// A rule's or calendar's name: 1 to 200 characters, not only blanks. Need not be unique.
+    Name, 1, 200
 );
 text!(
     /// A policy's name: 1 to 200 characters, unique in its workspace, case-sensitive.
@@ -45,14 +45,14 @@ pub enum TextError {
     TooLong,
 }
 
-impl RuleName {
-    /// Accepts a rule's name.
-    pub fn new(text: String) -> Result<RuleName, TextError> {
+impl Name {
+    /// Accepts a rule's or calendar's name.
+    pub fn new(text: String) -> Result<Name, TextError> {
         if text.trim().is_empty() {
             return Err(TextError::TooShort);
         }
         bounded(&text, Self::MIN_CHARS, Self::MAX_CHARS)?;
-        Ok(RuleName(text))
+        Ok(Name(text))
     }
 }
 

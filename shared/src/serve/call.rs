@@ -3,24 +3,29 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use lambda_http::http::Method;
 use serde_json::Map;
 
 use crate::api::Endpoint;
 use crate::dialect::Dialect;
-use crate::domain::id::{PolicyId, RuleId};
+use crate::domain::calendar::HOLIDAYS_MAX;
+use crate::domain::id::{CalendarId, PolicyId, RuleId};
 use crate::domain::principal::Principal;
 use crate::domain::version::Version;
+use crate::fields::icalendar::{self, MAX_HOLIDAY_FILE_BYTES, Refused};
 use crate::fields::json::{self, Repeated};
 use crate::fields::{Fields, MAX_BODY_BYTES};
 use crate::idempotency::Once;
-use crate::problem::Problem;
+use crate::problem::{Problem, Resource};
 use crate::reply::{self, Reply};
 use crate::serve::event::{Body, Request};
 use crate::serve::randomness;
-use crate::store::{Policies, Rules, Store};
+use crate::store::{Calendars, Policies, Rules, Store};
 
 const JSON: &str = "application/json";
+const CALENDAR: &str = "text/calendar";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// A request by anyone.
@@ -118,23 +123,43 @@ impl Call {
                 let patch = self.visit.endpoint.method == Method::PATCH;
                 let declared = request.declares(JSON) || (patch && request.declares(MERGE_PATCH));
                 if !request.body.is_empty() && !declared {
-                    return Err(Problem::UnsupportedMediaType);
+                    return Err(Problem::UnsupportedMediaType { expected: JSON });
                 }
-                json::object(bytes(&request.body)?, Repeated::Refused)?
+                json::object(bytes(&request.body, MAX_BODY_BYTES)?, Repeated::Refused)?
             }
             Dialect::RocketChat => {
-                let read = bytes(&request.body)?;
-                if request.declares(JSON) {
-                    json::object(read, Repeated::LastCounts).or_else(|problem| match problem {
-                        Problem::InvalidJson { .. } => Ok(Map::new()),
-                        other => Err(other),
-                    })?
-                } else {
-                    Map::new()
+                let read = bytes(&request.body, MAX_BODY_BYTES).and_then(|read| {
+                    let declared = request.declares(JSON);
+                    json::object(if declared { read } else { b"{}" }, Repeated::LastCounts)
+                });
+                match read {
+                    Err(Problem::InvalidJson { .. }) => Map::new(),
+                    read => read?,
                 }
             }
         };
         Ok(Fields::new(members))
+    }
+
+    /// The dates of the body, an iCalendar file.
+    pub fn holidays(&self) -> Result<Vec<Date>, Problem> {
+        let request = &self.visit.request;
+        if !request.declares(CALENDAR) {
+            return Err(Problem::UnsupportedMediaType { expected: CALENDAR });
+        }
+        let today = self.now().to_zoned(TimeZone::UTC).date();
+        icalendar::holidays(bytes(&request.body, MAX_HOLIDAY_FILE_BYTES)?, today).map_err(|error| {
+            match error {
+                Refused::Unreadable { line, reason } => Problem::InvalidHolidays { line, reason },
+                Refused::TooMany => {
+                    let max = u32::try_from(HOLIDAYS_MAX).unwrap_or(u32::MAX);
+                    Problem::LimitExceeded {
+                        resource: Resource::Holiday,
+                        max,
+                    }
+                }
+            }
+        })
     }
 
     /// The request as one that is to be done once, if it says so.
@@ -171,7 +196,7 @@ impl Call {
     }
 
     /// What `If-Match` says. Rocket.Chat knows no such thing.
-    pub(super) fn if_match(&self) -> Option<&str> {
+    fn if_match(&self) -> Option<&str> {
         match self.visit.endpoint.dialect {
             Dialect::Cstar => self.visit.header("if-match"),
             Dialect::RocketChat => None,
@@ -203,6 +228,11 @@ impl Call {
         RuleId::new(self.now(), &randomness())
     }
 
+    /// A new calendar's id.
+    pub fn new_calendar_id(&self) -> CalendarId {
+        CalendarId::new(self.now(), &randomness())
+    }
+
     /// A new policy's id.
     pub fn new_policy_id(&self) -> PolicyId {
         PolicyId::new(self.now(), &randomness())
@@ -213,15 +243,20 @@ impl Call {
         self.store.rules(&self.principal)
     }
 
+    /// The caller's calendars.
+    pub fn calendars(&self) -> Calendars {
+        self.store.calendars(&self.principal)
+    }
+
     /// The caller's policies.
     pub fn policies(&self) -> Policies {
         self.store.policies(&self.principal)
     }
 }
 
-fn bytes(body: &Body) -> Result<&[u8], Problem> {
+fn bytes(body: &Body, max: usize) -> Result<&[u8], Problem> {
     match body {
-        Body::Bytes(bytes) if bytes.len() > MAX_BODY_BYTES => Err(Problem::BodyTooLarge),
+        Body::Bytes(bytes) if bytes.len() > max => Err(Problem::BodyTooLarge { max }),
         Body::Bytes(bytes) => Ok(bytes),
         Body::Undecodable => Err(Problem::InvalidJson {
             reason: "it is malformed",

@@ -44,6 +44,8 @@ pub fn connect_to(endpoint: &str, table: &str) -> Table {
             "this machine",
         ))
         .http_client(Builder::new().build_http())
+        .timeout_config(timeouts())
+        .retry_config(retries())
         .build();
     Table::new(Client::from_conf(aws), table.to_owned())
 }
@@ -61,21 +63,27 @@ pub async fn connect(config: &Config) -> Result<Table, Cause> {
         .tls_provider(Provider::rustls(CryptoMode::Ring))
         .tls_context(tls)
         .build_https();
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
-        .build();
-    let retries = RetryConfig::standard()
-        .with_max_attempts(MAX_ATTEMPTS)
-        .with_initial_backoff(BASE_BACKOFF);
     let aws = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http)
-        .timeout_config(timeouts)
-        .retry_config(retries)
+        .timeout_config(timeouts())
+        .retry_config(retries())
         // The attempt's own timeout is shorter than its grace period.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .load()
         .await;
     Ok(Table::new(Client::new(&aws), config.table.clone()))
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build()
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(MAX_ATTEMPTS)
+        .with_initial_backoff(BASE_BACKOFF)
 }

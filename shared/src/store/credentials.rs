@@ -16,9 +16,9 @@ use crate::domain::principal::{CredentialKind, Mode, Permission, Plan, Principal
 use crate::limit::{Allowance, Window};
 use crate::problem::Problem;
 use crate::store::transaction::WRITE_ID;
-use crate::store::{Item, Store, key, malformed, number, problem, text};
+use crate::store::{Item, Store, key, malformed, number, problem, string, text};
 
-pub use manage::{Change, Holder, Listed, NewCredential, Team};
+pub use manage::{Change, Holder, Listed, NewCredential, OwnLimit, Team};
 
 /// Dead windows that may lie about on a credential before they are swept at once. They are swept
 /// by a process's next call for free; processes that serve one call each leave them behind.
@@ -155,7 +155,7 @@ impl Store {
                OR (attribute_not_exists(#limit) AND #count < :limit) \
                OR contains(#permissions, :bypass))"
         );
-        let (pk, sk) = key::credential(&admission.digest.as_str());
+        let (pk, sk) = key::credential(admission.digest.as_str());
         let mut update = self.table.client.update_item().table_name(&self.table.name);
         update = update.key(key::PK, string(&pk)).key(key::SK, string(&sk));
         update = update.condition_expression(condition);
@@ -207,7 +207,7 @@ impl Store {
     }
 
     async fn sweep(&self, digest: &Digest, dead_windows: &[String]) -> Result<(), Problem> {
-        let (pk, sk) = key::credential(&digest.as_str());
+        let (pk, sk) = key::credential(digest.as_str());
         let update = self.table.client.update_item().table_name(&self.table.name);
         let update = update.key(key::PK, string(&pk)).key(key::SK, string(&sk));
         let (update, expression) = removing(update, String::new(), dead_windows);
@@ -282,8 +282,4 @@ fn counter(window: Window) -> String {
 fn is_counter(attribute: &str) -> bool {
     let digits = attribute.strip_prefix(WINDOW).unwrap_or_default();
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn string(text: &str) -> AttributeValue {
-    AttributeValue::S(text.to_owned())
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::Digest;
 use crate::problem::Problem;
+use crate::store::transaction::Transacted;
 use crate::store::{Item, Store, key, malformed};
 
 /// Where a record lies.
@@ -71,12 +72,31 @@ impl Store {
         Ok((record.expires_at > now).then_some(record))
     }
 
-    /// Writes a record where there is none that still counts.
-    pub(super) fn put_record(
+    /// Changes several items together, with a record behind them, if there is to be one. What
+    /// refused it, item by item, if it was not the record of an earlier request.
+    pub(super) async fn transact_once(
         &self,
-        record: &Record,
         write_id: &str,
-    ) -> Result<TransactWriteItem, Problem> {
+        mut items: Vec<TransactWriteItem>,
+        with: Option<&Record>,
+    ) -> Result<Result<Written, Vec<Option<Item>>>, Problem> {
+        if let Some(with) = with {
+            items.push(self.put_record(with, write_id)?);
+        }
+        let mut refused = match self.transact(write_id, items).await? {
+            Transacted::Applied => return Ok(Ok(Written::Now)),
+            Transacted::Refused(refused) => refused,
+        };
+        if let Some(with) = with
+            && let Some(found) = refused.pop().flatten()
+        {
+            return Ok(Ok(Written::Earlier(record(with.scope.clone(), found)?)));
+        }
+        Ok(Err(refused))
+    }
+
+    /// Writes a record where there is none that still counts.
+    fn put_record(&self, record: &Record, write_id: &str) -> Result<TransactWriteItem, Problem> {
         let (pk, sk) = key::idempotency(record.scope.0.as_str());
         let expires_at = record.expires_at.as_second();
         let item = RecordItem {
@@ -102,14 +122,6 @@ impl Store {
         let put = put.map_err(|error| Problem::Internal(Box::new(error)))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
-}
-
-/// What a record that stood in a transaction's way makes of it.
-pub(super) fn earlier(record_written: &Record, item: Item) -> Result<Written, Problem> {
-    Ok(Written::Earlier(record(
-        record_written.scope.clone(),
-        item,
-    )?))
 }
 
 fn record(scope: Scope, item: Item) -> Result<Record, Problem> {

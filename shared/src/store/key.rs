@@ -1,6 +1,6 @@
 //! Every key of the table is spelled here and nowhere else.
 
-use crate::domain::id::{KeyId, PolicyId, RuleId, TeamId, UserId};
+use crate::domain::id::{CalendarId, KeyId, PolicyId, RuleId, TeamId, UserId};
 use crate::domain::minutes::Minutes;
 use crate::domain::principal::Mode;
 use crate::domain::text::PolicyName;
@@ -9,6 +9,9 @@ use crate::domain::text::PolicyName;
 pub(super) const PK: &str = "pk";
 /// The sort key's attribute.
 pub(super) const SK: &str = "sk";
+
+/// Where nothing lies: what is read to see whether anything can be read.
+pub(super) const NOWHERE: &str = "NOWHERE";
 
 /// A credential is found by what it hashes to, and by nothing else.
 pub(super) fn credential(digest_hex: &str) -> (String, String) {
@@ -25,6 +28,9 @@ pub(super) const TEAM: &str = "TEAM";
 
 /// All teams, listed under one partition key for operators.
 pub(super) const TEAMS: &str = "TEAMS";
+
+/// What all ids of teams begin with.
+pub(super) const TEAM_IDS: &str = "team_";
 
 /// How operators find a key's credential.
 pub(super) fn key_pointer(id: &KeyId) -> String {
@@ -62,6 +68,20 @@ pub(super) const POLICIES: &str = "POLICY#";
 pub(super) fn idempotency(scope: &str) -> (String, String) {
     (format!("IDEMPOTENCY#{scope}"), "IDEMPOTENCY".to_owned())
 }
+
+/// A calendar. Ids sort by creation, so a query lists the oldest first.
+pub(super) fn calendar(id: &CalendarId) -> String {
+    format!("{CALENDARS}{id}")
+}
+
+/// What all calendars begin with.
+pub(super) const CALENDARS: &str = "CALENDAR#";
+
+/// Which calendar is the default one.
+pub(super) const DEFAULT_CALENDAR: &str = "DEFAULT#CALENDAR";
+
+/// How many calendars there are.
+pub(super) const CALENDAR_COUNT: &str = "COUNT#CALENDAR";
 
 /// How many rules there are.
 pub(super) const RULE_COUNT: &str = "COUNT#RULE";

@@ -97,7 +97,7 @@ impl Policies {
     }
 
     /// Writes a policy over the one it was, unless its name or due time is another's. The guards
-    /// move with it. [`Problem::PreconditionFailed`] if it is no longer the one it was.
+    /// move with it. [`Problem::Overtaken`] if it is no longer the one it was.
     pub async fn update(&self, policy: &Policy, was: &Policy) -> Result<(), Problem> {
         let write_id = self.store.next_write_id();
         let mut items = vec![
@@ -125,14 +125,14 @@ impl Policies {
         match self.store.transact(&write_id, items).await? {
             Transacted::Applied => Ok(()),
             Transacted::Refused(items) if matches!(items.first(), Some(Some(_))) => {
-                Err(Problem::PreconditionFailed)
+                Err(Problem::Overtaken)
             }
             Transacted::Refused(_) => Err(Problem::DuplicatePolicy),
         }
     }
 
     /// Deletes a policy as it is, and frees its name and its due time.
-    /// [`Problem::PreconditionFailed`] if it is no longer so.
+    /// [`Problem::Overtaken`] if it is no longer so.
     pub async fn delete(&self, policy: &Policy) -> Result<(), Problem> {
         let write_id = self.store.next_write_id();
         let Draft {
@@ -151,7 +151,7 @@ impl Policies {
         ];
         match self.store.transact(&write_id, items).await? {
             Transacted::Applied => Ok(()),
-            Transacted::Refused(_) => Err(Problem::PreconditionFailed),
+            Transacted::Refused(_) => Err(Problem::Overtaken),
         }
     }
 

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::RuleId;
+use crate::domain::id::{CalendarId, RuleId};
 use crate::domain::rule::{MAX_RULES, Rule};
 use crate::domain::version::Version;
 use crate::problem::{Problem, Resource};
-use crate::store::idempotency::{Record, Written, earlier};
+use crate::store::idempotency::{Record, Written};
 use crate::store::transaction::Transacted;
 use crate::store::{Store, key, malformed};
 
@@ -39,6 +39,13 @@ impl Rules {
         Ok(items.into_iter().map(RuleItem::into_rule).collect())
     }
 
+    /// The ids of the rules that name a calendar, oldest first.
+    pub async fn naming(&self, calendar: &CalendarId) -> Result<Vec<RuleId>, Problem> {
+        let mut rules = self.list().await?;
+        rules.retain(|rule| rule.draft.calendar_id.as_ref() == Some(calendar));
+        Ok(rules.into_iter().map(|rule| rule.id).collect())
+    }
+
     /// The rule of this id, as a caller wrote it.
     pub async fn find(&self, id: &str) -> Result<Rule, Problem> {
         let unknown = || Problem::NotFound {
@@ -56,7 +63,8 @@ impl Rules {
             .map_err(malformed)
     }
 
-    /// Adds a rule, unless there are [`MAX_RULES`] already, and records the request.
+    /// Adds a rule, unless there are [`MAX_RULES`] already or its calendar is not there, and records
+    /// the request.
     pub async fn insert(&self, rule: &Rule, record: Option<Record>) -> Result<Written, Problem> {
         let write_id = self.store.next_write_id();
         let mut items = vec![
@@ -64,61 +72,77 @@ impl Rules {
             self.store
                 .one_more(&self.pk, key::RULE_COUNT, MAX_RULES, &write_id)?,
         ];
-        if let Some(record) = &record {
-            items.push(self.store.put_record(record, &write_id)?);
+        if let Some(calendar) = &rule.draft.calendar_id {
+            items.push(self.store.calendar_taken(&self.pk, calendar, &write_id)?);
         }
-        let refused = match self.store.transact(&write_id, items).await? {
-            Transacted::Applied => return Ok(Written::Now),
-            Transacted::Refused(items) => items,
+        let refused = match self
+            .store
+            .transact_once(&write_id, items, record.as_ref())
+            .await?
+        {
+            Ok(written) => return Ok(written),
+            Err(refused) => refused,
         };
-        let mut refused = refused.into_iter();
-        let (taken, full, found) = (
-            refused.next().flatten(),
-            refused.next().flatten(),
-            refused.next().flatten(),
-        );
-        match (record, found, taken, full) {
-            (Some(record), Some(found), ..) => earlier(&record, found),
-            (_, _, None, Some(_)) => Err(Problem::LimitExceeded {
+        match refused.as_slice() {
+            [None, Some(_), ..] => Err(Problem::LimitExceeded {
                 resource: Resource::Rule,
                 max: MAX_RULES,
             }),
+            [None, None, Some(_)] => Err(Problem::unknown_calendar()),
             _ => Err(Problem::Internal("a new rule's id is taken".into())),
         }
     }
 
-    /// Writes a rule over this version of it, and records the request.
-    /// [`Problem::PreconditionFailed`] if it is another version by now.
+    /// Writes a rule over the one it was, and records the request.
+    /// [`Problem::Overtaken`] if it is no longer the one it was.
     pub async fn update(
         &self,
         rule: &Rule,
-        over: Version,
+        was: &Rule,
         record: Option<Record>,
     ) -> Result<Written, Problem> {
         let write_id = self.store.next_write_id();
-        let mut items = vec![self.store.put_over(&self.item(rule, &write_id), over)?];
-        if let Some(record) = &record {
-            items.push(self.store.put_record(record, &write_id)?);
+        let mut items = vec![
+            self.store
+                .put_over(&self.item(rule, &write_id), was.version)?,
+        ];
+        let (calendar, calendar_was) = (&rule.draft.calendar_id, &was.draft.calendar_id);
+        if calendar != calendar_was {
+            let taken = calendar
+                .iter()
+                .map(|id| self.store.calendar_taken(&self.pk, id, &write_id));
+            let left = calendar_was
+                .iter()
+                .map(|id| self.store.calendar_left(&self.pk, id, &write_id));
+            items.extend(taken.chain(left).collect::<Result<Vec<_>, _>>()?);
         }
-        match self.store.transact(&write_id, items).await? {
-            Transacted::Applied => Ok(Written::Now),
-            Transacted::Refused(items) => match (record, items.into_iter().nth(1).flatten()) {
-                (Some(record), Some(found)) => earlier(&record, found),
-                _ => Err(Problem::PreconditionFailed),
-            },
+        match self
+            .store
+            .transact_once(&write_id, items, record.as_ref())
+            .await?
+        {
+            Ok(written) => Ok(written),
+            Err(refused) if matches!(refused.as_slice(), [None, Some(_), ..]) => {
+                Err(Problem::unknown_calendar())
+            }
+            Err(_refused) => Err(Problem::Overtaken),
         }
     }
 
-    /// Deletes a rule of this version. [`Problem::PreconditionFailed`] if it is another by now.
-    pub async fn delete(&self, id: &RuleId, version: Version) -> Result<(), Problem> {
+    /// Deletes a rule. [`Problem::Overtaken`] if it is no longer the one it was.
+    pub async fn delete(&self, rule: &Rule) -> Result<(), Problem> {
         let write_id = self.store.next_write_id();
-        let items = vec![
-            self.store.delete(&self.pk, &key::rule(id), Some(version))?,
+        let mut items = vec![
+            self.store
+                .delete(&self.pk, &key::rule(&rule.id), Some(rule.version))?,
             self.store.one_less(&self.pk, key::RULE_COUNT, &write_id)?,
         ];
+        if let Some(calendar) = &rule.draft.calendar_id {
+            items.push(self.store.calendar_left(&self.pk, calendar, &write_id)?);
+        }
         match self.store.transact(&write_id, items).await? {
             Transacted::Applied => Ok(()),
-            Transacted::Refused(_) => Err(Problem::PreconditionFailed),
+            Transacted::Refused(_) => Err(Problem::Overtaken),
         }
     }
 

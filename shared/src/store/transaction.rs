@@ -25,7 +25,7 @@ const MAX_PAUSE: Duration = Duration::from_millis(320);
 pub(super) const WRITE_ID: &str = "writeId";
 
 /// The attribute that optimistic locking compares.
-const VERSION: &str = "version";
+pub(super) const VERSION: &str = "version";
 
 /// What became of a transaction.
 pub(super) enum Transacted {

@@ -11,11 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::digest::Digest;
 use crate::domain::id::{KeyId, TeamId, UserId};
 use crate::domain::principal::{CredentialKind, Mode, Permission, Plan};
-use crate::limit::Allowance;
 use crate::problem::Problem;
-use crate::store::credentials::{CredentialItem, string};
+use crate::store::credentials::CredentialItem;
 use crate::store::transaction::{Transacted, WRITE_ID};
-use crate::store::{Store, key, malformed, problem};
+use crate::store::{Store, key, malformed, problem, string};
 
 /// A team as operators see it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,9 +44,18 @@ pub struct NewCredential {
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
     /// How often it may be used; as deployed, if `None`.
-    pub allowance: Option<Allowance>,
+    pub limit: Option<OwnLimit>,
     /// When it was made.
     pub now: Timestamp,
+}
+
+/// How often a credential may be used, if not as deployed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnLimit {
+    /// Calls in one window.
+    pub calls: u32,
+    /// The window's length in seconds; as deployed, if `None`.
+    pub window_seconds: Option<u32>,
 }
 
 /// Who holds a credential.
@@ -104,7 +112,7 @@ pub enum Change {
     /// It works until then, at the longest.
     ExpireAt(Timestamp),
     /// It may be used so often; as deployed, if `None`.
-    Allow(Option<Allowance>),
+    Allow(Option<OwnLimit>),
     /// Its user may do this, and nothing else.
     Permit(Vec<Permission>),
 }
@@ -156,7 +164,7 @@ impl Store {
 
     /// Every team, by id, which is by age.
     pub async fn list_teams(&self) -> Result<Vec<Team>, Problem> {
-        let items: Vec<TeamItem> = self.all(key::TEAMS, "team_").await?;
+        let items: Vec<TeamItem> = self.all(key::TEAMS, key::TEAM_IDS).await?;
         Ok(items.into_iter().map(|item| item.team).collect())
     }
 
@@ -177,7 +185,7 @@ impl Store {
         plan: Plan,
     ) -> Result<bool, Problem> {
         let write_id = self.next_write_id();
-        let (pk, sk) = key::credential(&new.digest.as_str());
+        let (pk, sk) = key::credential(new.digest.as_str());
         let (kind, user_id, permissions, name) = match &new.holder {
             Holder::Key { kind, .. } => (*kind, None, Vec::new(), None),
             Holder::User {
@@ -202,8 +210,8 @@ impl Store {
             user_id,
             active: true,
             expires_at: new.expires_at.map(Timestamp::as_second),
-            call_limit: new.allowance.map(|allowance| allowance.limit),
-            window_seconds: new.allowance.map(|allowance| allowance.window_seconds),
+            call_limit: new.limit.map(|limit| limit.calls),
+            window_seconds: new.limit.and_then(|limit| limit.window_seconds),
             write_id: write_id.clone(),
         };
         let pointer = PointerItem {
@@ -271,7 +279,7 @@ impl Store {
         let pointers: Vec<PointerItem> = self.all(&key::team(team, mode), prefix).await?;
         let mut listed = Vec::with_capacity(pointers.len());
         for pointer in pointers {
-            let (pk, sk) = key::credential(&pointer.digest.as_str());
+            let (pk, sk) = key::credential(pointer.digest.as_str());
             let item = self.get(&pk, &sk).await?;
             let item: Option<CredentialItem> = item
                 .map(serde_dynamo::from_item)
@@ -287,7 +295,7 @@ impl Store {
             return Ok(false);
         };
         let pointer: PointerItem = serde_dynamo::from_item(pointer).map_err(malformed)?;
-        let (pk, sk) = key::credential(&pointer.digest.as_str());
+        let (pk, sk) = key::credential(pointer.digest.as_str());
         let (expression, values) = change.expression();
         let mut update = self.table.client.update_item().table_name(&self.table.name);
         update = update.key(key::PK, string(&pk)).key(key::SK, string(&sk));
@@ -371,12 +379,22 @@ impl Change {
                 "SET expiresAt = :at, #write = :write".to_owned(),
                 vec![(":at", number(at.as_second()))],
             ),
-            Change::Allow(Some(allowance)) => (
+            Change::Allow(Some(OwnLimit {
+                calls,
+                window_seconds: Some(seconds),
+            })) => (
                 "SET callLimit = :limit, windowSeconds = :window, #write = :write".to_owned(),
                 vec![
-                    (":limit", number(allowance.limit.into())),
-                    (":window", number(allowance.window_seconds.into())),
+                    (":limit", number((*calls).into())),
+                    (":window", number((*seconds).into())),
                 ],
+            ),
+            Change::Allow(Some(OwnLimit {
+                calls,
+                window_seconds: None,
+            })) => (
+                "SET callLimit = :limit, #write = :write REMOVE windowSeconds".to_owned(),
+                vec![(":limit", number((*calls).into()))],
             ),
             Change::Allow(None) => (
                 "SET #write = :write REMOVE callLimit, windowSeconds".to_owned(),

@@ -1,0 +1,25 @@
+//! Deletes a calendar that no rule names.
+
+use std::process::ExitCode;
+
+use shared::api;
+use shared::problem::Problem;
+use shared::reply::{Answer, Reply};
+use shared::serve::{Call, serve};
+
+fn main() -> ExitCode {
+    serve(&api::CALENDAR_DELETE, delete)
+}
+
+async fn delete(call: Call) -> Answer {
+    let calendar = call.calendars().find(call.parameter("calendarId")).await?;
+    call.check_version(calendar.version)?;
+    if calendar.uses > 0 {
+        let rules = call.rules().naming(&calendar.id).await?;
+        if !rules.is_empty() {
+            return Err(Problem::CalendarInUse { rules });
+        }
+    }
+    call.calendars().delete(&calendar).await?;
+    Reply::deleted(&calendar.id)
+}

@@ -1,0 +1,23 @@
+//! Lists a team's calendars, oldest first.
+
+use std::process::ExitCode;
+
+use shared::api;
+use shared::domain::version::list_tag;
+use shared::reply::{Answer, Reply};
+use shared::serve::{Call, serve};
+
+fn main() -> ExitCode {
+    serve(&api::CALENDAR_LIST, list)
+}
+
+async fn list(call: Call) -> Answer {
+    let calendars = call.calendars().list().await?;
+    let tag = list_tag(
+        calendars
+            .iter()
+            .map(|calendar| (calendar.id.as_str(), calendar.version)),
+    );
+    let reply = Reply::ok(&calendars)?.versions(&tag);
+    Ok(reply.unless_known(call.if_none_match()))
+}

@@ -1,0 +1,21 @@
+//! Replaces a calendar's holidays by the all-day events of an iCalendar file.
+
+use std::process::ExitCode;
+
+use shared::api;
+use shared::reply::{Answer, Reply};
+use shared::serve::{Call, serve};
+
+fn main() -> ExitCode {
+    serve(&api::HOLIDAY_REPLACE, replace)
+}
+
+async fn replace(call: Call) -> Answer {
+    let was = call.calendars().find(call.parameter("calendarId")).await?;
+    let mut draft = was.draft.clone();
+    draft.opening.holidays = call.holidays()?.iter().map(ToString::to_string).collect();
+    call.check_version(was.version)?;
+    let calendar = was.changed(draft);
+    call.calendars().update(&calendar, &was, None, None).await?;
+    Ok(Reply::ok(&calendar)?.version(calendar.version))
+}

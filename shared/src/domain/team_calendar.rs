@@ -1,0 +1,69 @@
+//! Calendars as a team keeps them: with an id, a name, and one of them the default.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::calendar::CalendarDraft;
+use crate::domain::id::CalendarId;
+use crate::domain::text::Name;
+use crate::domain::version::Version;
+
+/// The most calendars a team may have, so that a list is always one answer.
+pub const MAX_CALENDARS: u32 = 100;
+
+/// The most bytes of JSON that say when a calendar is open: a thousand holidays and as many
+/// exceptions of one interval fit, and a hundred such calendars, every quotation mark escaped, fit
+/// the six megabytes of a Lambda function's answer.
+pub const MAX_OPENING_BYTES: usize = 48 * 1024;
+
+/// A calendar as it is kept and told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TeamCalendar {
+    /// Who it is.
+    pub id: CalendarId,
+    /// What it says.
+    #[serde(flatten)]
+    pub draft: Draft,
+    /// How often it has been written.
+    #[serde(skip)]
+    pub version: Version,
+    /// How many rules name it.
+    #[serde(skip)]
+    pub uses: u32,
+}
+
+/// Everything about a calendar that its owner decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// What it is called. Names may repeat.
+    pub name: Name,
+    /// When it is open.
+    #[serde(flatten)]
+    pub opening: CalendarDraft,
+    /// Whether rules that name no calendar use it.
+    #[serde(rename = "default")]
+    pub is_default: bool,
+}
+
+impl TeamCalendar {
+    /// A new calendar.
+    pub fn new(id: CalendarId, draft: Draft) -> TeamCalendar {
+        TeamCalendar {
+            id,
+            draft,
+            version: Version::default(),
+            uses: 0,
+        }
+    }
+
+    /// The calendar with what its owner decides changed.
+    #[must_use]
+    pub fn changed(&self, draft: Draft) -> TeamCalendar {
+        let (id, version) = (self.id.clone(), self.version.next());
+        TeamCalendar {
+            id,
+            draft,
+            version,
+            uses: self.uses,
+        }
+    }
+}

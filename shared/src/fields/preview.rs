@@ -1,0 +1,139 @@
+//! A preview as its clients ask for it.
+
+use jiff::Timestamp;
+
+use serde_json::Value;
+
+use crate::domain::calendar::Calendar;
+use crate::domain::id::CalendarId;
+use crate::domain::minutes::Minutes;
+use crate::domain::priority::Priority;
+use crate::domain::rule::Targets;
+use crate::fields::rule::{PRIORITIES, targets};
+use crate::fields::{Fields, calendar};
+use crate::problem::{Allowed, Fault, Problem};
+
+const INSTANT: Allowed =
+    Allowed::Must("must be an instant with an offset from UTC, such as 2026-11-22T09:00:00Z");
+const NOT_BEFORE: Allowed = Allowed::Must("must not be before 'createdAt'");
+const INSTEAD: Allowed =
+    Allowed::Must("must be absent where 'responseTarget' and 'resolutionTarget' are given");
+const ONE_CALENDAR: Allowed = Allowed::Must("must be absent where 'calendar' is given");
+const CALENDAR: Allowed = Allowed::Must("must be an object with 'timeZone' and 'hours'");
+
+/// What a preview is asked for.
+#[derive(Debug)]
+pub struct Preview {
+    /// When the ticket comes in.
+    pub created_at: Timestamp,
+    /// What is promised.
+    pub promise: Promise,
+    /// Whether only open time counts, if the caller says so.
+    pub business_hours_only: Option<bool>,
+    /// What open time is, if the caller says so.
+    pub hours: Option<Hours>,
+    /// The instant at which the caller wants to know how things stand.
+    pub as_of: Option<Timestamp>,
+    /// Whether the counted stretches are to be told.
+    pub trace: bool,
+}
+
+/// Where the promised lengths come from.
+#[derive(Debug)]
+pub enum Promise {
+    /// From the rule for this priority.
+    Rule(Priority),
+    /// From the caller.
+    Targets(Targets),
+}
+
+/// What open time is, as a caller says.
+#[derive(Debug)]
+pub enum Hours {
+    /// One of the team's calendars.
+    Kept(CalendarId),
+    /// A calendar that came along.
+    Inline(Box<Calendar>),
+}
+
+/// Reads what is asked.
+pub fn draft(mut fields: Fields) -> Result<Preview, Problem> {
+    let created_at = match fields.take("createdAt") {
+        None => fields.refuse("createdAt", Fault::Missing, INSTANT),
+        Some(value) => instant(&mut fields, "createdAt", &value),
+    };
+    let promise = promise(&mut fields);
+    let business_hours_only = match fields.has("businessHoursOnly") {
+        true => fields.boolean("businessHoursOnly", false).map(Some),
+        false => Some(None),
+    };
+    let hours = hours(&mut fields);
+    let as_of = match fields.take("asOf") {
+        None => Some(None),
+        Some(value) => instant(&mut fields, "asOf", &value).map(Some),
+    };
+    let as_of = match (created_at, as_of) {
+        (Some(from), Some(Some(at))) if at < from => fields.refuse("asOf", Fault::Low, NOT_BEFORE),
+        (_, as_of) => as_of,
+    };
+    let trace = fields.boolean("trace", false);
+    let preview = (|| {
+        Some(Preview {
+            created_at: created_at?,
+            promise: promise?,
+            business_hours_only: business_hours_only?,
+            hours: hours?,
+            as_of: as_of?,
+            trace: trace?,
+        })
+    })();
+    fields.finish(preview)
+}
+
+fn instant(fields: &mut Fields, field: &'static str, value: &Value) -> Option<Timestamp> {
+    let Value::String(text) = value else {
+        return fields.refuse(field, Fault::Type, INSTANT);
+    };
+    match text.parse() {
+        Ok(instant) => Some(instant),
+        Err(_) => fields.refuse(field, Fault::Low, INSTANT),
+    }
+}
+
+fn promise(fields: &mut Fields) -> Option<Promise> {
+    let has_targets = fields.has("responseTarget") || fields.has("resolutionTarget");
+    if !has_targets {
+        return fields
+            .word("priority", PRIORITIES, Priority::parse)
+            .map(Promise::Rule);
+    }
+    let also = fields.take("priority").is_some();
+    if also {
+        fields.refuse::<()>("priority", Fault::Low, INSTEAD);
+    }
+    let response = fields.minutes("responseTarget", Minutes::RULE_MAX);
+    let resolution = fields.minutes("resolutionTarget", Minutes::RULE_MAX);
+    let targets = targets(fields, response, resolution)?;
+    (!also).then_some(Promise::Targets(targets))
+}
+
+fn hours(fields: &mut Fields) -> Option<Option<Hours>> {
+    let id = fields.optional("calendarId", Allowed::CALENDAR_ID, CalendarId::parse);
+    let Some(value) = fields.take("calendar") else {
+        return Some(id?.map(Hours::Kept));
+    };
+    if id.as_ref().is_none_or(Option::is_some) {
+        return fields.refuse("calendarId", Fault::Low, ONE_CALENDAR);
+    }
+    let Value::Object(members) = value else {
+        return fields.refuse("calendar", Fault::Type, CALENDAR);
+    };
+    match calendar::inline(Fields::new(members)) {
+        Ok(calendar) => Some(Some(Hours::Inline(Box::new(calendar)))),
+        Err(Problem::Invalid(violations)) => {
+            fields.refuse_within("calendar", violations);
+            None
+        }
+        Err(_) => fields.refuse("calendar", Fault::Type, CALENDAR),
+    }
+}

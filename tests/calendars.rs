@@ -1,0 +1,537 @@
+//! When a team is at work: its calendars, and what rules make of them.
+
+use http::Method;
+use serde_json::{Value, json};
+use shared::domain::team_calendar::MAX_CALENDARS;
+
+use crate::actors::{Actor, Answer, Team};
+use crate::doors::HOLIDAYS;
+
+crate::stories![
+    a_calendar_is_made_read_changed_and_deleted,
+    every_member_is_checked,
+    there_is_never_more_than_one_default,
+    a_calendar_that_rules_name_stays,
+    holidays_come_from_an_icalendar_file,
+    a_file_that_cannot_be_read_changes_nothing,
+    the_101st_calendar_is_refused,
+    requests_with_a_key_are_done_once_and_stale_ones_not_at_all,
+];
+
+fn calendars(team: &Team) -> String {
+    format!("/api/v1/teams/{}/sla/calendars", team.id)
+}
+
+fn office(name: &str) -> Value {
+    json!({"name": name, "timeZone": "europe/berlin", "hours": {
+        "sunday": [],
+        "tuesday": [["13:00", "24:00"], ["09:00", "12:00"]],
+        "monday": [["09:00", "17:00"]],
+    }})
+}
+
+const OPENING: &str = r#""timeZone":"Europe/Berlin","hours":{"monday":[["09:00","17:00"]],"tuesday":[["13:00","24:00"],["09:00","12:00"]]}"#;
+
+fn told(id: &str, members: &str) -> String {
+    format!(r#"{{"success":true,"data":{{"id":"{id}",{members}}}}}"#)
+}
+
+async fn a_calendar_is_made_read_changed_and_deleted() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let path = calendars(&team);
+    caller
+        .get(&path)
+        .await
+        .is(200, r#"{"success":true,"data":[]}"#);
+    let made = caller.post(&path, &office("Office")).await;
+    let id = made.id();
+    let members =
+        format!(r#""name":"Office",{OPENING},"holidays":[],"exceptions":{{}},"default":false"#);
+    made.is(201, &told(&id, &members));
+    assert_eq!(
+        made.header("location"),
+        Some(format!("{path}/{id}").as_str())
+    );
+    assert_eq!(made.header("etag"), Some("\"1\""));
+
+    let one = format!("{path}/{id}");
+    caller.get(&one).await.is(200, &told(&id, &members));
+    let known = caller.with("if-none-match", "\"1\"").get(&one).await;
+    assert_eq!((known.status, known.body.as_str()), (304, ""));
+    caller.get(&path).await.is(
+        200,
+        &format!(r#"{{"success":true,"data":[{{"id":"{id}",{members}}}]}}"#),
+    );
+    let tag = caller.get(&path).await.header("etag").unwrap().to_owned();
+    assert_eq!(
+        caller.with("if-none-match", tag).get(&path).await.status,
+        304
+    );
+
+    let change = json!({
+        "hours": {"monday": null, "friday": [["10:00", "11:00"]]},
+        "holidays": ["2026-12-25"],
+        "exceptions": {"2026-12-24": [["09:00", "12:00"]], "2026-12-31": []},
+    });
+    let changed = caller.patch(&one, &change).await;
+    let members = concat!(
+        r#""name":"Office","timeZone":"Europe/Berlin","hours":{"tuesday":[["13:00","24:00"],["09:00","12:00"]],"#,
+        r#""friday":[["10:00","11:00"]]},"holidays":["2026-12-25"],"#,
+        r#""exceptions":{"2026-12-24":[["09:00","12:00"]],"2026-12-31":[]},"default":false"#,
+    );
+    changed.is(200, &told(&id, members));
+    assert_eq!(changed.header("etag"), Some("\"2\""));
+    let change = json!({"exceptions": {"2026-12-24": null}, "name": "Bureau"});
+    let changed = caller.patch(&one, &change).await;
+    let members = members
+        .replace(r#""2026-12-24":[["09:00","12:00"]],"#, "")
+        .replace("Office", "Bureau");
+    changed.is(200, &told(&id, &members));
+
+    caller.delete(&one).await.is(
+        200,
+        &format!(r#"{{"success":true,"data":{{"id":"{id}","deleted":true}}}}"#),
+    );
+    for answer in [
+        caller.get(&one).await,
+        caller.delete(&one).await,
+        caller.patch(&one, &json!({})).await,
+    ] {
+        answer.is_cstar_error(
+            404,
+            "not_found_error",
+            "resource_missing",
+            "No such calendar.",
+            "",
+        );
+    }
+}
+
+#[track_caller]
+fn is_refused(answer: &Answer, param: &str, code: &str) {
+    let error = &answer.json()["error"];
+    assert_eq!(
+        (answer.status, &error["param"], &error["code"]),
+        (400, &json!(param), &json!(code)),
+        "{error}"
+    );
+}
+
+async fn every_member_is_checked() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let many: Vec<String> = (0..1_001).map(|n| format!("{:04}-01-01", n + 1)).collect();
+    let invalid = "parameter_invalid";
+    let cases = [
+        ("name", json!(" "), "name", invalid),
+        ("timeZone", json!("Mars/Olympus"), "timeZone", invalid),
+        ("timeZone", json!(1), "timeZone", invalid),
+        ("hours", json!({}), "hours", invalid),
+        ("hours", json!({"monday": []}), "hours", invalid),
+        ("hours", json!([]), "hours", invalid),
+        (
+            "hours",
+            json!({"funday": []}),
+            "hours.funday",
+            "parameter_unknown",
+        ),
+        ("hours", json!({"monday": "9-5"}), "hours.monday", invalid),
+        (
+            "hours",
+            json!({"monday": [["09:00"]]}),
+            "hours.monday[0]",
+            invalid,
+        ),
+        (
+            "hours",
+            json!({"monday": [["09:00", "17:00", "18:00"]]}),
+            "hours.monday[0]",
+            invalid,
+        ),
+        (
+            "hours",
+            json!({"monday": [["9:00", "17:00"]]}),
+            "hours.monday[0]",
+            invalid,
+        ),
+        (
+            "hours",
+            json!({"monday": [["24:00", "24:00"]]}),
+            "hours.monday[0]",
+            invalid,
+        ),
+        (
+            "hours",
+            json!({"monday": [["22:00", "06:00"]]}),
+            "hours.monday[0]",
+            invalid,
+        ),
+        (
+            "hours",
+            json!({"monday": [["09:00", "17:00"], ["16:59", "18:00"]]}),
+            "hours.monday[1]",
+            invalid,
+        ),
+        ("holidays", json!(["2026-02-29"]), "holidays[0]", invalid),
+        (
+            "holidays",
+            json!(["2026-12-25", "2026-12-25"]),
+            "holidays[1]",
+            invalid,
+        ),
+        ("holidays", json!([1]), "holidays[0]", invalid),
+        ("holidays", json!(many), "holidays", invalid),
+        (
+            "exceptions",
+            json!({"someday": []}),
+            "exceptions.someday",
+            invalid,
+        ),
+        (
+            "exceptions",
+            json!({"2026-12-24": [["12:00", "11:00"]]}),
+            "exceptions.2026-12-24[0]",
+            invalid,
+        ),
+        ("exceptions", json!([]), "exceptions", invalid),
+        ("default", json!(1), "default", invalid),
+        ("colour", json!("red"), "colour", "parameter_unknown"),
+    ];
+    for (member, value, param, code) in cases {
+        let mut body = office("Office");
+        body[member] = value;
+        is_refused(&caller.post(&calendars(&team), &body).await, param, code);
+    }
+    for member in ["name", "timeZone", "hours"] {
+        let mut body = office("Office");
+        body.as_object_mut().unwrap().shift_remove(member);
+        is_refused(
+            &caller.post(&calendars(&team), &body).await,
+            member,
+            "parameter_missing",
+        );
+    }
+    let message = "The 'hours.monday[0]' field must start before it ends, with a night shift split at midnight into two days.";
+    let mut body = office("Office");
+    body["hours"] = json!({"monday": [["22:00", "06:00"]]});
+    let answer = caller.post(&calendars(&team), &body).await;
+    answer.is_cstar_error(
+        400,
+        "invalid_request_error",
+        invalid,
+        message,
+        r#","param":"hours.monday[0]""#,
+    );
+    let id = caller.post(&calendars(&team), &office("Office")).await.id();
+    let one = format!("{}/{id}", calendars(&team));
+    is_refused(
+        &caller
+            .patch(&one, &json!({"hours": {"monday": null, "tuesday": null}}))
+            .await,
+        "hours",
+        invalid,
+    );
+    is_refused(
+        &caller.patch(&one, &json!({"hours": null})).await,
+        "hours",
+        invalid,
+    );
+}
+
+async fn defaults(caller: &Actor, team: &Team) -> Vec<String> {
+    let listed = caller.get(&calendars(team)).await.json();
+    let listed = listed["data"].as_array().unwrap().iter();
+    listed
+        .filter(|one| one["default"] == true)
+        .map(|one| one["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+async fn there_is_never_more_than_one_default() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let path = calendars(&team);
+    let mut first = office("first");
+    first["default"] = json!(true);
+    let first = format!("{path}/{}", caller.post(&path, &first).await.id());
+    assert_eq!(defaults(&caller, &team).await, ["first"]);
+    let mut second = office("second");
+    second["default"] = json!(true);
+    let second = format!("{path}/{}", caller.post(&path, &second).await.id());
+    assert_eq!(defaults(&caller, &team).await, ["second"]);
+    let demoted = caller.get(&first).await;
+    assert_eq!(
+        demoted.header("etag"),
+        Some("\"2\""),
+        "what is told has changed, so has its tag"
+    );
+
+    caller.patch(&first, &json!({"default": true})).await;
+    assert_eq!(defaults(&caller, &team).await, ["first"]);
+    caller.patch(&first, &json!({"default": false})).await;
+    assert_eq!(defaults(&caller, &team).await, Vec::<String>::new());
+    caller.patch(&second, &json!({"default": true})).await;
+    caller.delete(&second).await;
+    assert_eq!(defaults(&caller, &team).await, Vec::<String>::new());
+
+    let body = json!({"default": true});
+    let ids: Vec<String> = {
+        let bodies: Vec<_> = (0..6).map(|n| office(&n.to_string())).collect();
+        let made =
+            futures_util::future::join_all(bodies.iter().map(|body| caller.post(&path, body)))
+                .await;
+        made.iter()
+            .map(|answer| format!("{path}/{}", answer.id()))
+            .collect()
+    };
+    let answers =
+        futures_util::future::join_all(ids.iter().map(|one| caller.patch(one, &body))).await;
+    assert!(
+        answers.iter().all(|answer| answer.status == 200),
+        "{answers:?}"
+    );
+    assert_eq!(defaults(&caller, &team).await.len(), 1);
+}
+
+async fn a_calendar_that_rules_name_stays() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let id = caller.post(&calendars(&team), &office("Office")).await.id();
+    let other = caller.post(&calendars(&team), &office("Other")).await.id();
+    let one = format!("{}/{id}", calendars(&team));
+    let rule = json!({"name": "r", "priority": "high", "responseTarget": 1, "resolutionTarget": 2, "calendarId": id});
+    let made = caller.post(&team.rules(), &rule).await;
+    let rule_id = made.id();
+    let rule_path = made.header("location").unwrap().to_owned();
+    let members = format!(
+        r#""name":"r","priority":"high","responseTarget":1,"resolutionTarget":2,"businessHoursOnly":false,"enabled":true,"calendarId":"{id}""#
+    );
+    made.is(201, &told(&rule_id, &members));
+
+    let refused = caller.delete(&one).await;
+    let message = format!("SLA rules use this calendar: {rule_id}.");
+    let more = format!(r#","rules":["{rule_id}"]"#);
+    refused.is_cstar_error(
+        409,
+        "invalid_request_error",
+        "calendar_in_use",
+        &message,
+        &more,
+    );
+
+    caller.patch(&one, &json!({"name": "Renamed"})).await;
+    assert_eq!(
+        caller.delete(&one).await.status,
+        409,
+        "a change does not forget who names it"
+    );
+    caller
+        .patch(&rule_path, &json!({"calendarId": other}))
+        .await;
+    assert_eq!(caller.delete(&one).await.status, 200);
+    let removed = caller.patch(&rule_path, &json!({"calendarId": null})).await;
+    removed.is(
+        200,
+        &told(&rule_id, members.split(",\"calendarId\"").next().unwrap()),
+    );
+    caller
+        .patch(&rule_path, &json!({"calendarId": other}))
+        .await;
+    caller.delete(&rule_path).await;
+    assert_eq!(
+        caller
+            .delete(&format!("{}/{other}", calendars(&team)))
+            .await
+            .status,
+        200
+    );
+
+    let message = "The 'calendarId' field must be the id of one of the team's calendars.";
+    let theirs = Team::new().await;
+    let foreign = theirs
+        .secret_key()
+        .await
+        .post(&calendars(&theirs), &office("theirs"))
+        .await
+        .id();
+    for unknown in [json!(id), json!(foreign), json!("cal_x"), json!(4)] {
+        let mut body = rule.clone();
+        body["calendarId"] = unknown;
+        let answer = caller.post(&team.rules(), &body).await;
+        answer.is_cstar_error(
+            400,
+            "invalid_request_error",
+            "parameter_invalid",
+            message,
+            r#","param":"calendarId""#,
+        );
+    }
+
+    // A rule that comes to name a calendar just as it is deleted: one of the two is refused.
+    for _ in 0..8 {
+        let id = caller.post(&calendars(&team), &office("Office")).await.id();
+        let one = format!("{}/{id}", calendars(&team));
+        let mut body = rule.clone();
+        body["calendarId"] = json!(id);
+        let rules = team.rules();
+        let (made, deleted) = tokio::join!(caller.post(&rules, &body), caller.delete(&one));
+        assert!(
+            matches!((made.status, deleted.status), (201, 409) | (400, 200)),
+            "{made:?} {deleted:?}"
+        );
+    }
+}
+
+async fn holidays_come_from_an_icalendar_file() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let id = caller.post(&calendars(&team), &office("Office")).await.id();
+    let path = format!("{}/{id}/holidays", calendars(&team));
+    let file = caller.with("content-type", "text/calendar; charset=utf-8");
+    let replaced = file
+        .send(Method::PUT, &path, HOLIDAYS.as_bytes().to_vec())
+        .await;
+    let members = format!(
+        r#""name":"Office",{OPENING},"holidays":["2026-12-25"],"exceptions":{{}},"default":false"#
+    );
+    replaced.is(200, &told(&id, &members));
+    assert_eq!(replaced.header("etag"), Some("\"2\""));
+
+    let yearly = HOLIDAYS.replace("END:VEVENT", "RRULE:FREQ=YEARLY\r\nEND:VEVENT");
+    let replaced = file
+        .send(Method::PUT, &path, yearly.into_bytes())
+        .await
+        .json();
+    let holidays = replaced["data"]["holidays"].as_array().unwrap().clone();
+    assert!(
+        holidays.len() == 10 || holidays.len() == 11,
+        "ten years: {holidays:?}"
+    );
+    assert!(
+        holidays
+            .iter()
+            .all(|date| date.as_str().unwrap().ends_with("-12-25"))
+    );
+
+    let stale = file
+        .with("if-match", "\"1\"")
+        .send(Method::PUT, &path, HOLIDAYS.into())
+        .await;
+    assert_eq!(stale.status, 412);
+    let none = "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n";
+    let replaced = file
+        .with("if-match", "\"3\"")
+        .send(Method::PUT, &path, none.into())
+        .await;
+    assert_eq!(replaced.json()["data"]["holidays"], json!([]));
+}
+
+async fn a_file_that_cannot_be_read_changes_nothing() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let id = caller.post(&calendars(&team), &office("Office")).await.id();
+    let path = format!("{}/{id}/holidays", calendars(&team));
+    let file = caller.with("content-type", "text/calendar");
+    for (found, put, line) in [
+        ("20261225", "20261325", 4),
+        ("VALUE=DATE:20261225", "VALUE=DATE", 4),
+        ("END:VEVENT", "RRULE:FREQ=NEVER\r\nEND:VEVENT", 5),
+        ("END:VEVENT\r\n", "", 2),
+        ("BEGIN:VCALENDAR", "BEGIN:VCARD", 1),
+    ] {
+        let answer = file
+            .send(
+                Method::PUT,
+                &path,
+                HOLIDAYS.replacen(found, put, 1).into_bytes(),
+            )
+            .await;
+        let error = &answer.json()["error"];
+        assert_eq!(
+            (answer.status, &error["code"]),
+            (400, &json!("invalid_calendar")),
+            "{put}: {error}"
+        );
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            message.starts_with(&format!("Line {line} cannot be read: ")),
+            "{put}: {message}"
+        );
+    }
+    let days: String = (0..1_001)
+        .map(|n| {
+            format!(
+                "BEGIN:VEVENT\r\nUID:{n}\r\nDTSTART;VALUE=DATE:{:04}0101\r\nEND:VEVENT\r\n",
+                n + 1
+            )
+        })
+        .collect();
+    let many = format!("BEGIN:VCALENDAR\r\n{days}END:VCALENDAR\r\n");
+    let message = "A calendar can have at most 1000 holidays.";
+    let answer = file.send(Method::PUT, &path, many.into_bytes()).await;
+    answer.is_cstar_error(400, "invalid_request_error", "limit_exceeded", message, "");
+    let large = file
+        .send(Method::PUT, &path, vec![b'x'; 256 * 1024 + 1])
+        .await;
+    let message = "The request body may have at most 262144 bytes.";
+    large.is_cstar_error(413, "invalid_request_error", "body_too_large", message, "");
+    let json = caller
+        .with("content-type", "application/json")
+        .send(Method::PUT, &path, HOLIDAYS.into())
+        .await;
+    let message = "The request body must be sent with 'Content-Type: text/calendar'.";
+    json.is_cstar_error(
+        415,
+        "invalid_request_error",
+        "unsupported_media_type",
+        message,
+        "",
+    );
+    let read = caller.get(&format!("{}/{id}", calendars(&team))).await;
+    assert_eq!(read.header("etag"), Some("\"1\""));
+}
+
+async fn the_101st_calendar_is_refused() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let (path, body) = (calendars(&team), office("one of many"));
+    let calls = (0..MAX_CALENDARS + 2).map(|_| caller.post(&path, &body));
+    let answers = futures_util::future::join_all(calls).await;
+    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    assert_eq!((made.len(), refused.len()), (MAX_CALENDARS as usize, 2));
+    let message = "A team can have at most 100 calendars.";
+    for answer in refused {
+        answer.is_cstar_error(400, "invalid_request_error", "limit_exceeded", message, "");
+    }
+}
+
+async fn requests_with_a_key_are_done_once_and_stale_ones_not_at_all() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let path = calendars(&team);
+    let keyed = caller.with("idempotency-key", "key");
+    let made = keyed.post(&path, &office("Office")).await;
+    let again = keyed.post(&path, &office("Office")).await;
+    again.is(201, &made.body);
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(keyed.post(&path, &office("Other")).await.status, 409);
+    let one = made.header("location").unwrap().to_owned();
+    let change = keyed.with("if-match", "\"1\"");
+    let changed = change.patch(&one, &json!({"name": "Changed"})).await;
+    assert_eq!(changed.status, 200);
+    change
+        .patch(&one, &json!({"name": "Changed"}))
+        .await
+        .is(200, &changed.body);
+    assert_eq!(
+        change.patch(&one, &json!({"name": "Other"})).await.status,
+        409
+    );
+    let stale = caller.with("if-match", "\"1\"");
+    assert_eq!(
+        stale.patch(&one, &json!({"name": "Late"})).await.status,
+        412
+    );
+    assert_eq!(stale.delete(&one).await.status, 412);
+}

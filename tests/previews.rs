@@ -1,0 +1,370 @@
+//! When would this ticket fall due, and why?
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::actors::{Actor, Answer, Team};
+use crate::open_time::CASES;
+
+crate::stories![
+    the_reference_cases_hold_through_the_api,
+    a_preview_explains_itself,
+    the_oldest_enabled_rule_of_the_priority_is_applied,
+    the_nearest_calendar_counts,
+    how_things_stand_is_told_as_of_an_instant,
+    what_cannot_be_answered_is_refused,
+    previews_write_nothing,
+];
+
+fn preview(team: &Team) -> String {
+    format!("/api/v1/teams/{}/sla/preview", team.id)
+}
+
+async fn the_reference_cases_hold_through_the_api() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let mut counted = 0;
+    for line in CASES.lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let mut calendar = case["calendar"].clone();
+        calendar
+            .as_object_mut()
+            .unwrap()
+            .retain(|_, value| !value.is_null());
+        let mut body = json!({"createdAt": case["from"], "calendar": calendar});
+        let minutes = case.get("minutes").cloned().unwrap_or(json!(1));
+        body["responseTarget"] = minutes.clone();
+        body["resolutionTarget"] = minutes;
+        if let Some(to) = case.get("to") {
+            body["asOf"] = to.clone();
+        }
+        let answer = caller.post(&preview(&team), &body).await;
+        let told = answer.json();
+        assert_eq!(answer.status, 200, "{line}: {told}");
+        assert_eq!(told["data"]["calendar"]["source"], "inline");
+        for metric in ["firstResponse", "resolution"] {
+            let told = &told["data"][metric];
+            if case.get("to").is_some() {
+                assert_eq!(told["elapsedSeconds"], case["elapsedSeconds"], "{line}");
+            } else {
+                let breach = told.get("breachAt").unwrap_or(&told["dueAt"]);
+                assert_eq!(
+                    (&told["dueAt"], breach),
+                    (&case["dueAt"], &case["breachAt"]),
+                    "{line}"
+                );
+            }
+        }
+        counted += 1;
+    }
+    assert_eq!(counted, 231);
+}
+
+async fn a_preview_explains_itself() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let body = json!({
+        "createdAt": "2026-12-23T16:30:00+01:00",
+        "responseTarget": 60,
+        "resolutionTarget": 210,
+        "calendar": {
+            "timeZone": "Europe/Berlin",
+            "hours": {
+                "monday": [["09:00", "17:00"]],
+                "wednesday": [["09:00", "17:00"]],
+                "thursday": [["09:00", "17:00"]],
+            },
+            "holidays": ["2026-12-25"],
+            "exceptions": {"2026-12-24": [["09:00", "12:00"]]},
+        },
+        "asOf": "2026-12-24T10:00:00.5Z",
+        "trace": true,
+    });
+    caller.post(&preview(&team), &body).await.is(
+        200,
+        concat!(
+            r#"{"success":true,"data":{"calendar":{"timeZone":"Europe/Berlin","source":"inline"},"#,
+            r#""firstResponse":{"targetMinutes":60,"dueAt":"2026-12-24T08:30:00Z","warnAt":"2026-12-24T08:18:00Z","#,
+            r#""elapsedSeconds":9000,"remainingSeconds":0,"status":"breached"},"#,
+            r#""resolution":{"targetMinutes":210,"dueAt":"2026-12-24T11:00:00Z","breachAt":"2026-12-28T08:00:00Z","#,
+            r#""warnAt":"2026-12-24T10:18:00Z","elapsedSeconds":9000,"remainingSeconds":3599,"status":"active"},"#,
+            r#""trace":{"firstResponse":[{"from":"2026-12-23T15:30:00Z","to":"2026-12-23T16:00:00Z","seconds":1800},"#,
+            r#"{"from":"2026-12-24T08:00:00Z","to":"2026-12-24T08:30:00Z","seconds":1800}],"#,
+            r#""resolution":[{"from":"2026-12-23T15:30:00Z","to":"2026-12-23T16:00:00Z","seconds":1800},"#,
+            r#"{"from":"2026-12-24T08:00:00Z","to":"2026-12-24T11:00:00Z","seconds":10800}]}}}"#,
+        ),
+    );
+}
+
+async fn the_oldest_enabled_rule_of_the_priority_is_applied() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let ask = json!({"createdAt": "2026-11-22T09:00:00.25Z", "priority": "high"});
+    caller.post(&preview(&team), &ask).await.is(
+        200,
+        r#"{"success":true,"data":{"calendar":{"timeZone":"UTC","source":"none"}}}"#,
+    );
+    let mut ids = Vec::new();
+    for (priority, response, enabled) in [
+        ("low", 5, true),
+        ("high", 10, false),
+        ("high", 20, true),
+        ("high", 30, true),
+    ] {
+        let rule = json!({"name": "r", "priority": priority, "responseTarget": response,
+            "resolutionTarget": 60, "enabled": enabled});
+        ids.push(caller.post(&team.rules(), &rule).await.id());
+    }
+    caller.post(&preview(&team), &ask).await.is(
+        200,
+        &format!(
+            concat!(
+                r#"{{"success":true,"data":{{"ruleId":"{}","calendar":{{"timeZone":"UTC","source":"none"}},"#,
+                r#""firstResponse":{{"targetMinutes":20,"dueAt":"2026-11-22T09:20:00.25Z","warnAt":"2026-11-22T09:16:00.25Z"}},"#,
+                r#""resolution":{{"targetMinutes":60,"dueAt":"2026-11-22T10:00:00.25Z","warnAt":"2026-11-22T09:48:00.25Z"}}}}}}"#,
+            ),
+            ids[2]
+        ),
+    );
+}
+
+async fn the_nearest_calendar_counts() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let source = |answer: Answer| {
+        let told = answer.json();
+        let calendar = told["data"]["calendar"].clone();
+        (
+            calendar["source"].as_str().unwrap().to_owned(),
+            calendar["id"].clone(),
+            calendar["timeZone"].clone(),
+        )
+    };
+    let rule = json!({"name": "r", "priority": "high", "responseTarget": 1, "resolutionTarget": 2, "businessHoursOnly": true});
+    let rule_path = {
+        let made = caller.post(&team.rules(), &rule).await;
+        made.header("location").unwrap().to_owned()
+    };
+    let ask = |more: Value| {
+        let mut ask = json!({"createdAt": "2026-11-22T09:00:00Z", "priority": "high"});
+        ask.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        ask
+    };
+    let path = preview(&team);
+    let built_in = source(caller.post(&path, &ask(json!({}))).await);
+    assert_eq!(built_in, ("built-in".to_owned(), Value::Null, json!("UTC")));
+
+    let office = calendar(&caller, &team, "Europe/Berlin", true).await;
+    let night = calendar(&caller, &team, "Asia/Tokyo", false).await;
+    let default = source(caller.post(&path, &ask(json!({}))).await);
+    assert_eq!(
+        default,
+        ("default".to_owned(), json!(office), json!("Europe/Berlin"))
+    );
+
+    caller
+        .patch(&rule_path, &json!({"calendarId": night}))
+        .await;
+    let by_rule = source(caller.post(&path, &ask(json!({}))).await);
+    assert_eq!(
+        by_rule,
+        ("rule".to_owned(), json!(night), json!("Asia/Tokyo"))
+    );
+
+    let named = source(
+        caller
+            .post(&path, &ask(json!({"calendarId": office})))
+            .await,
+    );
+    assert_eq!(
+        named,
+        ("inline".to_owned(), json!(office), json!("Europe/Berlin"))
+    );
+    let around_the_clock = source(
+        caller
+            .post(&path, &ask(json!({"businessHoursOnly": false})))
+            .await,
+    );
+    assert_eq!(
+        around_the_clock,
+        ("none".to_owned(), Value::Null, json!("UTC"))
+    );
+
+    let other = Team::new().await;
+    let foreign = other
+        .secret_key()
+        .await
+        .post(&preview(&other), &ask(json!({"calendarId": office})))
+        .await;
+    let message = "The 'calendarId' field must be the id of one of the team's calendars.";
+    foreign.is_cstar_error(
+        400,
+        "invalid_request_error",
+        "parameter_invalid",
+        message,
+        r#","param":"calendarId""#,
+    );
+}
+
+async fn calendar(caller: &Actor, team: &Team, zone: &str, default: bool) -> String {
+    let hours = json!({"monday": [["09:00", "17:00"]]});
+    let body = json!({"name": "c", "timeZone": zone, "hours": hours, "default": default});
+    caller
+        .post(&format!("/api/v1/teams/{}/sla/calendars", team.id), &body)
+        .await
+        .id()
+}
+
+async fn how_things_stand_is_told_as_of_an_instant() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    for (as_of, elapsed, remaining, status) in [
+        ("2026-11-22T09:00:00Z", 0, 600, "active"),
+        ("2026-11-22T09:07:59.999Z", 479, 120, "active"),
+        ("2026-11-22T09:08:00Z", 480, 120, "warning"),
+        ("2026-11-22T09:10:00Z", 600, 0, "warning"),
+        ("2026-11-22T09:10:00.001Z", 600, 0, "breached"),
+        ("2027-11-22T09:00:00Z", 31_536_000, 0, "breached"),
+    ] {
+        let body = json!({"createdAt": "2026-11-22T09:00:00Z", "responseTarget": 10, "resolutionTarget": 10, "asOf": as_of});
+        let told = caller.post(&preview(&team), &body).await.json();
+        let told = &told["data"]["firstResponse"];
+        let told = (
+            &told["elapsedSeconds"],
+            &told["remainingSeconds"],
+            &told["status"],
+        );
+        assert_eq!(
+            told,
+            (&json!(elapsed), &json!(remaining), &json!(status)),
+            "{as_of}"
+        );
+    }
+}
+
+async fn what_cannot_be_answered_is_refused() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let at = "2026-11-22T09:00:00Z";
+    let hours = json!({"monday": [["09:00", "17:00"]]});
+    let cases = [
+        (
+            json!({"priority": "high"}),
+            "createdAt",
+            "parameter_missing",
+        ),
+        (
+            json!({"createdAt": "yesterday", "priority": "high"}),
+            "createdAt",
+            "parameter_invalid",
+        ),
+        (
+            json!({"createdAt": "2026-11-22T09:00:00", "priority": "high"}),
+            "createdAt",
+            "parameter_invalid",
+        ),
+        (
+            json!({"createdAt": 5, "priority": "high"}),
+            "createdAt",
+            "parameter_invalid",
+        ),
+        (json!({"createdAt": at}), "priority", "parameter_missing"),
+        (
+            json!({"createdAt": at, "responseTarget": 5}),
+            "resolutionTarget",
+            "parameter_missing",
+        ),
+        (
+            json!({"createdAt": at, "responseTarget": 5, "resolutionTarget": 4}),
+            "resolutionTarget",
+            "parameter_invalid",
+        ),
+        (
+            json!({"createdAt": at, "responseTarget": 5, "resolutionTarget": 5, "priority": "high"}),
+            "priority",
+            "parameter_invalid",
+        ),
+        (
+            json!({"createdAt": at, "priority": "high", "asOf": "2026-11-22T08:59:59Z"}),
+            "asOf",
+            "parameter_invalid",
+        ),
+        (
+            json!({"createdAt": at, "priority": "high", "trace": "yes"}),
+            "trace",
+            "parameter_invalid",
+        ),
+        (
+            json!({"createdAt": at, "priority": "high", "calendarId": "cal_x"}),
+            "calendarId",
+            "parameter_invalid",
+        ),
+        (
+            json!({"createdAt": at, "priority": "high", "calendar": []}),
+            "calendar",
+            "parameter_invalid",
+        ),
+        (
+            json!({"createdAt": at, "priority": "high", "calendar": {"timeZone": "UTC"}}),
+            "calendar.hours",
+            "parameter_missing",
+        ),
+        (
+            json!({"createdAt": at, "priority": "high", "calendar": {"timeZone": "UTC", "hours": hours, "name": "x"}}),
+            "calendar.name",
+            "parameter_unknown",
+        ),
+        (
+            json!({"createdAt": at, "priority": "high", "calendar": {"timeZone": "UTC", "hours": {"monday": [["17:00", "09:00"]]}}}),
+            "calendar.hours.monday[0]",
+            "parameter_invalid",
+        ),
+        (
+            json!({"createdAt": at, "priority": "high", "nothing": 1}),
+            "nothing",
+            "parameter_unknown",
+        ),
+    ];
+    for (body, param, code) in cases {
+        let answer = caller.post(&preview(&team), &body).await;
+        let error = answer.json()["error"].clone();
+        assert_eq!(
+            (answer.status, &error["param"], &error["code"]),
+            (400, &json!(param), &json!(code)),
+            "{body}"
+        );
+    }
+    let never = json!({"createdAt": at, "responseTarget": 525_600, "resolutionTarget": 525_600,
+        "calendar": {"timeZone": "UTC", "hours": {"monday": [["09:00", "09:01"]]}}});
+    let message = "The due date is more than ten years away, or after the year 9999.";
+    let answer = caller.post(&preview(&team), &never).await;
+    answer.is_cstar_error(
+        400,
+        "invalid_request_error",
+        "due_date_out_of_reach",
+        message,
+        "",
+    );
+}
+
+async fn previews_write_nothing() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let rules = team.rules();
+    let body = json!({"createdAt": "2026-11-22T09:00:00Z", "priority": "high"});
+    caller.post(&preview(&team), &body).await;
+    let answer = caller.send(Method::GET, &rules, Vec::new()).await;
+    answer.is(200, r#"{"success":true,"data":[]}"#);
+    let wire = team.stack.wire().expect("a recording stack");
+    let calls = wire.calls();
+    let writes = calls
+        .iter()
+        .filter(|call| call.function == "PreviewCreate" && call.operation != "Query");
+    assert!(
+        writes
+            .into_iter()
+            .all(|call| ["UpdateItem", "GetItem"].contains(&call.operation.as_str()))
+    );
+}
