@@ -437,7 +437,7 @@ async fn a_file_that_cannot_be_read_changes_nothing() {
         ("20261225", "20261325", 4),
         ("VALUE=DATE:20261225", "VALUE=DATE", 4),
         ("END:VEVENT", "RRULE:FREQ=NEVER\r\nEND:VEVENT", 5),
-        ("END:VEVENT\r\n", "", 2),
+        ("END:VEVENT\r\n", "", 5),
         ("BEGIN:VCALENDAR", "BEGIN:VCARD", 1),
     ] {
         let answer = file

@@ -476,7 +476,11 @@ async fn bodies_that_are_too_large_or_no_json_are_refused() {
                     415,
                     "invalid_request_error",
                     "unsupported_media_type",
-                    "The request body must be sent with 'Content-Type: application/json'.",
+                    if endpoint.method == Method::PATCH {
+                        "The request body must be sent with 'Content-Type: application/json' or 'application/merge-patch+json'."
+                    } else {
+                        "The request body must be sent with 'Content-Type: application/json'."
+                    },
                     "",
                 ),
                 Dialect::RocketChat => no_name(&answer),

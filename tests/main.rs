@@ -15,6 +15,7 @@ mod actors;
 mod arrows;
 mod calendars;
 mod contract;
+mod credentials;
 mod doors;
 mod faults;
 mod model;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
     stories.extend(arrows::stories());
     stories.extend(calendars::stories());
     stories.extend(contract::stories());
+    stories.extend(credentials::stories());
     stories.extend(doors::stories());
     stories.extend(faults::stories());
     stories.extend(model::stories());

@@ -368,6 +368,11 @@ async fn a_list_is_searched_sorted_and_paged() {
         ("?sort=%7B%22dueTimeInMinutes%22%3A1%7D", "B a b c", 4),
         ("?sort={\"description\":1,\"name\":-1}", "c B a b", 4),
         ("?sort={\"_updatedAt\":-1}", "c a B b", 4),
+        (
+            "?sort={\"name\":1,\"dueTimeInMinutes\":1,\"name\":-1}",
+            "c b a B",
+            4,
+        ),
         ("?sort={}", "B a b c", 4),
         ("?text=%C3%A4rger", "a b", 2),
         ("?text=.*", "B", 1),

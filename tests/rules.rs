@@ -1,7 +1,9 @@
 //! What a team does with its SLA rules, as a client of cStar.
 
 use serde_json::{Value, json};
+use shared::domain::digest::Digest;
 use shared::domain::rule::MAX_RULES;
+use shared::idempotency::Once;
 
 use crate::actors::{Answer, Team, limited_to, rules_of};
 
@@ -21,6 +23,7 @@ crate::stories![
     without_a_version_no_change_is_lost,
     a_request_with_a_key_is_done_once,
     a_key_counts_where_it_was_used_and_only_for_what_was_done,
+    a_finished_request_is_forgotten_after_a_day,
 ];
 
 fn rule(name: &str) -> Value {
@@ -636,5 +639,30 @@ async fn a_key_counts_where_it_was_used_and_only_for_what_was_done() {
             .await;
         let message = "The 'Idempotency-Key' field must be 1 to 255 visible ASCII characters.";
         is_refused(&refused, "Idempotency-Key", "parameter_invalid", message);
+    }
+}
+
+/// By our own clock: what DynamoDB has not yet cleaned up counts no more.
+async fn a_finished_request_is_forgotten_after_a_day() {
+    let team = Team::new().await;
+    let (path, body) = (team.rules(), rule("Urgent SLA"));
+    let before = jiff::Timestamp::now();
+    team.secret_key()
+        .await
+        .with("idempotency-key", "k")
+        .post(&path, &body)
+        .await
+        .id();
+    let within = [team.id.as_str(), "live", "POST", &path];
+    let said = Digest::of("{}");
+    let once = Once::read(Some("k"), &within, said, before).unwrap();
+    let store = crate::world::table(team.stack);
+    let hours = jiff::SignedDuration::from_hours;
+    for (later, remembered) in [(hours(0), true), (hours(23), true), (hours(25), false)] {
+        let found = store
+            .recorded(once.scope().unwrap(), before + later)
+            .await
+            .unwrap();
+        assert_eq!(found.is_some(), remembered, "{later:?} later");
     }
 }

@@ -65,7 +65,7 @@ pub enum Topic {
 pub enum TeamCommand {
     /// Make a team
     Create {
-        #[arg(long)]
+        #[arg(long, value_parser = name)]
         name: String,
         #[arg(long, value_enum, default_value_t = PlanArgument::Premium)]
         plan: PlanArgument,
@@ -139,7 +139,7 @@ pub enum UserCommand {
     Create {
         #[arg(long, value_parser = team_id)]
         team: TeamId,
-        #[arg(long)]
+        #[arg(long, value_parser = name)]
         name: String,
         #[arg(long, value_parser = permission, value_delimiter = ',')]
         permissions: Vec<Permission>,
@@ -152,7 +152,7 @@ pub enum UserCommand {
         team: TeamId,
         #[arg(long, value_parser = user_id)]
         id: UserId,
-        #[arg(long)]
+        #[arg(long, value_parser = name)]
         name: String,
         #[arg(long, value_parser = permission, value_delimiter = ',')]
         permissions: Vec<Permission>,
@@ -277,6 +277,34 @@ impl From<ModeArgument> for Mode {
     }
 }
 
+/// The longest name of a team or a user.
+const MAX_NAME_CHARS: usize = 200;
+
+/// A name as it can be shown on a terminal.
+fn name(text: &str) -> Result<String, String> {
+    let shown = !text.trim().is_empty() && !text.chars().any(char::is_control);
+    if !shown || text.chars().count() > MAX_NAME_CHARS {
+        return Err(format!(
+            "a name has 1 to {MAX_NAME_CHARS} characters, not only blanks, and no control characters"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// Where a database listens.
+fn endpoint(text: &str) -> Result<String, &'static str> {
+    let authority = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    let fits =
+        authority.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace));
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("an endpoint is a URL such as http://127.0.0.1:8000")
+    }
+}
+
 fn team_id(text: &str) -> Result<TeamId, &'static str> {
     TeamId::parse(text).ok_or("a team id is up to 64 letters, digits, _ and -")
 }
@@ -300,19 +328,34 @@ fn digest(text: &str) -> Result<Digest, &'static str> {
     Digest::parse(text).ok_or("a SHA-256 is 64 hexadecimal digits")
 }
 
-fn duration(text: &str) -> Result<SignedDuration, String> {
-    let span: Span = text
-        .parse()
-        .map_err(|error: jiff::Error| error.to_string())?;
-    span.to_duration(SpanRelativeTo::days_are_24_hours())
-        .map_err(|error| error.to_string())
+/// A length of time in seconds, minutes, hours, days or weeks.
+fn duration(text: &str) -> Result<SignedDuration, &'static str> {
+    const EXPECTED: &str = "a length of time is a number of weeks, days, hours, minutes or seconds, such as 90d or 24h";
+    let span: Span = text.parse().map_err(|_| EXPECTED)?;
+    let length = span
+        .to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| EXPECTED)?;
+    if length.is_negative() {
+        Err("a length of time is not negative")
+    } else {
+        Ok(length)
+    }
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {
-    if let Ok(instant) = text.parse() {
-        return Ok(instant);
+    let now = Timestamp::now();
+    let instant = match text.parse() {
+        Ok(instant) => instant,
+        Err(_) => {
+            let length = duration(text).map_err(
+                |_| "an instant is written as 2027-01-01T00:00:00Z, a time from now as 90d",
+            )?;
+            now.checked_add(length).map_err(|error| error.to_string())?
+        }
+    };
+    if instant <= now {
+        Err("that instant has passed".to_owned())
+    } else {
+        Ok(instant)
     }
-    Timestamp::now()
-        .checked_add(duration(text)?)
-        .map_err(|error| error.to_string())
 }

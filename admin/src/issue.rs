@@ -1,5 +1,6 @@
 //! New teams, keys and tokens. A secret is told once, here, and kept only as its SHA-256.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -110,10 +111,12 @@ pub async fn rotate(
 ) -> Result<IssuedKey, IssueError> {
     let keys = store.list_keys(team).await?;
     let of_id = |key: &&Listed| matches!(&key.holder, Holder::Key { id: other, .. } if other == id);
+    let now = Timestamp::now();
+    let works = |key: &&Listed| key.active && key.expires_at.is_none_or(|at| at > now);
     let old = keys
         .iter()
         .find(of_id)
-        .filter(|key| key.active)
+        .filter(works)
         .ok_or(IssueError::NoKey)?;
     let Holder::Key { kind, .. } = old.holder else {
         return Err(IssueError::NotAKey);
@@ -166,7 +169,10 @@ pub async fn import_user(
     terms: Terms,
     digest: Digest,
 ) -> Result<(), IssueError> {
-    let (name, permissions) = (name.to_owned(), permissions.to_vec());
+    let name = name.to_owned();
+    let permissions: Vec<Permission> = BTreeSet::from_iter(permissions.iter().copied())
+        .into_iter()
+        .collect();
     let holder = Holder::User {
         id: id.clone(),
         name,
@@ -228,7 +234,7 @@ impl fmt::Display for IssueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             IssueError::NoTeam => "no such team",
-            IssueError::NoKey => "no such key in this team, or it has been revoked",
+            IssueError::NoKey => "no such key in this team, or it works no more",
             IssueError::NoUser => "no such user in this team",
             IssueError::Exists => "this user or this secret exists already",
             IssueError::NotAKey => "this kind of credential is no key",

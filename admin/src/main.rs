@@ -3,6 +3,7 @@
 mod cli;
 
 use std::error::Error;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use admin::issue::{self, IssueError};
@@ -99,7 +100,7 @@ async fn key(store: &Store, command: &KeyCommand) -> Result<Value, Failure> {
         }
         KeyCommand::List { team } => tell(&store.list_keys(team).await.map_err(IssueError::from)?),
         KeyCommand::Rotate { team, id, grace } => {
-            let ends = Timestamp::now().checked_add(*grace)?;
+            let ends = Timestamp::from_second(Timestamp::now().checked_add(*grace)?.as_second())?;
             let key = issue::rotate(store, team, id, ends).await?;
             Ok(
                 json!({"keyId": key.id, "key": key.secret, "oldKeyExpiresAt": ends.to_string(), "note": "shown once"}),
@@ -249,15 +250,17 @@ fn tell(listed: &impl Serialize) -> Result<Value, Failure> {
     Ok(serde_json::to_value(listed)?)
 }
 
+/// Nobody listening any more, as `| head` does, is no failure.
 fn print(output: Output, told: &Value) {
-    match (output, told) {
-        (Output::Json, told) => println!("{told}"),
-        (Output::Text, Value::Array(rows)) if rows.is_empty() => println!("none"),
-        (Output::Text, Value::Array(rows)) => rows
-            .iter()
-            .for_each(|row| println!("{}", members(row).join("  "))),
-        (Output::Text, told) => members(told).iter().for_each(|member| println!("{member}")),
-    }
+    let lines = match (output, told) {
+        (Output::Json, told) => vec![told.to_string()],
+        (Output::Text, Value::Array(rows)) if rows.is_empty() => vec!["none".to_owned()],
+        (Output::Text, Value::Array(rows)) => {
+            rows.iter().map(|row| members(row).join("  ")).collect()
+        }
+        (Output::Text, told) => members(told),
+    };
+    let _ = writeln!(io::stdout(), "{}", lines.join("\n"));
 }
 
 fn members(row: &Value) -> Vec<String> {

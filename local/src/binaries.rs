@@ -52,6 +52,9 @@ pub fn build(workspace: &Path, profile: Profile) -> Result<BTreeMap<String, Path
             "--bins",
             "--message-format=json-render-diagnostics",
         ])
+        // Beside this package, whose features `cargo run` has just built everything with: alone,
+        // the functions would build their dependencies once more with fewer.
+        .args((profile == Profile::Dev).then_some("--package=local"))
         .current_dir(workspace)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());

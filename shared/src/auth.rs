@@ -9,7 +9,7 @@ pub mod key;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Access;
 use crate::auth::key::{Key, Token};
@@ -26,6 +26,10 @@ use crate::store::credentials::{Admission, Refusal};
 /// Credentials that a process remembers something about. A full memory is emptied: it only saves
 /// calls.
 const MAX_REMEMBERED: usize = 1_024;
+
+/// How long a refusal for a used-up window is repeated from memory. Hammering costs one write a
+/// second and process, and a revocation or a raised limit is felt within that second.
+const BLOCK_TRUSTED: SignedDuration = SignedDuration::from_secs(1);
 
 /// A credential whose shape is right.
 pub struct Credential {
@@ -47,8 +51,16 @@ pub struct Gate {
 #[derive(Clone, Debug)]
 struct Remembered {
     window_seconds: u32,
-    blocked: Option<(Window, u32)>,
+    blocked: Option<Blocked>,
     dead_windows: Vec<String>,
+}
+
+/// A credential that the table has just refused for having used up its window.
+#[derive(Clone, Copy, Debug)]
+struct Blocked {
+    window: Window,
+    limit: u32,
+    since: Timestamp,
 }
 
 /// A credential that was let in, and where it stands.
@@ -130,9 +142,11 @@ impl Gate {
         let mut window_seconds = memory
             .as_ref()
             .map_or(allowance.window_seconds, |memory| memory.window_seconds);
-        if let Some((window, limit)) = memory.as_ref().and_then(|memory| memory.blocked)
-            && Window::at(now, window_seconds) == window
+        if let Some(blocked) = memory.as_ref().and_then(|memory| memory.blocked)
+            && Window::at(now, window_seconds) == blocked.window
+            && now.duration_since(blocked.since) < BLOCK_TRUSTED
         {
+            let Blocked { window, limit, .. } = blocked;
             return Err(limited(window.rate(limit, u64::from(limit), now)));
         }
         let dead_windows = memory.map(|memory| memory.dead_windows).unwrap_or_default();
@@ -179,7 +193,11 @@ impl Gate {
                     )));
                 }
                 Err(Refusal::Spent { limit, used }) => {
-                    let blocked = Some((window, limit));
+                    let blocked = Some(Blocked {
+                        window,
+                        limit,
+                        since: now,
+                    });
                     let memory = Remembered {
                         window_seconds,
                         blocked,

@@ -15,6 +15,9 @@ const DEFAULT_COUNT: u64 = 50;
 /// Rows in an answer at the most; also what a `count` of zero means.
 pub const MAX_COUNT: u64 = 100;
 
+/// The largest integer that JavaScript tells apart from its neighbours: larger numbers are cut.
+const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+
 /// The parameters that a list takes. Those without effect here are taken all the same.
 const PARAMETERS: [&str; 6] = ["text", "sort", "count", "offset", "query", "fields"];
 
@@ -32,7 +35,7 @@ pub struct Listing {
 #[derive(Debug)]
 struct Order(Vec<(By, Direction)>);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
     Name,
     DueTime,
@@ -160,7 +163,7 @@ impl<'de> Deserialize<'de> for Order {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Order, A::Error> {
-                let mut order = Vec::new();
+                let mut order: Vec<(By, Direction)> = Vec::new();
                 while let Some((name, direction)) = map.next_entry::<String, f64>()? {
                     let by = match name.as_str() {
                         "name" => By::Name,
@@ -174,7 +177,11 @@ impl<'de> Deserialize<'de> for Order {
                         -1.0 => Direction::Descending,
                         _ => return Err(A::Error::custom("no direction")),
                     };
-                    order.push((by, direction));
+                    // Of a member given twice the last value counts, in the first one's place.
+                    match order.iter_mut().find(|(other, _)| *other == by) {
+                        Some((_, earlier)) => *earlier = direction,
+                        None => order.push((by, direction)),
+                    }
                 }
                 Ok(Order(order))
             }
@@ -188,7 +195,9 @@ impl<'de> Deserialize<'de> for Order {
 fn number(name: &'static str, text: Option<&str>) -> Result<Option<u64>, Problem> {
     let Some(text) = text else { return Ok(None) };
     match text.trim().parse::<f64>() {
-        Ok(number) if number.is_finite() && number >= 0.0 => Ok(Some(number as u64)),
+        Ok(number) if number.is_finite() && number >= 0.0 => {
+            Ok(Some(number.min(MAX_SAFE_INTEGER) as u64))
+        }
         Ok(number) if number.is_finite() => Err(refused(name, Fault::Low, Allowed::Number)),
         _ => Err(refused(name, Fault::Type, Allowed::Number)),
     }

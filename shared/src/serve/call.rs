@@ -26,6 +26,7 @@ use crate::store::{Calendars, Policies, Rules, Store};
 
 const JSON: &str = "application/json";
 const CALENDAR: &str = "text/calendar";
+const JSON_OR_MERGE_PATCH: &str = "application/json' or 'application/merge-patch+json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// A request by anyone.
@@ -123,7 +124,8 @@ impl Call {
                 let patch = self.visit.endpoint.method == Method::PATCH;
                 let declared = request.declares(JSON) || (patch && request.declares(MERGE_PATCH));
                 if !request.body.is_empty() && !declared {
-                    return Err(Problem::UnsupportedMediaType { expected: JSON });
+                    let expected = if patch { JSON_OR_MERGE_PATCH } else { JSON };
+                    return Err(Problem::UnsupportedMediaType { expected });
                 }
                 json::object(bytes(&request.body, MAX_BODY_BYTES)?, Repeated::Refused)?
             }
