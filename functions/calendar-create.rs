@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use shared::domain::team_calendar::TeamCalendar;
 use shared::reply::{Answer, Reply};
-use shared::serve::{Call, serve};
+use shared::serve::call::Call;
+use shared::serve::serve;
 use shared::{api, fields};
 
 fn main() -> ExitCode {

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use shared::api;
 use shared::problem::Problem;
 use shared::reply::{Answer, Reply};
-use shared::serve::{Call, serve};
+use shared::serve::call::Call;
+use shared::serve::serve;
 
 fn main() -> ExitCode {
     serve(&api::CALENDAR_DELETE, delete)

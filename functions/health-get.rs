@@ -6,7 +6,8 @@ use serde::Serialize;
 use shared::api;
 use shared::domain::calendar::zone_data_version;
 use shared::reply::{Answer, Outcome, Reply};
-use shared::serve::{Visit, serve_anyone};
+use shared::serve::call::Visit;
+use shared::serve::serve_anyone;
 
 fn main() -> ExitCode {
     serve_anyone(&api::HEALTH_GET, health)

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use shared::api;
 use shared::reply::{Answer, Reply};
-use shared::serve::{Visit, serve_anyone};
+use shared::serve::call::Visit;
+use shared::serve::serve_anyone;
 
 const OPENAPI: &str = include_str!("openapi.json");
 

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use shared::domain::policy::Policy;
 use shared::reply::{self, Answer};
-use shared::serve::{Call, serve};
+use shared::serve::call::Call;
+use shared::serve::serve;
 use shared::{api, fields};
 
 fn main() -> ExitCode {

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use shared::api;
 use shared::reply::{self, Answer};
-use shared::serve::{Call, serve};
+use shared::serve::call::Call;
+use shared::serve::serve;
 
 fn main() -> ExitCode {
     serve(&api::POLICY_GET, get)

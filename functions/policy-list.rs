@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use shared::api;
 use shared::page::Listing;
 use shared::reply::{self, Answer};
-use shared::serve::{Call, serve};
+use shared::serve::call::Call;
+use shared::serve::serve;
 
 fn main() -> ExitCode {
     serve(&api::POLICY_LIST, list)

@@ -9,7 +9,8 @@ use shared::fields::preview::{self, Preview, Promise};
 use shared::problem::Problem;
 use shared::reply::Answer;
 use shared::reply::preview::{Hours, Question, Source, told};
-use shared::serve::{Call, serve};
+use shared::serve::call::Call;
+use shared::serve::serve;
 use shared::{api, fields};
 
 fn main() -> ExitCode {

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use shared::api;
 use shared::problem::Problem;
 use shared::reply::Answer;
-use shared::serve::{Visit, serve_anyone};
+use shared::serve::call::Visit;
+use shared::serve::serve_anyone;
 
 fn main() -> ExitCode {
     serve_anyone(&api::ROUTE_UNKNOWN, route)

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use shared::api;
 use shared::reply::{Answer, Reply};
-use shared::serve::{Call, serve};
+use shared::serve::call::Call;
+use shared::serve::serve;
 
 fn main() -> ExitCode {
     serve(&api::RULE_DELETE, delete)

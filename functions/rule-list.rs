@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use shared::api;
 use shared::domain::version::list_tag;
 use shared::reply::{Answer, Reply};
-use shared::serve::{Call, serve};
+use shared::serve::call::Call;
+use shared::serve::serve;
 
 fn main() -> ExitCode {
     serve(&api::RULE_LIST, list)

@@ -13,7 +13,7 @@ use local::Stack;
 use serde_json::Value;
 use shared::domain::id::{KeyId, TeamId, UserId};
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
-use shared::store::credentials::OwnLimit;
+use shared::store::credentials::manage::OwnLimit;
 
 use crate::{contract, world};
 

@@ -6,7 +6,7 @@ use shared::auth::key::{Key, Token};
 use shared::domain::digest::Digest;
 use shared::domain::id::UserId;
 use shared::domain::principal::{CredentialKind, Mode, Permission};
-use shared::store::credentials::{Change, OwnLimit};
+use shared::store::credentials::manage::{Change, OwnLimit};
 
 use crate::actors::{POLICIES, Team};
 use crate::world;

@@ -12,7 +12,7 @@ use shared::auth::key::{Key, Token};
 use shared::dialect::Dialect;
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::fields::MAX_BODY_BYTES;
-use shared::store::credentials::Change;
+use shared::store::credentials::manage::Change;
 
 use crate::actors::{Actor, Answer, Team, limited_to};
 use crate::contract::camel;

@@ -10,7 +10,7 @@ use libtest_mimic::Trial;
 use local::template::{TABLE_NAME, Template};
 use local::{Stack, StackOptions};
 use shared::domain::id::RequestId;
-use shared::store::{self, Store};
+use shared::store::{Store, client};
 use tokio::runtime::Runtime;
 
 /// Processes per function: more than one, so that nothing is right only within a process.
@@ -96,7 +96,7 @@ pub fn end() {
 /// The table of a stack, as operators reach it.
 pub fn table(stack: &Stack) -> Store {
     let id = RequestId::new(Timestamp::now(), &random());
-    store::connect_to(stack.dynamodb(), TABLE_NAME).for_request(&id)
+    client::connect_to(stack.dynamodb(), TABLE_NAME).for_request(&id)
 }
 
 fn random() -> [u8; 10] {

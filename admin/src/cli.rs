@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use shared::domain::digest::Digest;
 use shared::domain::id::{KeyId, TeamId, UserId};
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
-use shared::store::credentials::OwnLimit;
+use shared::store::credentials::manage::OwnLimit;
 
 /// Makes, lists, changes and revokes teams and credentials.
 ///
@@ -19,12 +19,7 @@ pub struct Cli {
     #[arg(long, global = true)]
     pub local: bool,
     /// Where that database listens
-    #[arg(
-        long,
-        global = true,
-        default_value = "http://127.0.0.1:8000",
-        requires = "local"
-    )]
+    #[arg(long, global = true, default_value = "http://127.0.0.1:8000", requires = "local", value_parser = endpoint)]
     pub endpoint: String,
     /// The table's name, instead of TABLE_NAME
     #[arg(long, global = true)]

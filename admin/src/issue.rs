@@ -10,7 +10,7 @@ use shared::domain::id::{KeyId, Randomness, TeamId, UserId};
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::problem::{Cause, Problem};
 use shared::store::Store;
-use shared::store::credentials::{Change, Holder, Listed, NewCredential, OwnLimit, Team};
+use shared::store::credentials::manage::{Change, Holder, Listed, NewCredential, OwnLimit, Team};
 
 /// Why nothing was issued.
 #[derive(Debug)]

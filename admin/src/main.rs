@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use shared::config::{Config, TrustStore};
 use shared::domain::id::{RequestId, TeamId, UserId};
 use shared::domain::principal::Permission;
-use shared::store::credentials::{Change, Holder, Listed};
-use shared::store::{self, Store};
+use shared::store::credentials::manage::{Change, Holder, Listed};
+use shared::store::{Store, client};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -53,11 +53,11 @@ async fn run(cli: &Cli) -> Result<Value, Failure> {
 async fn open(cli: &Cli) -> Result<Store, Failure> {
     let table = if cli.local {
         let table = cli.table.as_deref().unwrap_or(LOCAL_TABLE);
-        store::connect_to(&cli.endpoint, table)
+        client::connect_to(&cli.endpoint, table)
     } else {
         let mut config = Config::for_table(cli.table.clone())?;
         config.trust_store = TrustStore::System;
-        store::connect(&config).await?
+        client::connect(&config).await?
     };
     let mut random = [0; 10];
     getrandom::fill(&mut random).map_err(|_| IssueError::NoRandomness)?;

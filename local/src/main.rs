@@ -199,7 +199,7 @@ async fn seed(endpoint: &str, table: &str) -> Result<Seed, Error> {
     };
     let random = local_random()?;
     let request = RequestId::new(Timestamp::now(), &random);
-    let store = shared::store::connect_to(endpoint, table).for_request(&request);
+    let store = shared::store::client::connect_to(endpoint, table).for_request(&request);
     let team = issue::team(&store, "Demo", Plan::Premium)
         .await
         .map_err(failed)?

@@ -9,7 +9,7 @@
 //! Whatever happens below, a panic and a hanging table included, the caller gets an answer in its
 //! own dialect before [`DEADLINE`].
 
-mod call;
+pub mod call;
 mod event;
 
 use std::any::Any;
@@ -37,9 +37,9 @@ use crate::limit::Rate;
 use crate::log;
 use crate::problem::{Cause, Problem};
 use crate::reply::Answer;
-use crate::store::{self, Store, Table};
+use crate::store::{Store, Table, client};
 
-pub use call::{Call, Visit};
+use call::{Call, Visit};
 use event::{Event, Request};
 
 /// When an answer is given up: below Lambda's ten seconds and the gateway's thirty, above three
@@ -121,7 +121,7 @@ async fn listen(endpoint: &'static Endpoint, handler: Handler) -> Result<(), Cau
     let config = Config::from_env()?;
     let table = match endpoint.effect {
         Effect::None => None,
-        Effect::Read | Effect::Write => Some(store::connect(&config).await?),
+        Effect::Read | Effect::Write => Some(client::connect(&config).await?),
     };
     if let Some(table) = &table {
         let id = RequestId::new(Timestamp::now(), &randomness());
@@ -297,4 +297,95 @@ fn randomness() -> [u8; 10] {
     let mut bytes = [0; 10];
     let _ = getrandom::fill(&mut bytes);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::Body;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::api;
+    use crate::config::TrustStore;
+    use crate::limit::Allowance;
+
+    /// What an endpoint that knows nobody answers when its handler does this.
+    fn answered<F>(path: &str, handler: fn() -> F) -> (i64, ApiGatewayV2httpResponse)
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        let allowance = Allowance {
+            limit: 1,
+            window_seconds: 1,
+        };
+        let config = Config {
+            table: "none".to_owned(),
+            secret_key: allowance,
+            publishable_key: allowance,
+            user_token: allowance,
+            trust_store: TrustStore::Amazon,
+            revision: "none".to_owned(),
+        };
+        let gate = Gate::new(&config);
+        let handler = Handler::Anyone(Box::new(move |_visit| Box::pin(handler())));
+        let server = Server {
+            endpoint: &api::ROUTE_UNKNOWN,
+            handler,
+            config,
+            gate,
+            table: None,
+        };
+        let event = serde_json::from_value(json!({ "rawPath": path })).expect("an event");
+        // Time stands still but for those who wait for it: eight seconds take none.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        let response = runtime.block_on(server.answer(event));
+        (response.status_code, response)
+    }
+
+    fn body(response: &ApiGatewayV2httpResponse) -> Value {
+        match &response.body {
+            Some(Body::Text(text)) => serde_json::from_str(text).expect("JSON"),
+            other => json!(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn a_panic_is_answered_in_the_callers_words_and_tells_nothing() {
+        async fn panics() -> Answer {
+            let nothing: [u8; 0] = [];
+            Err(Problem::InvalidJson {
+                reason: if nothing[nothing.len()] == 0 {
+                    "a"
+                } else {
+                    "b"
+                },
+            })
+        }
+        let (status, response) = answered("/api/v1/livechat/sla", panics);
+        let text = "Internal server error [error-internal]";
+        let told = json!({"success": false, "error": text, "errorType": "error-internal"});
+        assert_eq!((status, body(&response)), (500, told));
+        let (status, response) = answered("/api/v1/teams", panics);
+        assert_eq!(
+            (status, &body(&response)["error"]["code"]),
+            (500, &json!("internal_error"))
+        );
+    }
+
+    #[test]
+    fn an_answer_that_takes_too_long_is_given_up() {
+        async fn hangs() -> Answer {
+            std::future::pending().await
+        }
+        let (status, response) = answered("/api/v1/teams", hangs);
+        assert_eq!(
+            (status, &body(&response)["error"]["code"]),
+            (503, &json!("service_unavailable"))
+        );
+        assert_eq!(response.headers["retry-after"], "1");
+    }
 }

@@ -3,13 +3,13 @@
 //! A [`Table`] lives as long as its process, a [`Store`] as long as one request, and what a store
 //! hands out is bound to one team and mode: a read across teams cannot be written.
 
-mod calendars;
-mod client;
+pub mod calendars;
+pub mod client;
 pub mod credentials;
 pub mod idempotency;
 mod key;
-mod policies;
-mod rules;
+pub mod policies;
+pub mod rules;
 mod transaction;
 
 use std::collections::HashMap;
@@ -26,10 +26,9 @@ use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
 use crate::problem::{Cause, Problem};
 
-pub use calendars::Calendars;
-pub use client::{connect, connect_to};
-pub use policies::Policies;
-pub use rules::Rules;
+use calendars::Calendars;
+use policies::Policies;
+use rules::Rules;
 
 /// What an item looks like to DynamoDB.
 type Item = HashMap<String, AttributeValue>;

@@ -22,7 +22,10 @@ use crate::problem::{Problem, Resource};
 use crate::reply::{self, Reply};
 use crate::serve::event::{Body, Request};
 use crate::serve::randomness;
-use crate::store::{Calendars, Policies, Rules, Store};
+use crate::store::Store;
+use crate::store::calendars::Calendars;
+use crate::store::policies::Policies;
+use crate::store::rules::Rules;
 
 const JSON: &str = "application/json";
 const CALENDAR: &str = "text/calendar";

@@ -1,6 +1,6 @@
 //! Credentials: what a key or a token may do, and how often it has been used.
 
-mod manage;
+pub mod manage;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -17,8 +17,6 @@ use crate::limit::{Allowance, Window};
 use crate::problem::Problem;
 use crate::store::transaction::WRITE_ID;
 use crate::store::{Item, Store, key, malformed, number, problem, string, text};
-
-pub use manage::{Change, Holder, Listed, NewCredential, OwnLimit, Team};
 
 /// Dead windows that may lie about on a credential before they are swept at once. They are swept
 /// by a process's next call for free; processes that serve one call each leave them behind.

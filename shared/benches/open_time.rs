@@ -1,5 +1,5 @@
 //! Due dates, elapsed time and calendar parsing beside the crates.io peer
-//! `workclock`, on the same cases. Run with `cargo bench`.
+//! `workclock`, on the same cases. Run with `cargo bench -p shared --bench open_time`.
 //!
 //! The office is Monday to Friday, 09:00–17:00 in New York, with ten holidays a
 //! year. Both sides give the same due dates, which is checked first.

@@ -25,7 +25,7 @@ use futures_util::future::try_join_all;
 use lambda_http::{Error, Request, run, service_fn};
 use serde_json::Value;
 
-const AMAZON_ROOTS: &str = include_str!("../../shared/src/store/amazon_roots.pem");
+const AMAZON_ROOTS: &str = include_str!("../src/store/amazon_roots.pem");
 
 /// The condition of ours, so that the database has as much to read.
 const CONDITION: &str = "#active = :true AND (attribute_not_exists(#expires) OR #expires > :now) \
@@ -76,7 +76,7 @@ async fn listen() -> Result<(), Error> {
     run(service_fn(move |_: Request| bare.answer())).await
 }
 
-/// The client of `shared/src/store/client.rs`.
+/// The client of `../src/store/client.rs`.
 async fn connect() -> Result<Client, Error> {
     let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     let tls = TlsContext::builder().with_trust_store(roots).build()?;
@@ -209,7 +209,8 @@ impl Bare {
         let items: Result<Vec<_>, Error> = call
             .split(':')
             .skip(1)
-            .map(|kind| self.member(kind))
+            .enumerate()
+            .map(|(place, kind)| self.member(kind, place))
             .collect();
         self.client
             .transact_write_items()
@@ -221,9 +222,11 @@ impl Bare {
         Ok(Value::Null)
     }
 
-    fn member(&self, kind: &str) -> Result<TransactWriteItem, Error> {
+    /// No two members of a transaction may name one item: hence the place.
+    fn member(&self, kind: &str, place: usize) -> Result<TransactWriteItem, Error> {
         let old = ReturnValuesOnConditionCheckFailure::AllOld;
-        let (pk, nothing) = (string(&self.team), string("NOTHING"));
+        let pk = string(&self.team);
+        let nothing = string(&format!("NOTHING#{place}"));
         let item = TransactWriteItem::builder();
         Ok(match kind {
             "Put" => {
@@ -239,7 +242,7 @@ impl Bare {
                 let update = Update::builder().table_name(&self.table);
                 let update = update
                     .key("pk", pk)
-                    .key("sk", string("COUNT#BARE"))
+                    .key("sk", string(&format!("COUNT#{place}")))
                     .update_expression("ADD #n :one SET #write = :write")
                     .condition_expression("attribute_not_exists(#n) OR #n < :max")
                     .expression_attribute_names("#n", "n")
