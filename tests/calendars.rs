@@ -212,6 +212,15 @@ async fn every_member_is_checked() {
             "parameter_missing",
         );
     }
+    let mut body = office("Office");
+    body["hours"] = json!({"funday": 5});
+    let unknown = caller.post(&calendars(&team), &body).await;
+    is_refused(&unknown, "hours.funday", "parameter_unknown");
+    assert_eq!(
+        unknown.json()["error"].get("errors"),
+        None,
+        "it is told once"
+    );
     let message = "The 'hours.monday[0]' field must start before it ends, with a night shift split at midnight into two days.";
     let mut body = office("Office");
     body["hours"] = json!({"monday": [["22:00", "06:00"]]});
@@ -231,6 +240,27 @@ async fn every_member_is_checked() {
             .await,
         "hours",
         invalid,
+    );
+    let nulls = [
+        (
+            "hours.Monday",
+            "parameter_unknown",
+            json!({"hours": {"Monday": null}}),
+        ),
+        (
+            "exceptions.nope",
+            invalid,
+            json!({"exceptions": {"nope": null}}),
+        ),
+    ];
+    for (param, code, patch) in nulls {
+        is_refused(&caller.patch(&one, &patch).await, param, code);
+    }
+    let absent = json!({"exceptions": {"2026-12-24": null}, "hours": {"sunday": null}});
+    assert_eq!(
+        caller.patch(&one, &absent).await.status,
+        200,
+        "what is absent can be taken away"
     );
     is_refused(
         &caller.patch(&one, &json!({"hours": null})).await,

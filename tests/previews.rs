@@ -336,6 +336,34 @@ async fn what_cannot_be_answered_is_refused() {
             "{body}"
         );
     }
+    for odd in [
+        "2026-11-22 09:00:00Z",
+        "20261122T090000Z",
+        "2026-11-22T09:00Z",
+        "2026-11-22T09:00:00,5Z",
+        "2026-11-22T09:00:00.Z",
+        "2026-11-22T09:00:00.1234567890Z",
+        "2026-11-22T09:00:00+01",
+        "2026-11-22T09:00:00+25:00",
+        "2026-11-22T09:00:00Z[Europe/Berlin]",
+        "-000001-01-01T00:00:00Z",
+        "2026-02-30T09:00:00Z",
+    ] {
+        let ask = json!({"createdAt": odd, "priority": "high"});
+        let error = caller.post(&preview(&team), &ask).await.json()["error"].clone();
+        assert_eq!(error["param"], "createdAt", "{odd}: {error}");
+    }
+    for fine in [
+        "2026-11-22t09:00:00.123456789z",
+        "2026-11-22T09:00:00-23:59",
+    ] {
+        let ask = json!({"createdAt": fine, "priority": "high"});
+        assert_eq!(
+            caller.post(&preview(&team), &ask).await.status,
+            200,
+            "{fine}"
+        );
+    }
     let never = json!({"createdAt": at, "responseTarget": 525_600, "resolutionTarget": 525_600,
         "calendar": {"timeZone": "UTC", "hours": {"monday": [["09:00", "09:01"]]}}});
     let message = "The due date is more than ten years away, or after the year 9999.";

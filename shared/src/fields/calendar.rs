@@ -1,5 +1,6 @@
 //! A calendar as its clients write it.
 
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 use crate::domain::calendar::{Calendar, CalendarDraft, WEEKDAYS};
@@ -59,9 +60,11 @@ pub fn inline(mut fields: Fields) -> Result<Calendar, Problem> {
     fields.finish(calendar)
 }
 
+/// Lays days over days. A `null` under a name that is none stays, to be refused.
 fn merge(days: &mut Map<String, Value>, patch: Map<String, Value>) {
+    let is_day = |name: &str| WEEKDAYS.contains(&name) || name.parse::<Date>().is_ok();
     for (name, day) in patch {
-        if day.is_null() {
+        if day.is_null() && is_day(&name) {
             days.shift_remove(&name);
         } else {
             days.insert(name, day);
@@ -107,18 +110,18 @@ fn week(fields: &mut Fields) -> Option<[Day; 7]> {
     let mut whole = true;
     for (name, value) in given {
         let field = format!("hours.{name}");
-        let place = WEEKDAYS
+        let Some((_, place)) = WEEKDAYS
             .iter()
             .zip(&mut week)
-            .find(|(weekday, _)| **weekday == name);
-        match (place, day(fields, &field, value)) {
-            (Some((_, place)), Some(day)) => *place = day,
-            (None, _) => {
-                whole = fields
-                    .refuse(field, Fault::Unknown, Allowed::Nothing)
-                    .unwrap_or(false)
-            }
-            (Some(_), None) => whole = false,
+            .find(|(weekday, _)| **weekday == name)
+        else {
+            fields.refuse::<()>(field, Fault::Unknown, Allowed::Nothing);
+            whole = false;
+            continue;
+        };
+        match day(fields, &field, value) {
+            Some(day) => *place = day,
+            None => whole = false,
         }
     }
     whole.then_some(week)

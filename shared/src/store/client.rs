@@ -27,7 +27,9 @@ const MAX_ATTEMPTS: u32 = 3;
 /// The longest first pause between attempts; the actual one is drawn from below it.
 const BASE_BACKOFF: Duration = Duration::from_millis(25);
 
-/// All of Amazon's roots, from Amazon Trust Services' repository as Mozilla ships them.
+/// All of Amazon's roots, as Mozilla ships them: Amazon Root CA 1 to 4, and Starfield Services Root
+/// Certificate Authority - G2. AWS asks that a trust store hold every one of them:
+/// <https://www.amazontrust.com/repository/>.
 const AMAZON_ROOTS: &str = include_str!("amazon_roots.pem");
 
 /// Makes a client for a database on this machine, whose credentials nobody checks.
@@ -86,4 +88,25 @@ fn retries() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(MAX_ATTEMPTS)
         .with_initial_backoff(BASE_BACKOFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amazons_five_roots_are_all_there_and_can_be_read() {
+        assert_eq!(AMAZON_ROOTS.matches("BEGIN CERTIFICATE").count(), 5);
+        let roots = Roots::empty().with_pem_certificate(AMAZON_ROOTS);
+        let tls = TlsContext::builder()
+            .with_trust_store(roots)
+            .build()
+            .expect("a context");
+        // Reads the certificates, and panics at one that it cannot.
+        let provider = Provider::rustls(CryptoMode::Ring);
+        let _client = Builder::new()
+            .tls_provider(provider)
+            .tls_context(tls)
+            .build_https();
+    }
 }
