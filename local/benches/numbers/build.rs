@@ -1,0 +1,55 @@
+//! The programs that are measured.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use local::binaries::{self, Profile};
+use serde_json::Value;
+
+/// The name of the bare program that says hello.
+pub const HELLO: &str = "hello";
+/// The name of the bare program that calls DynamoDB.
+pub const ONE_CALL: &str = "one_call";
+
+/// Variables that `cargo bench` sets for this program, and that would make cargo think that build
+/// scripts' inputs have changed.
+const OF_CARGO_BENCH: [&str; 3] = ["CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_"];
+
+/// Builds the functions as they are deployed, and the bare programs with the same profile and
+/// with the features that the functions' dependencies have.
+pub fn all(root: &Path) -> BTreeMap<String, PathBuf> {
+    let mut built = binaries::build(root, Profile::Release).expect("the functions build");
+    built.extend(bare(root));
+    built
+}
+
+fn bare(root: &Path) -> BTreeMap<String, PathBuf> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if OF_CARGO_BENCH.iter().any(|of_it| name.starts_with(of_it)) {
+            cargo.env_remove(&*name);
+        }
+    }
+    let output = cargo
+        .args(["build", "--release", "--package", "shared"])
+        .args(["--bench", HELLO, "--bench", ONE_CALL])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(root)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "the bare programs build");
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter_map(|message| {
+            let name = message.pointer("/target/name")?.as_str()?.to_owned();
+            let executable = message.get("executable")?.as_str()?;
+            Some((name, PathBuf::from(executable)))
+        })
+        .collect()
+}

@@ -1,0 +1,420 @@
+//! What each binary asks of the machine, beside the bare programs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use admin::issue::Terms;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use http::Method;
+use local::template::{Function, TABLE_NAME, Template};
+use local::wire::call::Call;
+use local::{Database, Stack};
+use shared::api::{self, Access, Effect, Endpoint};
+
+use crate::build::{HELLO, ONE_CALL};
+use crate::calls::{Asked, script};
+use crate::ground::{Ground, Stock, camel, needed, success};
+
+/// Starts of each program; the median is told.
+const STARTS: usize = 20;
+/// Turns that warm each program up.
+const WARM_UP: usize = 2;
+/// Requests of which each program is timed, in turns of [`TURN`].
+const REQUESTS: usize = 1_000;
+/// Long enough to amortise the change of programs, short enough to share a noisy machine fairly.
+const TURN: usize = 50;
+/// Things that a team may be given here: fewer than its limit of 100 calendars.
+const PER_TEAM: usize = 90;
+
+/// Goals, as the README tells them.
+const MAX_INIT_RATIO: f64 = 2.0;
+const MAX_CPU_RATIO: f64 = 1.3;
+const MAX_RESIDENT_MB: f64 = 12.0;
+const MAX_ZIP_MB: f64 = 3.0;
+
+/// Bare programs with a client: one opens its connection at INIT, one does not.
+const PRIMED: &str = "BarePrimed";
+const UNPRIMED: &str = "BareUnprimed";
+const HELLO_FUNCTION: &str = "Hello";
+
+/// One program and what it took.
+pub struct Taken {
+    /// What the table calls it.
+    name: String,
+    /// Its logical id.
+    function: String,
+    binary: String,
+    /// The logical id of the program that its CPU time is divided by.
+    peer: Option<String>,
+    endpoint: &'static Endpoint,
+    status: u64,
+    /// Whether it opens its connection at INIT.
+    primes: bool,
+    grounds: Vec<Ground>,
+    /// What it is started by.
+    knock: Bytes,
+    asked: usize,
+    starts: Vec<Start>,
+    latencies: Vec<Duration>,
+    cpu: Duration,
+    resident_kib: u64,
+}
+
+/// From a process's start to its first `next`.
+struct Start {
+    whole: Duration,
+    /// The part of it in which it waited for the answer to the call that opens its connection.
+    priming: Duration,
+}
+
+impl Start {
+    fn own(&self) -> Duration {
+        self.whole.saturating_sub(self.priming)
+    }
+}
+
+/// Starts, asks and weighs every program, in turns.
+pub async fn measure(
+    template: &Template,
+    binaries: &BTreeMap<String, PathBuf>,
+    asked: &[Asked],
+) -> Vec<Taken> {
+    let database = Database::start(template, 0, None)
+        .await
+        .expect("a database");
+    let (mut programs, functions) = programs(&database.endpoint(), asked).await;
+
+    let stack = crate::recorded(template, &functions, binaries, &database.endpoint()).await;
+    for _ in 0..STARTS {
+        for program in &mut programs {
+            program.restart(&stack).await;
+        }
+    }
+    stack.shutdown().await;
+
+    let stack = crate::direct(template, &functions, binaries, &database.endpoint()).await;
+    for program in &mut programs {
+        let count = needed(program.endpoint);
+        if program.peer.is_some() && program.endpoint.method != Method::DELETE {
+            for ground in &mut program.grounds {
+                let stock = Stock::Count(count);
+                ground.stock(&stack, program.endpoint, stock).await;
+            }
+        }
+        for _ in 0..WARM_UP {
+            program.take_turn(&stack).await;
+        }
+        program.latencies.clear();
+        program.cpu = Duration::ZERO;
+    }
+    for _ in 0..REQUESTS / TURN {
+        for program in &mut programs {
+            program.take_turn(&stack).await;
+        }
+    }
+    for program in &mut programs {
+        program.resident_kib = resident_kib(program.process(&stack));
+    }
+    stack.shutdown().await;
+    database.shutdown().await;
+    programs
+}
+
+/// Ours, and the bare ones with what makes them functions.
+async fn programs(database: &str, asked: &[Asked]) -> (Vec<Taken>, Vec<Function>) {
+    let mut programs = Vec::new();
+    let mut functions = Vec::new();
+    let anyone = &api::HEALTH_GET;
+    let hello = [
+        (HELLO_FUNCTION, HELLO, "`hello`, bare"),
+        (UNPRIMED, ONE_CALL, "a client, bare"),
+        (
+            PRIMED,
+            ONE_CALL,
+            "a client, bare, its connection opened at INIT",
+        ),
+    ];
+    for (id, binary, name) in hello {
+        let ground = Ground::new(database, anyone, Terms::default()).await;
+        functions.push(function(id, binary, &ground, "GetItem"));
+        let mut program = Taken::new(name, id, binary, anyone, vec![ground]);
+        program.primes = id == PRIMED;
+        programs.push(program);
+    }
+    if let Some(primed) = functions.last_mut() {
+        let yes = ("PRIMING".to_owned(), "1".to_owned());
+        primed.environment.extend([yes]);
+    }
+    for (number, row) in asked.iter().enumerate() {
+        let endpoint = row.endpoint;
+        let before = asked.get(..number).unwrap_or_default();
+        if before.iter().any(|row| row.endpoint.name == endpoint.name) {
+            continue;
+        }
+        let script = script(&row.success);
+        let mut peer = HELLO_FUNCTION.to_owned();
+        if !script.is_empty() {
+            let name = format!("`{}`, bare", script.replace('+', " + "));
+            let same = programs.iter().find(|program| program.name == name);
+            peer = match same {
+                Some(same) => same.function.clone(),
+                None => format!("Bare{}", camel(endpoint)),
+            };
+            if same.is_none() {
+                let ground = Ground::new(database, endpoint, Terms::default()).await;
+                functions.push(function(&peer, ONE_CALL, &ground, &script));
+                let grounds = vec![ground];
+                programs.push(Taken::new(&name, &peer, ONE_CALL, endpoint, grounds));
+            }
+        }
+        let grounds = match endpoint.effect {
+            Effect::Write if endpoint.method == Method::POST => {
+                (WARM_UP * TURN + REQUESTS) / PER_TEAM + 1
+            }
+            _ => 1,
+        };
+        let mut own = Vec::new();
+        for _ in 0..grounds {
+            own.push(Ground::new(database, endpoint, Terms::default()).await);
+        }
+        let name = format!("`{}`", endpoint.name);
+        let id = camel(endpoint);
+        let mut program = Taken::new(&name, &id, endpoint.name, endpoint, own);
+        program.peer = Some(peer);
+        program.primes = endpoint.effect != Effect::None;
+        program.status = success(endpoint);
+        if endpoint.access != Access::Anyone {
+            // Whoever is turned away at once makes no call that could be taken for the first one.
+            let mut junk = Ground::junk(database, endpoint).await;
+            program.knock = junk.event(endpoint, 0);
+        }
+        programs.push(program);
+    }
+    (programs, functions)
+}
+
+fn function(id: &str, binary: &str, ground: &Ground, calls: &str) -> Function {
+    let environment = [
+        ("CALLS", calls),
+        ("CREDENTIAL", &ground.credential()),
+        ("TABLE_NAME", TABLE_NAME),
+        ("TEAM", &ground.partition()),
+    ];
+    Function {
+        logical_id: id.to_owned(),
+        binary: binary.to_owned(),
+        routes: Vec::new(),
+        timeout: Duration::from_secs(10),
+        memory_mib: 256,
+        environment: environment
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        dynamodb_actions: Default::default(),
+    }
+}
+
+impl Taken {
+    fn new(
+        name: &str,
+        function: &str,
+        binary: &str,
+        endpoint: &'static Endpoint,
+        mut grounds: Vec<Ground>,
+    ) -> Taken {
+        let first = grounds.first_mut().expect("a ground");
+        let knock = first.event(&api::HEALTH_GET, 0);
+        Taken {
+            name: name.to_owned(),
+            function: function.to_owned(),
+            binary: binary.to_owned(),
+            peer: None,
+            endpoint,
+            status: 200,
+            primes: false,
+            grounds,
+            knock,
+            asked: 0,
+            starts: Vec::new(),
+            latencies: Vec::new(),
+            cpu: Duration::ZERO,
+            resident_kib: 0,
+        }
+    }
+
+    async fn restart(&mut self, stack: &Stack) {
+        let wire = stack.wire().expect("the stack records");
+        stack.kill(&self.function);
+        while !stack.processes(&self.function).is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        wire.take();
+        let answer = stack.invoke_raw(&self.function, self.knock.clone()).await;
+        answer.unwrap_or_else(|error| panic!("{}: {error}", self.function));
+        let whole = stack.starts(&self.function).last().copied();
+        let calls = wire.take();
+        let first = calls.iter().min_by_key(|call| call.started);
+        let priming = first.filter(|_| self.primes).map(length);
+        self.starts.push(Start {
+            whole: whole.expect("it has started"),
+            priming: priming.unwrap_or_default(),
+        });
+    }
+
+    async fn take_turn(&mut self, stack: &Stack) {
+        if self.peer.is_some() && self.endpoint.method == Method::DELETE {
+            for ground in &mut self.grounds {
+                let stock = Stock::Count(TURN);
+                ground.stock(stack, self.endpoint, stock).await;
+            }
+        }
+        if stack.processes(&self.function).is_empty() {
+            let answer = stack.invoke_raw(&self.function, self.knock.clone()).await;
+            answer.unwrap_or_else(|error| panic!("{}: {error}", self.function));
+        }
+        let process = self.process(stack);
+        let before = cpu(process);
+        for _ in 0..TURN {
+            let took = self.ask(stack).await;
+            self.latencies.push(took);
+        }
+        // It goes on a little after an answer; its next requests will have that in turn.
+        self.cpu += cpu(process).saturating_sub(before);
+    }
+
+    async fn ask(&mut self, stack: &Stack) -> Duration {
+        let number = self.asked;
+        self.asked += 1;
+        let turn = number / PER_TEAM % self.grounds.len();
+        let ground = self.grounds.get_mut(turn).expect("a ground");
+        let event = ground.event(self.endpoint, number);
+        let begun = Instant::now();
+        let answer = stack.invoke_raw(&self.function, event).await;
+        let took = begun.elapsed();
+        let answer = answer.unwrap_or_else(|error| panic!("{}: {error}", self.function));
+        let status = format!("\"statusCode\":{}", self.status);
+        let told = String::from_utf8_lossy(&answer);
+        assert!(told.contains(&status), "{}: {told}", self.function);
+        took
+    }
+
+    fn process(&self, stack: &Stack) -> u32 {
+        let processes = stack.processes(&self.function);
+        processes.last().copied().expect("a process")
+    }
+
+    fn median_ms(&self, of: fn(&Start) -> Duration) -> f64 {
+        let times: Vec<Duration> = self.starts.iter().map(of).collect();
+        quantile(&times, 0.5).as_secs_f64() * 1e3
+    }
+
+    fn cpu_us(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.latencies.len() as f64
+    }
+
+    fn resident_mb(&self) -> f64 {
+        self.resident_kib as f64 * 1_024.0 / 1e6
+    }
+}
+
+/// The table in Markdown, and which goals it misses.
+pub fn table(taken: &[Taken], binaries: &BTreeMap<String, PathBuf>) -> String {
+    let of = |id: &str| taken.iter().find(|program| program.function == id);
+    let hello = of(HELLO_FUNCTION).map(|hello| hello.median_ms(Start::own));
+    let hello = hello.unwrap_or_default();
+    let mut missed = Vec::new();
+    let mut table = format!(
+        "INIT is the median of {STARTS} starts, from a process's start to its first `next`, without \
+         the call that opens the connection to DynamoDB: its wait is told beside it. Requests are \
+         {REQUESTS}, after {}, through the Runtime API. CPU time is compared with that of a bare \
+         program making the same calls. MB are 10⁶ bytes; zips are deflated at level 9.\n\n\
+         | binary | INIT | × hello | priming | p50 | p99 | CPU | × bare | resident | binary | zip |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|\n",
+        WARM_UP * TURN
+    );
+    for program in taken {
+        let init = program.median_ms(Start::own);
+        let init_ratio = init / hello;
+        let peer = program.peer.as_deref().and_then(of);
+        let cpu_ratio = peer.map(|peer| program.cpu_us() / peer.cpu_us());
+        let (size, zip) = sizes(binaries.get(&program.binary).expect("it was built"));
+        // Writing to a String does not fail.
+        let _ = writeln!(
+            table,
+            "| {} | {init:.2} ms | {init_ratio:.2} | {} | {:.2} ms | {:.2} ms | {:.0} µs | {} | {:.1} MB | {size:.2} MB | {zip:.2} MB |",
+            program.name,
+            match program.primes {
+                true => format!("{:.2} ms", program.median_ms(|start| start.priming)),
+                false => String::new(),
+            },
+            quantile(&program.latencies, 0.5).as_secs_f64() * 1e3,
+            quantile(&program.latencies, 0.99).as_secs_f64() * 1e3,
+            program.cpu_us(),
+            cpu_ratio
+                .map(|ratio| format!("{ratio:.2}"))
+                .unwrap_or_default(),
+            program.resident_mb(),
+        );
+        if program.peer.is_some() {
+            let goals = [
+                ("INIT × hello", init_ratio, MAX_INIT_RATIO),
+                ("CPU × bare", cpu_ratio.unwrap_or_default(), MAX_CPU_RATIO),
+                ("resident MB", program.resident_mb(), MAX_RESIDENT_MB),
+                ("zip MB", zip, MAX_ZIP_MB),
+            ];
+            let over = goals.into_iter().filter(|(_, is, goal)| is > goal);
+            missed.extend(over.map(|(what, is, goal)| {
+                format!("- {}: {what} {is:.2}, and not {goal}\n", program.name)
+            }));
+        }
+    }
+    match missed.is_empty() {
+        true => table + "\nEvery goal is met.\n",
+        false => table + "\nGoals that are missed:\n\n" + &missed.concat(),
+    }
+}
+
+fn length(call: &Call) -> Duration {
+    let finished = call.finished.unwrap_or(call.started);
+    finished.saturating_duration_since(call.started)
+}
+
+fn quantile(times: &[Duration], share: f64) -> Duration {
+    let mut times = times.to_vec();
+    times.sort();
+    let last = times.len().saturating_sub(1);
+    let index = (last as f64 * share).round() as usize;
+    times.get(index).copied().unwrap_or_default()
+}
+
+/// A binary's size and its zip's, in MB: deflated, with the entry, the directory and the end that
+/// a zip of one file named `bootstrap` has.
+fn sizes(binary: &Path) -> (f64, f64) {
+    const ZIP_FRAME_BYTES: usize = 30 + 46 + 22 + 2 * "bootstrap".len();
+    let bytes = fs::read(binary).expect("a binary can be read");
+    let mut zip = DeflateEncoder::new(Vec::new(), Compression::best());
+    std::io::Write::write_all(&mut zip, &bytes).expect("memory takes it");
+    let zipped = zip.finish().expect("memory takes it").len() + ZIP_FRAME_BYTES;
+    (bytes.len() as f64 / 1e6, zipped as f64 / 1e6)
+}
+
+/// CPU time of all of a process's threads: in nanoseconds, where `stat` has hundredths of seconds.
+fn cpu(process: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
+    let of_thread = |thread: fs::DirEntry| {
+        let told = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        told.split(' ').next()?.parse::<u64>().ok()
+    };
+    Duration::from_nanos(threads.flatten().filter_map(of_thread).sum())
+}
+
+fn resident_kib(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.expect("its memory is told")
+}
