@@ -1,4 +1,4 @@
-//! Due dates, elapsed time and calendar parsing beside the crates.io peer
+//! Due dates, elapsed time and calendar parsing beside the peer
 //! `workclock`, on the same cases. Run with `cargo bench -p shared --bench open_time`.
 //!
 //! The office is Monday to Friday, 09:00–17:00 in New York, with ten holidays a
