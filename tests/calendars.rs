@@ -252,6 +252,21 @@ async fn every_member_is_checked() {
             invalid,
             json!({"exceptions": {"nope": null}}),
         ),
+        (
+            "exceptions.monday",
+            invalid,
+            json!({"exceptions": {"monday": null}}),
+        ),
+        (
+            "exceptions.20261224",
+            invalid,
+            json!({"exceptions": {"20261224": null}}),
+        ),
+        (
+            "hours.2026-12-24",
+            "parameter_unknown",
+            json!({"hours": {"2026-12-24": null}}),
+        ),
     ];
     for (param, code, patch) in nulls {
         is_refused(&caller.patch(&one, &patch).await, param, code);

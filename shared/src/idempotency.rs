@@ -34,11 +34,12 @@ struct Identity {
 impl Once {
     /// Reads the header, if there is one: bare, or as a quoted string.
     ///
-    /// `within` tells where the key counts: the same key elsewhere is another key.
+    /// `within` tells where the key counts: the same key elsewhere is another key. `fingerprint` is
+    /// asked only if there is a key: hashing a body is no work for everyone.
     pub fn read(
         header: Option<&str>,
         within: &[&str],
-        fingerprint: Digest,
+        fingerprint: impl FnOnce() -> Digest,
         now: Timestamp,
     ) -> Result<Once, Problem> {
         let Some(header) = header else {
@@ -63,7 +64,7 @@ impl Once {
         Ok(Once {
             identity: Some(Identity {
                 scope,
-                fingerprint,
+                fingerprint: fingerprint(),
                 now,
             }),
         })
@@ -126,7 +127,7 @@ mod tests {
         let once = Once::read(
             Some(header),
             &["team", "live", "POST", path],
-            Digest::of("{}"),
+            || Digest::of("{}"),
             Timestamp::UNIX_EPOCH,
         );
         once.ok().and_then(|once| once.scope().cloned())

@@ -18,6 +18,9 @@ const DAY: Allowed = Allowed::Must("must be a list of intervals");
 const INTERVAL: Allowed =
     Allowed::Must("must be a start and an end, such as [\"09:00\", \"17:00\"]");
 
+/// Whether a name is one under which a day may stand.
+type IsDay = fn(&str) -> bool;
+
 /// A day's intervals, as they were written.
 type Day = Vec<(String, String)>;
 
@@ -40,7 +43,8 @@ pub fn draft(mut fields: Fields) -> Result<Draft, Problem> {
 /// `null` closes a weekday and takes an exception away (RFC 7396).
 pub fn change(mut fields: Fields, was: &Draft) -> Result<Draft, Problem> {
     let mut was = members(was)?;
-    for within in ["hours", "exceptions"] {
+    let days: [(&str, IsDay); 2] = [("hours", is_weekday), ("exceptions", is_date)];
+    for (within, is_day) in days {
         let Some(patch) = fields.take_object(within) else {
             continue;
         };
@@ -48,7 +52,7 @@ pub fn change(mut fields: Fields, was: &Draft) -> Result<Draft, Problem> {
             .entry(within)
             .or_insert_with(|| Value::Object(Map::new()));
         if let Value::Object(days) = days {
-            merge(days, patch);
+            merge(days, patch, is_day);
         }
     }
     draft(fields.over(was))
@@ -61,8 +65,7 @@ pub fn inline(mut fields: Fields) -> Result<Calendar, Problem> {
 }
 
 /// Lays days over days. A `null` under a name that is none stays, to be refused.
-fn merge(days: &mut Map<String, Value>, patch: Map<String, Value>) {
-    let is_day = |name: &str| WEEKDAYS.contains(&name) || name.parse::<Date>().is_ok();
+fn merge(days: &mut Map<String, Value>, patch: Map<String, Value>, is_day: IsDay) {
     for (name, day) in patch {
         if day.is_null() && is_day(&name) {
             days.shift_remove(&name);
@@ -70,6 +73,16 @@ fn merge(days: &mut Map<String, Value>, patch: Map<String, Value>) {
             days.insert(name, day);
         }
     }
+}
+
+fn is_weekday(name: &str) -> bool {
+    WEEKDAYS.contains(&name)
+}
+
+/// Only as it is told: `jiff` also reads dates without hyphens.
+fn is_date(name: &str) -> bool {
+    name.parse::<Date>()
+        .is_ok_and(|date| date.to_string() == name)
 }
 
 fn opening(fields: &mut Fields) -> Option<(CalendarDraft, Calendar)> {

@@ -173,7 +173,7 @@ impl Call {
         let method = self.visit.endpoint.method.as_str();
         let within = [team.as_str(), mode.as_str(), method, self.visit.path()];
         let header = self.visit.header("idempotency-key");
-        Once::read(header, &within, fields.fingerprint(), self.now())
+        Once::read(header, &within, || fields.fingerprint(), self.now())
     }
 
     /// Whether the version that is there is the one that `If-Match` wants deleted.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Delete, Put, ReturnConsumedCapacity,
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
@@ -11,7 +12,7 @@ use serde::Serialize;
 
 use crate::domain::version::Version;
 use crate::problem::Problem;
-use crate::store::{Item, Store, key, malformed, problem, text};
+use crate::store::{Item, Store, key, malformed, problem, string, text};
 
 /// How often a transaction that only met another one is tried again. With the pauses below, that
 /// is up to about two seconds: more contention than this is an outage, and told as one.
@@ -122,8 +123,8 @@ impl Store {
     ) -> Result<TransactWriteItem, Problem> {
         let mut delete = Delete::builder()
             .table_name(&self.table.name)
-            .key(key::PK, AttributeValue::S(pk.to_owned()))
-            .key(key::SK, AttributeValue::S(sk.to_owned()))
+            .key(key::PK, string(pk))
+            .key(key::SK, string(sk))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         if let Some(version) = version {
             delete = delete
@@ -144,18 +145,7 @@ impl Store {
         sk: &str,
         write_id: &str,
     ) -> Result<TransactWriteItem, Problem> {
-        let update = Update::builder()
-            .table_name(&self.table.name)
-            .key(key::PK, AttributeValue::S(pk.to_owned()))
-            .key(key::SK, AttributeValue::S(sk.to_owned()))
-            .update_expression("ADD #n :less SET #write = :write")
-            .expression_attribute_names("#n", "n")
-            .expression_attribute_names("#write", WRITE_ID)
-            .expression_attribute_values(":less", AttributeValue::N("-1".to_owned()))
-            .expression_attribute_values(":write", AttributeValue::S(write_id.to_owned()))
-            .build();
-        let update = update.map_err(|error| Problem::Internal(Box::new(error)))?;
-        Ok(TransactWriteItem::builder().update(update).build())
+        update_item(self.count_by(pk, sk, -1, write_id))
     }
 
     /// Counts one more of a kind, unless there are `max` already.
@@ -166,22 +156,32 @@ impl Store {
         max: u32,
         write_id: &str,
     ) -> Result<TransactWriteItem, Problem> {
-        let update = Update::builder()
-            .table_name(&self.table.name)
-            .key(key::PK, AttributeValue::S(pk.to_owned()))
-            .key(key::SK, AttributeValue::S(sk.to_owned()))
-            .update_expression("ADD #n :one SET #write = :write")
+        let update = self
+            .count_by(pk, sk, 1, write_id)
             .condition_expression("attribute_not_exists(#n) OR #n < :max")
+            .expression_attribute_values(":max", AttributeValue::N(max.to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        update_item(update)
+    }
+
+    fn count_by(&self, pk: &str, sk: &str, more: i8, write_id: &str) -> UpdateBuilder {
+        Update::builder()
+            .table_name(&self.table.name)
+            .key(key::PK, string(pk))
+            .key(key::SK, string(sk))
+            .update_expression("ADD #n :more SET #write = :write")
             .expression_attribute_names("#n", "n")
             .expression_attribute_names("#write", WRITE_ID)
-            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
-            .expression_attribute_values(":max", AttributeValue::N(max.to_string()))
-            .expression_attribute_values(":write", AttributeValue::S(write_id.to_owned()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build();
-        let update = update.map_err(|error| Problem::Internal(Box::new(error)))?;
-        Ok(TransactWriteItem::builder().update(update).build())
+            .expression_attribute_values(":more", AttributeValue::N(more.to_string()))
+            .expression_attribute_values(":write", string(write_id))
     }
+}
+
+fn update_item(update: UpdateBuilder) -> Result<TransactWriteItem, Problem> {
+    let update = update
+        .build()
+        .map_err(|error| Problem::Internal(Box::new(error)))?;
+    Ok(TransactWriteItem::builder().update(update).build())
 }
 
 /// What a cancelled transaction comes to; `None` if it only met others and is worth another try.
