@@ -20,14 +20,13 @@ async fn create(call: Call) -> Answer {
     let reply = Reply::created(&calendar)?
         .at(location)
         .version(calendar.version);
-    let calendars = call.calendars();
+    let writer = call.writer().calendars();
     let default = if calendar.draft.is_default {
-        calendars.default_id().await?
+        call.store().calendars().default_id().await?
     } else {
         None
     };
-    let written = calendars
-        .insert(&calendar, default.as_ref(), once.record(&reply)?)
-        .await?;
+    let record = once.record_calendar(&reply, writer.snapshot(&calendar))?;
+    let written = writer.insert(&calendar, default.as_ref(), record).await?;
     once.settle(reply, written)
 }

@@ -13,14 +13,18 @@ fn main() -> ExitCode {
 }
 
 async fn delete(call: Call) -> Answer {
-    let calendar = call.calendars().find(call.parameter("calendarId")).await?;
+    let calendar = call
+        .store()
+        .calendars()
+        .find(call.parameter("calendarId"))
+        .await?;
     call.check_version(calendar.version)?;
     if calendar.uses > 0 {
-        let rules = call.rules().naming(&calendar.id).await?;
+        let rules = call.store().rules().naming(&calendar.id).await?;
         if !rules.is_empty() {
             return Err(Problem::CalendarInUse { rules });
         }
     }
-    call.calendars().delete(&calendar).await?;
+    call.writer().calendars().delete(&calendar).await?;
     Reply::deleted(&calendar.id)
 }

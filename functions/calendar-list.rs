@@ -5,15 +5,15 @@ use std::process::ExitCode;
 use shared::api;
 use shared::domain::version::list_tag;
 use shared::reply::{Answer, Reply};
-use shared::serve::call::Call;
+use shared::serve::call::ReadCall;
 use shared::serve::serve;
 
 fn main() -> ExitCode {
     serve(&api::CALENDAR_LIST, list)
 }
 
-async fn list(call: Call) -> Answer {
-    let calendars = call.calendars().list().await?;
+async fn list(call: ReadCall) -> Answer {
+    let calendars = call.store().calendars().list().await?;
     let tag = list_tag(
         calendars
             .iter()

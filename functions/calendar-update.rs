@@ -12,20 +12,21 @@ fn main() -> ExitCode {
 }
 
 async fn update(call: Call) -> Answer {
-    let calendars = call.calendars();
-    let (was, default) = calendars
+    let calendars = call.store().calendars();
+    let (current, default) = calendars
         .find_with_default(call.parameter("calendarId"))
         .await?;
     let fields = call.fields()?;
     let once = call.once(&fields)?;
-    let calendar = was.changed(fields::calendar::change(fields, &was.draft)?);
-    if let Some(earlier) = call.check(was.version, &once).await? {
+    let calendar = current.changed(fields::calendar::change(fields, &current.draft)?);
+    if let Some(earlier) = call.check(current.version, &once).await? {
         return Ok(earlier);
     }
     let reply = Reply::ok(&calendar)?.version(calendar.version);
-    let record = once.record(&reply)?;
-    let written = calendars
-        .update(&calendar, &was, default.as_ref(), record)
+    let writer = call.writer().calendars();
+    let record = once.record_calendar(&reply, writer.snapshot(&calendar))?;
+    let written = writer
+        .update(&calendar, &current, default.as_ref(), record)
         .await?;
     once.settle(reply, written)
 }

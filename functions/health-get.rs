@@ -6,22 +6,22 @@ use serde::Serialize;
 use shared::api;
 use shared::domain::calendar::zone_data_version;
 use shared::reply::{Answer, Outcome, Reply};
-use shared::serve::call::Visit;
-use shared::serve::serve_anyone;
+use shared::serve::call::PublicCall;
+use shared::serve::serve;
 
 fn main() -> ExitCode {
-    serve_anyone(&api::HEALTH_GET, health)
+    serve(&api::HEALTH_GET, health)
 }
 
-async fn health(visit: Visit) -> Answer {
-    let (outcome, status, table) = match visit.ping().await {
+async fn health(call: PublicCall) -> Answer {
+    let (outcome, status, table) = match call.ping().await {
         Ok(()) => (Outcome::Document, "ok", "reachable"),
         Err(_) => (Outcome::Unwell, "degraded", "unreachable"),
     };
     let health = Health {
         status,
         version: env!("CARGO_PKG_VERSION"),
-        revision: visit.revision(),
+        revision: call.revision(),
         zone_data: zone_data_version(),
         table,
     };

@@ -12,11 +12,18 @@ fn main() -> ExitCode {
 }
 
 async fn replace(call: Call) -> Answer {
-    let was = call.calendars().find(call.parameter("calendarId")).await?;
-    let mut draft = was.draft.clone();
+    let current = call
+        .store()
+        .calendars()
+        .find(call.parameter("calendarId"))
+        .await?;
+    let mut draft = current.draft.clone();
     draft.opening.holidays = call.holidays()?.iter().map(ToString::to_string).collect();
-    call.check_version(was.version)?;
-    let calendar = was.changed(draft);
-    call.calendars().update(&calendar, &was, None, None).await?;
+    call.check_version(current.version)?;
+    let calendar = current.changed(draft);
+    call.writer()
+        .calendars()
+        .update(&calendar, &current, None, None)
+        .await?;
     Ok(Reply::ok(&calendar)?.version(calendar.version))
 }

@@ -4,15 +4,15 @@ use std::process::ExitCode;
 
 use shared::api;
 use shared::reply::{Answer, Reply};
-use shared::serve::call::Visit;
-use shared::serve::serve_anyone;
+use shared::serve::call::PublicCall;
+use shared::serve::serve;
 
 const OPENAPI: &str = include_str!("openapi.json");
 
 fn main() -> ExitCode {
-    serve_anyone(&api::OPENAPI_GET, openapi)
+    serve(&api::OPENAPI_GET, openapi)
 }
 
-async fn openapi(_visit: Visit) -> Answer {
+async fn openapi(_call: PublicCall) -> Answer {
     Ok(Reply::text(OPENAPI))
 }

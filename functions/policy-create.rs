@@ -15,6 +15,6 @@ fn main() -> ExitCode {
 async fn create(call: Call) -> Answer {
     let draft = fields::policy::draft(call.fields()?)?;
     let policy = Policy::new(call.new_policy_id(), draft, call.now());
-    call.policies().insert(&policy).await?;
+    call.writer().policies().insert(&policy).await?;
     reply::policy::created(&policy)
 }

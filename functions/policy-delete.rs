@@ -12,8 +12,8 @@ fn main() -> ExitCode {
 }
 
 async fn delete(call: Call) -> Answer {
-    let found = call.policies().find(call.parameter("slaId")).await;
+    let found = call.store().policies().find(call.parameter("slaId")).await;
     let policy = found.map_err(|problem| problem.to_delete())?;
-    call.policies().delete(&policy).await?;
+    call.writer().policies().delete(&policy).await?;
     Reply::done()
 }

@@ -4,14 +4,18 @@ use std::process::ExitCode;
 
 use shared::api;
 use shared::reply::{self, Answer};
-use shared::serve::call::Call;
+use shared::serve::call::ReadCall;
 use shared::serve::serve;
 
 fn main() -> ExitCode {
     serve(&api::POLICY_GET, get)
 }
 
-async fn get(call: Call) -> Answer {
-    let policy = call.policies().find(call.parameter("slaId")).await?;
+async fn get(call: ReadCall) -> Answer {
+    let policy = call
+        .store()
+        .policies()
+        .find(call.parameter("slaId"))
+        .await?;
     reply::policy::one(&policy)
 }

@@ -5,16 +5,16 @@ use std::process::ExitCode;
 use shared::api;
 use shared::page::Listing;
 use shared::reply::{self, Answer};
-use shared::serve::call::Call;
+use shared::serve::call::ReadCall;
 use shared::serve::serve;
 
 fn main() -> ExitCode {
     serve(&api::POLICY_LIST, list)
 }
 
-async fn list(call: Call) -> Answer {
+async fn list(call: ReadCall) -> Answer {
     let listing = Listing::read(call.query())?;
-    let policies = call.policies().list().await?;
+    let policies = call.store().policies().list().await?;
     let (page, total) = listing.of(&policies);
     reply::policy::page(&page, listing.offset, total)
 }

@@ -13,8 +13,12 @@ fn main() -> ExitCode {
 
 async fn update(call: Call) -> Answer {
     let draft = fields::policy::draft(call.fields()?)?;
-    let was = call.policies().find(call.parameter("slaId")).await?;
-    let policy = was.replaced(draft, call.now());
-    call.policies().update(&policy, &was).await?;
+    let current = call
+        .store()
+        .policies()
+        .find(call.parameter("slaId"))
+        .await?;
+    let policy = current.replaced(draft, call.now());
+    call.writer().policies().update(&policy, &current).await?;
     reply::policy::updated(&policy)
 }

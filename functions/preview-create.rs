@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use shared::domain::calendar::Calendar;
+use shared::domain::calendar::{Calendar, CalendarDraft};
 use shared::domain::id::CalendarId;
 use shared::domain::rule::{self, Rule};
 use shared::fields::preview::{self, Preview, Promise};
 use shared::problem::Problem;
 use shared::reply::Answer;
 use shared::reply::preview::{Hours, Question, Source, told};
-use shared::serve::call::Call;
+use shared::serve::call::ReadCall;
 use shared::serve::serve;
 use shared::{api, fields};
 
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     serve(&api::PREVIEW_CREATE, preview)
 }
 
-async fn preview(call: Call) -> Answer {
+async fn preview(call: ReadCall) -> Answer {
     let Preview {
         created_at,
         promise,
@@ -29,7 +29,7 @@ async fn preview(call: Call) -> Answer {
     let (rule, targets) = match promise {
         Promise::Targets(targets) => (None, Some(targets)),
         Promise::Rule(priority) => {
-            let rule = rule::applied(call.rules().list().await?, priority);
+            let rule = rule::applied(call.store().rules().list().await?, priority);
             let targets = rule.as_ref().map(|rule| rule.draft.targets);
             (rule, targets)
         }
@@ -61,7 +61,7 @@ async fn preview(call: Call) -> Answer {
 
 /// The hours that count: the caller's, else the rule's, else the team's, else office hours in UTC.
 async fn counted(
-    call: &Call,
+    call: &ReadCall,
     asked: Option<preview::Hours>,
     rule: Option<&Rule>,
 ) -> Result<Hours, Problem> {
@@ -74,19 +74,20 @@ async fn counted(
             });
         }
         Some(preview::Hours::Kept(id)) => {
-            let kept = kept(call, &id, Source::Inline).await?;
-            return kept.ok_or_else(Problem::unknown_calendar);
+            let calendar = call.store().calendars().get(&id).await?;
+            let calendar = calendar.ok_or_else(Problem::unknown_calendar)?;
+            return hours(id, Source::Inline, &calendar.draft.opening);
         }
         None => {}
     }
     let by_rule = rule.and_then(|rule| rule.draft.calendar_id.as_ref());
     if let Some(id) = by_rule
-        && let Some(hours) = kept(call, id, Source::Rule).await?
+        && let Some(hours) = named(call, id, Source::Rule).await?
     {
         return Ok(hours);
     }
-    if let Some(id) = call.calendars().default_id().await?
-        && let Some(hours) = kept(call, &id, Source::Default).await?
+    if let Some(id) = call.store().calendars().default_id().await?
+        && let Some(hours) = named(call, &id, Source::Default).await?
     {
         return Ok(hours);
     }
@@ -97,15 +98,20 @@ async fn counted(
     })
 }
 
-async fn kept(call: &Call, id: &CalendarId, source: Source) -> Result<Option<Hours>, Problem> {
-    let Some(kept) = call.calendars().get(id).await? else {
-        return Ok(None);
-    };
-    let calendar = Calendar::parse(&kept.draft.opening)
-        .map_err(|_| Problem::Internal("a kept calendar is not valid".into()))?;
-    Ok(Some(Hours {
-        id: Some(kept.id),
+/// The hours of a calendar that a rule or the team's default names.
+async fn named(call: &ReadCall, id: &CalendarId, source: Source) -> Result<Option<Hours>, Problem> {
+    let opening = call.store().calendars().opening(id).await?;
+    opening
+        .map(|opening| hours(id.clone(), source, &opening.draft))
+        .transpose()
+}
+
+fn hours(id: CalendarId, source: Source, opening: &CalendarDraft) -> Result<Hours, Problem> {
+    let calendar = Calendar::parse(opening)
+        .map_err(|_| Problem::Internal("a stored calendar is not valid".into()))?;
+    Ok(Hours {
+        id: Some(id),
         source,
         calendar,
-    }))
+    })
 }

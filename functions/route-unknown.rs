@@ -5,15 +5,15 @@ use std::process::ExitCode;
 use shared::api;
 use shared::problem::Problem;
 use shared::reply::Answer;
-use shared::serve::call::Visit;
-use shared::serve::serve_anyone;
+use shared::serve::call::PublicCall;
+use shared::serve::serve;
 
 fn main() -> ExitCode {
-    serve_anyone(&api::ROUTE_UNKNOWN, route)
+    serve(&api::ROUTE_UNKNOWN, route)
 }
 
-async fn route(visit: Visit) -> Answer {
-    match api::allow(visit.path()) {
+async fn route(call: PublicCall) -> Answer {
+    match api::allow(call.path()) {
         Some(allow) => Err(Problem::MethodNotAllowed { allow }),
         None => Err(Problem::UnknownPath),
     }

@@ -18,6 +18,10 @@ async fn create(call: Call) -> Answer {
     let rule = Rule::new(call.new_rule_id(), fields::rule::draft(fields)?);
     let location = call.location(rule.id.as_str());
     let reply = Reply::created(&rule)?.at(location).version(rule.version);
-    let written = call.rules().insert(&rule, once.record(&reply)?).await?;
+    let written = call
+        .writer()
+        .rules()
+        .insert(&rule, once.record(&reply)?)
+        .await?;
     once.settle(reply, written)
 }

@@ -12,8 +12,8 @@ fn main() -> ExitCode {
 }
 
 async fn delete(call: Call) -> Answer {
-    let rule = call.rules().find(call.parameter("ruleId")).await?;
+    let rule = call.store().rules().find(call.parameter("ruleId")).await?;
     call.check_version(rule.version)?;
-    call.rules().delete(&rule).await?;
+    call.writer().rules().delete(&rule).await?;
     Reply::deleted(&rule.id)
 }

@@ -4,15 +4,15 @@ use std::process::ExitCode;
 
 use shared::api;
 use shared::reply::{Answer, Reply};
-use shared::serve::call::Call;
+use shared::serve::call::ReadCall;
 use shared::serve::serve;
 
 fn main() -> ExitCode {
     serve(&api::RULE_GET, get)
 }
 
-async fn get(call: Call) -> Answer {
-    let rule = call.rules().find(call.parameter("ruleId")).await?;
+async fn get(call: ReadCall) -> Answer {
+    let rule = call.store().rules().find(call.parameter("ruleId")).await?;
     let reply = Reply::ok(&rule)?.version(rule.version);
     Ok(reply.unless_known(call.if_none_match()))
 }

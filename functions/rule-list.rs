@@ -5,15 +5,15 @@ use std::process::ExitCode;
 use shared::api;
 use shared::domain::version::list_tag;
 use shared::reply::{Answer, Reply};
-use shared::serve::call::Call;
+use shared::serve::call::ReadCall;
 use shared::serve::serve;
 
 fn main() -> ExitCode {
     serve(&api::RULE_LIST, list)
 }
 
-async fn list(call: Call) -> Answer {
-    let rules = call.rules().list().await?;
+async fn list(call: ReadCall) -> Answer {
+    let rules = call.store().rules().list().await?;
     let tag = list_tag(rules.iter().map(|rule| (rule.id.as_str(), rule.version)));
     let reply = Reply::ok(&rules)?.versions(&tag);
     Ok(reply.unless_known(call.if_none_match()))

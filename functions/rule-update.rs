@@ -12,17 +12,18 @@ fn main() -> ExitCode {
 }
 
 async fn update(call: Call) -> Answer {
-    let was = call.rules().find(call.parameter("ruleId")).await?;
+    let current = call.store().rules().find(call.parameter("ruleId")).await?;
     let fields = call.fields()?;
     let once = call.once(&fields)?;
-    let rule = was.changed(fields::rule::change(fields, &was.draft)?);
-    if let Some(earlier) = call.check(was.version, &once).await? {
+    let rule = current.changed(fields::rule::change(fields, &current.draft)?);
+    if let Some(earlier) = call.check(current.version, &once).await? {
         return Ok(earlier);
     }
     let reply = Reply::ok(&rule)?.version(rule.version);
     let written = call
+        .writer()
         .rules()
-        .update(&rule, &was, once.record(&reply)?)
+        .update(&rule, &current, once.record(&reply)?)
         .await?;
     once.settle(reply, written)
 }

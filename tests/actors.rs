@@ -241,7 +241,7 @@ impl Answer {
                 "https://www.cstar.help/developers/api-reference#authentication".to_owned()
             }
             429 => "https://www.cstar.help/developers/api-reference#rate-limiting".to_owned(),
-            _ => format!("https://www.cstar.help/developers/errors#{code}"),
+            _ => format!("https://github.com/dueline/dueline/blob/main/docs/errors.md#{code}"),
         };
         let timestamp = self.json()["meta"]["timestamp"]
             .as_str()

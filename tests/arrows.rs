@@ -7,6 +7,8 @@ use crate::world;
 
 crate::stories![
     modules_use_only_what_stands_to_their_right,
+    packages_use_only_their_part_of_the_kit,
+    only_serve_opens_a_teams_store,
     only_the_store_names_dynamodb_and_only_the_table_of_keys_spells_a_key,
 ];
 
@@ -47,6 +49,22 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("store", &["config", "domain", "limit", "problem"]),
+];
+
+/// What the other packages may use of `shared`.
+const PACKAGES: &[(&str, &[&str])] = &[
+    (
+        "functions",
+        &[
+            "api", "domain", "fields", "page", "problem", "reply", "serve",
+        ],
+    ),
+    (
+        "admin/src",
+        &["auth", "config", "domain", "problem", "store"],
+    ),
+    // Its demo team is made by `admin`; what it serves, it reads from template.yaml.
+    ("local/src", &["domain", "store"]),
 ];
 
 /// What the domain must not know.
@@ -96,6 +114,60 @@ async fn modules_use_only_what_stands_to_their_right() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+async fn packages_use_only_their_part_of_the_kit() {
+    let mut wrong = Vec::new();
+    for (folder, allowed) in PACKAGES {
+        for file in sources(&world::root().join(folder)) {
+            let (name, text) = (file.display().to_string(), code(&file));
+            let used = text.split("shared::").skip(1).flat_map(modules);
+            let used = used.filter(|used| !allowed.contains(&used.as_str()));
+            wrong.extend(used.map(|used| format!("{name} uses shared::{used}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The modules that a path begins with: one, or those of a list in braces.
+fn modules(path: &str) -> Vec<String> {
+    let name = |text: &str| -> String {
+        let name = text.trim().chars();
+        name.take_while(|c| c.is_ascii_lowercase() || *c == '_')
+            .collect()
+    };
+    match path.strip_prefix('{') {
+        None => vec![name(path)],
+        Some(list) => {
+            let list = list.split("};").next().unwrap_or_default();
+            let mut depth = 0;
+            let first_of_each = list.split(|c| {
+                depth += i32::from(c == '{') - i32::from(c == '}');
+                c == ',' && depth == 0
+            });
+            first_of_each
+                .map(name)
+                .filter(|name| !name.is_empty() && name != "self")
+                .collect()
+        }
+    }
+}
+
+async fn only_serve_opens_a_teams_store() {
+    let mut wrong = Vec::new();
+    for file in sources(&world::root().join("shared/src")) {
+        let (name, text) = (file.display().to_string(), code(&file));
+        let opens = text.contains(".team(") || text.contains(".team_writer(");
+        if opens && !name.contains("/src/serve") {
+            wrong.push(format!("{name} opens a team's store"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // Nobody else can: it is not public.
+    let store = fs::read_to_string(world::root().join("shared/src/store.rs")).expect("the store");
+    for door in ["fn team(", "fn team_writer("] {
+        assert!(store.contains(&format!("pub(crate) {door}")), "{door}");
+    }
+}
+
 async fn only_the_store_names_dynamodb_and_only_the_table_of_keys_spells_a_key() {
     let mut wrong = Vec::new();
     for folder in ["shared/src", "functions", "admin/src"] {
@@ -114,6 +186,7 @@ async fn only_the_store_names_dynamodb_and_only_the_table_of_keys_spells_a_key()
                 "DEFAULT#",
                 "IDEMPOTENCY#",
                 "KEY#",
+                "OPENING#",
                 "POLICY#",
                 "RULE#",
                 "TEAM#",

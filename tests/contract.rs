@@ -166,7 +166,7 @@ async fn the_watch_router_leads_where_the_template_does() {
             continue;
         }
         for method in METHODS {
-            let unknown = || api::ROUTE_UNKNOWN.name.to_owned();
+            let unknown = || api::ROUTE_UNKNOWN.endpoint().name.to_owned();
             wanted
                 .entry((endpoint.path.to_owned(), method.to_owned()))
                 .or_insert_with(unknown);

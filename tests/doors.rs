@@ -53,9 +53,9 @@ pub fn path(endpoint: &Endpoint, team: &str) -> String {
 /// A path of the endpoint's that leads to something, made by this caller.
 async fn existing(endpoint: &Endpoint, caller: &Actor, team: &Team) -> String {
     let of = match endpoint.path {
-        path if path.contains("{ruleId}") => &api::RULE_CREATE,
-        path if path.contains("{calendarId}") => &api::CALENDAR_CREATE,
-        path if path.contains("{slaId}") => &api::POLICY_CREATE,
+        path if path.contains("{ruleId}") => api::RULE_CREATE.endpoint(),
+        path if path.contains("{calendarId}") => api::CALENDAR_CREATE.endpoint(),
+        path if path.contains("{slaId}") => api::POLICY_CREATE.endpoint(),
         _ => return path(endpoint, team.id.as_str()),
     };
     let made = caller.post(&path(of, team.id.as_str()), &body(of)).await;
@@ -86,12 +86,12 @@ pub const HOLIDAYS: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\n\
 
 /// Whether the endpoint reads JSON.
 fn reads_json(endpoint: &Endpoint) -> bool {
-    endpoint.has_body() && *endpoint.name != *api::HOLIDAY_REPLACE.name
+    endpoint.has_body() && *endpoint.name != *api::HOLIDAY_REPLACE.endpoint().name
 }
 
 pub async fn knock(actor: &Actor, endpoint: &Endpoint, team: &str) -> Answer {
     let path = path(endpoint, team);
-    if endpoint.name == api::HOLIDAY_REPLACE.name {
+    if endpoint.name == api::HOLIDAY_REPLACE.endpoint().name {
         let actor = actor.with("content-type", "text/calendar");
         actor
             .send(endpoint.method.clone(), &path, HOLIDAYS.as_bytes().to_vec())

@@ -90,7 +90,7 @@ async fn a_table_that_cannot_answer_is_told_as_a_pause_not_as_a_fault() {
         );
     }
     let _broken = wire.fault(Matcher::default(), Fault::Refuse);
-    let ill = team.anonymous().get(api::HEALTH_GET.path).await;
+    let ill = team.anonymous().get(api::HEALTH_GET.endpoint().path).await;
     let zone = shared::domain::calendar::zone_data_version();
     ill.is(
         503,
@@ -231,7 +231,7 @@ async fn a_lost_answer_is_no_conflict() {
 async fn a_function_that_dies_is_replaced() {
     let (stack, _turn) = breakable().await;
     let team = Team::on(stack, Plan::Premium).await;
-    for endpoint in guarded().filter(|endpoint| endpoint.effect == Effect::Read) {
+    for endpoint in guarded().filter(|endpoint| endpoint.effect() == Effect::Read) {
         let caller = caller_of(endpoint, &team).await;
         assert!(knock(&caller, endpoint, team.id.as_str()).await.status < 500);
         let function = camel(endpoint.name, true);

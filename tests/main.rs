@@ -12,6 +12,7 @@
 )]
 
 mod actors;
+mod admission;
 mod arrows;
 mod calendars;
 mod contract;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
     let everything = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
     world::begin();
     let mut stories: Vec<Trial> = Vec::new();
+    stories.extend(admission::stories());
     stories.extend(arrows::stories());
     stories.extend(calendars::stories());
     stories.extend(contract::stories());

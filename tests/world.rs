@@ -99,7 +99,7 @@ pub fn table(stack: &Stack) -> Store {
     client::connect_to(stack.dynamodb(), TABLE_NAME).for_request(&id)
 }
 
-fn random() -> [u8; 10] {
+pub fn random() -> [u8; 10] {
     let mut bytes = [0; 10];
     getrandom::fill(&mut bytes).expect("random bytes");
     bytes

@@ -1,7 +1,24 @@
 //! The HTTP surface on one page: every endpoint, in the order in which clients meet them.
 //!
-//! `functions/`, `template.yaml`, `openapi.json` and the watch router in `Cargo.toml` tell the
+//! `functions/`, `template.yaml`, `openapi.json` and the watch router in `Cargo.toml` declare the
 //! same set; `tests/contract.rs` compares them and says what is missing where.
+//!
+//! The type of an endpoint decides the type of its handler's call: the stores of a [`Read`]
+//! endpoint cannot write, so a writing endpoint that is declared as a read does not compile.
+//!
+//! ```compile_fail,E0599
+//! use shared::api;
+//! use shared::reply::{Answer, Reply};
+//! use shared::serve::{call::ReadCall, serve};
+//!
+//! async fn delete(call: ReadCall) -> Answer {
+//!     let rule = call.store().rules().find(call.parameter("ruleId")).await?;
+//!     call.writer().rules().delete(&rule).await?;
+//!     Reply::deleted(&rule.id)
+//! }
+//!
+//! serve(&api::RULE_GET, delete);
+//! ```
 
 use lambda_http::http::Method;
 
@@ -21,9 +38,22 @@ pub struct Endpoint {
     pub dialect: Dialect,
     /// Whom it lets in.
     pub access: Access,
-    /// What it does to the table.
-    pub effect: Effect,
+    /// What it does to the table: the constructor decides, and with it the type of the handler's call.
+    effect: Effect,
 }
+
+/// An endpoint that only reads: its handler gets a [`ReadCall`](crate::serve::call::ReadCall), so it
+/// may run beside the admission.
+#[derive(Debug)]
+pub struct Read(Endpoint);
+
+/// An endpoint that writes: its handler gets a [`Call`](crate::serve::call::Call), after the admission.
+#[derive(Debug)]
+pub struct Write(Endpoint);
+
+/// An endpoint that answers anyone: its handler gets a [`PublicCall`](crate::serve::call::PublicCall).
+#[derive(Debug)]
+pub struct Public(Endpoint);
 
 /// Whom an endpoint lets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +69,7 @@ pub enum Access {
 /// What an endpoint does to the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It never asks the table.
+    /// It never calls the table.
     None,
     /// It only reads, so it may run beside the admission: see [`crate::serve`].
     Read,
@@ -55,237 +85,168 @@ const CALENDARS: &str = "/api/v1/teams/{teamId}/sla/calendars";
 const CALENDAR: &str = "/api/v1/teams/{teamId}/sla/calendars/{calendarId}";
 const HOLIDAYS: &str = "/api/v1/teams/{teamId}/sla/calendars/{calendarId}/holidays";
 const PREVIEW: &str = "/api/v1/teams/{teamId}/sla/preview";
-const MANAGE: &[Permission] = &[Permission::ManageLivechatSla];
-const VIEW: &[Permission] = &[Permission::ManageLivechatSla, Permission::ViewLivechatRoom];
+const SECRET_KEY: Access = Access::SecretKey;
+const MANAGE: Access = Access::User(&[Permission::ManageLivechatSla]);
+const VIEW: Access = Access::User(&[Permission::ManageLivechatSla, Permission::ViewLivechatRoom]);
 
 /// Lists and searches a workspace's SLA policies.
-pub const POLICY_LIST: Endpoint = Endpoint {
-    name: "policy-list",
-    method: Method::GET,
-    path: POLICIES,
-    dialect: Dialect::RocketChat,
-    access: Access::User(VIEW),
-    effect: Effect::Read,
-};
+pub static POLICY_LIST: Read = Read::new("policy-list", Method::GET, POLICIES, VIEW);
 
 /// Creates an SLA policy.
-pub const POLICY_CREATE: Endpoint = Endpoint {
-    name: "policy-create",
-    method: Method::POST,
-    path: POLICIES,
-    dialect: Dialect::RocketChat,
-    access: Access::User(MANAGE),
-    effect: Effect::Write,
-};
+pub static POLICY_CREATE: Write = Write::new("policy-create", Method::POST, POLICIES, MANAGE);
 
 /// Reads an SLA policy.
-pub const POLICY_GET: Endpoint = Endpoint {
-    name: "policy-get",
-    method: Method::GET,
-    path: POLICY,
-    dialect: Dialect::RocketChat,
-    access: Access::User(VIEW),
-    effect: Effect::Read,
-};
+pub static POLICY_GET: Read = Read::new("policy-get", Method::GET, POLICY, VIEW);
 
 /// Replaces an SLA policy.
-pub const POLICY_UPDATE: Endpoint = Endpoint {
-    name: "policy-update",
-    method: Method::PUT,
-    path: POLICY,
-    dialect: Dialect::RocketChat,
-    access: Access::User(MANAGE),
-    effect: Effect::Write,
-};
+pub static POLICY_UPDATE: Write = Write::new("policy-update", Method::PUT, POLICY, MANAGE);
 
 /// Deletes an SLA policy.
-pub const POLICY_DELETE: Endpoint = Endpoint {
-    name: "policy-delete",
-    method: Method::DELETE,
-    path: POLICY,
-    dialect: Dialect::RocketChat,
-    access: Access::User(MANAGE),
-    effect: Effect::Write,
-};
+pub static POLICY_DELETE: Write = Write::new("policy-delete", Method::DELETE, POLICY, MANAGE);
 
 /// Lists a team's SLA rules.
-pub const RULE_LIST: Endpoint = Endpoint {
-    name: "rule-list",
-    method: Method::GET,
-    path: RULES,
-    dialect: Dialect::Cstar,
-    access: Access::SecretKey,
-    effect: Effect::Read,
-};
+pub static RULE_LIST: Read = Read::new("rule-list", Method::GET, RULES, SECRET_KEY);
 
 /// Creates an SLA rule.
-pub const RULE_CREATE: Endpoint = Endpoint {
-    name: "rule-create",
-    method: Method::POST,
-    path: RULES,
-    dialect: Dialect::Cstar,
-    access: Access::SecretKey,
-    effect: Effect::Write,
-};
+pub static RULE_CREATE: Write = Write::new("rule-create", Method::POST, RULES, SECRET_KEY);
 
 /// Reads an SLA rule.
-pub const RULE_GET: Endpoint = Endpoint {
-    name: "rule-get",
-    method: Method::GET,
-    path: RULE,
-    dialect: Dialect::Cstar,
-    access: Access::SecretKey,
-    effect: Effect::Read,
-};
+pub static RULE_GET: Read = Read::new("rule-get", Method::GET, RULE, SECRET_KEY);
 
 /// Changes members of an SLA rule.
-pub const RULE_UPDATE: Endpoint = Endpoint {
-    name: "rule-update",
-    method: Method::PATCH,
-    path: RULE,
-    dialect: Dialect::Cstar,
-    access: Access::SecretKey,
-    effect: Effect::Write,
-};
+pub static RULE_UPDATE: Write = Write::new("rule-update", Method::PATCH, RULE, SECRET_KEY);
 
 /// Deletes an SLA rule.
-pub const RULE_DELETE: Endpoint = Endpoint {
-    name: "rule-delete",
-    method: Method::DELETE,
-    path: RULE,
-    dialect: Dialect::Cstar,
-    access: Access::SecretKey,
-    effect: Effect::Write,
-};
+pub static RULE_DELETE: Write = Write::new("rule-delete", Method::DELETE, RULE, SECRET_KEY);
 
 /// Lists a team's calendars.
-pub const CALENDAR_LIST: Endpoint = Endpoint {
-    name: "calendar-list",
-    method: Method::GET,
-    path: CALENDARS,
-    dialect: Dialect::Cstar,
-    access: Access::SecretKey,
-    effect: Effect::Read,
-};
+pub static CALENDAR_LIST: Read = Read::new("calendar-list", Method::GET, CALENDARS, SECRET_KEY);
 
 /// Creates a calendar.
-pub const CALENDAR_CREATE: Endpoint = Endpoint {
-    name: "calendar-create",
-    method: Method::POST,
-    path: CALENDARS,
-    dialect: Dialect::Cstar,
-    access: Access::SecretKey,
-    effect: Effect::Write,
-};
+pub static CALENDAR_CREATE: Write =
+    Write::new("calendar-create", Method::POST, CALENDARS, SECRET_KEY);
 
 /// Reads a calendar.
-pub const CALENDAR_GET: Endpoint = Endpoint {
-    name: "calendar-get",
-    method: Method::GET,
-    path: CALENDAR,
-    dialect: Dialect::Cstar,
-    access: Access::SecretKey,
-    effect: Effect::Read,
-};
+pub static CALENDAR_GET: Read = Read::new("calendar-get", Method::GET, CALENDAR, SECRET_KEY);
 
 /// Changes members of a calendar.
-pub const CALENDAR_UPDATE: Endpoint = Endpoint {
-    name: "calendar-update",
-    method: Method::PATCH,
-    path: CALENDAR,
-    dialect: Dialect::Cstar,
-    access: Access::SecretKey,
-    effect: Effect::Write,
-};
+pub static CALENDAR_UPDATE: Write =
+    Write::new("calendar-update", Method::PATCH, CALENDAR, SECRET_KEY);
 
 /// Deletes a calendar that no rule names.
-pub const CALENDAR_DELETE: Endpoint = Endpoint {
-    name: "calendar-delete",
-    method: Method::DELETE,
-    path: CALENDAR,
-    dialect: Dialect::Cstar,
-    access: Access::SecretKey,
-    effect: Effect::Write,
-};
+pub static CALENDAR_DELETE: Write =
+    Write::new("calendar-delete", Method::DELETE, CALENDAR, SECRET_KEY);
 
 /// Replaces a calendar's holidays by those of an iCalendar file.
-pub const HOLIDAY_REPLACE: Endpoint = Endpoint {
-    name: "holiday-replace",
-    method: Method::PUT,
-    path: HOLIDAYS,
-    dialect: Dialect::Cstar,
-    access: Access::SecretKey,
-    effect: Effect::Write,
-};
+pub static HOLIDAY_REPLACE: Write =
+    Write::new("holiday-replace", Method::PUT, HOLIDAYS, SECRET_KEY);
 
-/// Tells when a ticket would fall due, and why.
-pub const PREVIEW_CREATE: Endpoint = Endpoint {
-    name: "preview-create",
-    method: Method::POST,
-    path: PREVIEW,
-    dialect: Dialect::Cstar,
-    access: Access::SecretKey,
-    effect: Effect::Read,
-};
+/// Computes when a ticket would fall due, and why.
+pub static PREVIEW_CREATE: Read = Read::new("preview-create", Method::POST, PREVIEW, SECRET_KEY);
 
-/// Tells whether the service is well.
-pub const HEALTH_GET: Endpoint = Endpoint {
-    name: "health-get",
-    method: Method::GET,
-    path: "/api/v1/health",
-    dialect: Dialect::Cstar,
-    access: Access::Anyone,
-    effect: Effect::Read,
-};
+/// Reports whether the service is healthy.
+pub static HEALTH_GET: Public =
+    Public::new("health-get", Method::GET, "/api/v1/health", Effect::Read);
 
-/// Tells this surface, as OpenAPI.
-pub const OPENAPI_GET: Endpoint = Endpoint {
-    name: "openapi-get",
-    method: Method::GET,
-    path: "/api/v1/openapi.json",
-    dialect: Dialect::Cstar,
-    access: Access::Anyone,
-    effect: Effect::None,
-};
+/// Serves this surface as OpenAPI.
+pub static OPENAPI_GET: Public = Public::new(
+    "openapi-get",
+    Method::GET,
+    "/api/v1/openapi.json",
+    Effect::None,
+);
 
-/// Answers whatever no other endpoint answers, in the dialect of the path.
-pub const ROUTE_UNKNOWN: Endpoint = Endpoint {
-    name: "route-unknown",
-    method: Method::GET,
-    path: "$default",
-    dialect: Dialect::Cstar,
-    access: Access::Anyone,
-    effect: Effect::None,
-};
+/// Answers requests that no other endpoint takes, in the dialect of the path.
+pub static ROUTE_UNKNOWN: Public =
+    Public::new("route-unknown", Method::GET, "$default", Effect::None);
 
 /// Every endpoint.
-pub const ALL: &[&Endpoint] = &[
-    &POLICY_LIST,
-    &POLICY_CREATE,
-    &POLICY_GET,
-    &POLICY_UPDATE,
-    &POLICY_DELETE,
-    &RULE_LIST,
-    &RULE_CREATE,
-    &RULE_GET,
-    &RULE_UPDATE,
-    &RULE_DELETE,
-    &CALENDAR_LIST,
-    &CALENDAR_CREATE,
-    &CALENDAR_GET,
-    &CALENDAR_UPDATE,
-    &CALENDAR_DELETE,
-    &HOLIDAY_REPLACE,
-    &PREVIEW_CREATE,
-    &HEALTH_GET,
-    &OPENAPI_GET,
-    &ROUTE_UNKNOWN,
+pub static ALL: &[&Endpoint] = &[
+    &POLICY_LIST.0,
+    &POLICY_CREATE.0,
+    &POLICY_GET.0,
+    &POLICY_UPDATE.0,
+    &POLICY_DELETE.0,
+    &RULE_LIST.0,
+    &RULE_CREATE.0,
+    &RULE_GET.0,
+    &RULE_UPDATE.0,
+    &RULE_DELETE.0,
+    &CALENDAR_LIST.0,
+    &CALENDAR_CREATE.0,
+    &CALENDAR_GET.0,
+    &CALENDAR_UPDATE.0,
+    &CALENDAR_DELETE.0,
+    &HOLIDAY_REPLACE.0,
+    &PREVIEW_CREATE.0,
+    &HEALTH_GET.0,
+    &OPENAPI_GET.0,
+    &ROUTE_UNKNOWN.0,
 ];
 
+impl Read {
+    const fn new(name: &'static str, method: Method, path: &'static str, access: Access) -> Read {
+        Read(Endpoint::new(name, method, path, access, Effect::Read))
+    }
+
+    /// What is declared of it.
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.0
+    }
+}
+
+impl Write {
+    const fn new(name: &'static str, method: Method, path: &'static str, access: Access) -> Write {
+        Write(Endpoint::new(name, method, path, access, Effect::Write))
+    }
+
+    /// What is declared of it.
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.0
+    }
+}
+
+impl Public {
+    const fn new(name: &'static str, method: Method, path: &'static str, effect: Effect) -> Public {
+        Public(Endpoint::new(name, method, path, Access::Anyone, effect))
+    }
+
+    /// What is declared of it.
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.0
+    }
+}
+
 impl Endpoint {
+    const fn new(
+        name: &'static str,
+        method: Method,
+        path: &'static str,
+        access: Access,
+        effect: Effect,
+    ) -> Endpoint {
+        let dialect = match access {
+            Access::User(_) => Dialect::RocketChat,
+            Access::SecretKey | Access::Anyone => Dialect::Cstar,
+        };
+        Endpoint {
+            name,
+            method,
+            path,
+            dialect,
+            access,
+            effect,
+        }
+    }
+
+    /// What it does to the table.
+    pub fn effect(&self) -> Effect {
+        self.effect
+    }
+
     /// Whether this is the endpoint of last resort.
     pub fn is_default(&self) -> bool {
-        self.path == ROUTE_UNKNOWN.path
+        self.path == ROUTE_UNKNOWN.0.path
     }
 
     /// Whether its requests have a body.

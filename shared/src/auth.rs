@@ -1,41 +1,55 @@
-//! From a credential that was shown to the principal who showed it.
+//! From a presented credential to the principal who presented it.
 //!
 //! Junk is refused by its shape and checksum, and a credential known to have used up its window is
-//! refused from memory: neither costs a call. Everything else is decided by one conditional
-//! update, which authenticates, fetches what authorisation needs, and counts.
+//! refused from memory: neither costs a call. An address that keeps presenting unknown credentials
+//! is refused from memory as well. Everything else is decided by one conditional update, which
+//! authenticates, fetches what authorisation needs, and counts.
 
+mod guesses;
 pub mod key;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Access;
+use crate::auth::guesses::Guesses;
 use crate::auth::key::{Key, Token};
 use crate::config::Config;
 use crate::dialect::Shown;
 use crate::domain::digest::Digest;
-use crate::domain::id::{TeamId, UserId};
-use crate::domain::principal::{CredentialKind, Mode, Permission, Plan, Principal};
+use crate::domain::id::UserId;
+use crate::domain::principal::{CredentialKind, Permission, Plan, Principal};
 use crate::limit::{Allowance, Rate, Window};
 use crate::problem::Problem;
 use crate::store::Store;
-use crate::store::credentials::{Admission, Refusal};
+use crate::store::credentials::{Admission, Refusal, Seen};
 
 /// Credentials that a process remembers something about. A full memory is emptied: it only saves
-/// calls.
+/// calls and round trips.
 const MAX_REMEMBERED: usize = 1_024;
 
 /// How long a refusal for a used-up window is repeated from memory. Hammering costs one write a
-/// second and process, and a revocation or a raised limit is felt within that second.
+/// second and process, and a revocation or a raised limit takes effect within that second.
 const BLOCK_TRUSTED: SignedDuration = SignedDuration::from_secs(1);
 
+/// How often the length of a credential's window may turn out to be another one in one request:
+/// it is looked up once, and an operator may change it meanwhile.
+const MAX_WINDOW_CHANGES: usize = 3;
+
 /// A credential whose shape is right.
+#[derive(Debug)]
 pub struct Credential {
-    digest: Digest,
+    identity: Identity,
     kind: CredentialKind,
-    mode: Mode,
+}
+
+/// What tells two credentials apart. A token presented for another user is another credential.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Identity {
+    digest: Digest,
     user: Option<UserId>,
 }
 
@@ -45,22 +59,30 @@ pub struct Gate {
     secret_key: Allowance,
     publishable_key: Allowance,
     user_token: Allowance,
-    remembered: Mutex<HashMap<Digest, Remembered>>,
+    remembered: Mutex<HashMap<Identity, Remembered>>,
+    guesses: Guesses,
 }
 
 #[derive(Clone, Debug)]
 struct Remembered {
     window_seconds: u32,
-    blocked: Option<Blocked>,
-    dead_windows: Vec<String>,
+    standing: Standing,
 }
 
-/// A credential that the table has just refused for having used up its window.
-#[derive(Clone, Copy, Debug)]
-struct Blocked {
-    window: Window,
-    limit: u32,
-    since: Timestamp,
+/// What became of a credential's last call.
+#[derive(Clone, Debug)]
+enum Standing {
+    /// It was admitted.
+    Admitted {
+        principal: Principal,
+        other_windows: Vec<Window>,
+    },
+    /// The table refused it for having used up its window.
+    Blocked {
+        window: Window,
+        limit: u32,
+        since: Timestamp,
+    },
 }
 
 /// A credential that was let in, and where it stands.
@@ -86,34 +108,24 @@ impl Credential {
     pub fn read(shown: Option<Shown<'_>>) -> Result<Credential, Problem> {
         let credential = match shown.ok_or(Problem::Unauthenticated)? {
             Shown::Key(text) => Key::parse(text).map(|key| Credential {
-                digest: Digest::of(text),
+                identity: Identity {
+                    digest: Digest::of(text),
+                    user: None,
+                },
                 kind: key.kind(),
-                mode: key.mode(),
-                user: None,
             }),
             Shown::User { user, token } => {
-                Token::parse(token)
-                    .zip(UserId::parse(user))
-                    .map(|(_, user)| Credential {
+                let parsed = Token::parse(token).zip(UserId::parse(user));
+                parsed.map(|(_, user)| Credential {
+                    identity: Identity {
                         digest: Digest::of(token),
-                        kind: CredentialKind::User,
-                        mode: Mode::Live,
                         user: Some(user),
-                    })
+                    },
+                    kind: CredentialKind::User,
+                })
             }
         };
         credential.ok_or(Problem::Unauthenticated)
-    }
-
-    /// Who this would be if it were let in to `team`: what a read may run on beside the admission.
-    pub fn claim(&self, team: TeamId) -> Principal {
-        Principal {
-            team,
-            mode: self.mode,
-            kind: self.kind,
-            plan: Plan::Community,
-            permissions: Vec::new(),
-        }
     }
 }
 
@@ -125,88 +137,115 @@ impl Gate {
             publishable_key: config.publishable_key,
             user_token: config.user_token,
             remembered: Mutex::default(),
+            guesses: Guesses::default(),
         }
     }
 
-    /// Authenticates and counts: one call, none for a credential that is known to be blocked.
+    /// Who this credential was when this process last admitted it; `None` if it never was, or has
+    /// been refused since. What a caller merely claims is never enough to read on: a key's checksum
+    /// is public, so anyone can make one that looks right.
+    pub fn last_admitted(&self, credential: &Credential) -> Option<Principal> {
+        match self.memory().get(&credential.identity)?.standing {
+            Standing::Admitted { ref principal, .. } => Some(principal.clone()),
+            Standing::Blocked { .. } => None,
+        }
+    }
+
+    /// Authenticates and counts: one call, none for a credential that is known to be blocked, or an
+    /// unknown one from an `address` that has presented too many of them.
     ///
     /// A key with a window of its own costs a second call the first time a process meets it.
     pub async fn admit(
         &self,
         store: &Store,
         credential: &Credential,
+        address: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Admitted, TurnedAway> {
         let allowance = self.default_allowance(credential.kind);
-        let memory = self.recall(&credential.digest);
-        let mut window_seconds = memory
-            .as_ref()
-            .map_or(allowance.window_seconds, |memory| memory.window_seconds);
-        if let Some(blocked) = memory.as_ref().and_then(|memory| memory.blocked)
-            && Window::at(now, window_seconds) == blocked.window
-            && now.duration_since(blocked.since) < BLOCK_TRUSTED
-        {
-            let Blocked { window, limit, .. } = blocked;
-            return Err(limited(window.rate(limit, u64::from(limit), now)));
+        let memory = self.memory().get(&credential.identity).cloned();
+        if memory.is_none() && address.is_some_and(|from| self.guesses.are_used_up(from, now)) {
+            return Err(turned_away(Problem::Unauthenticated));
         }
-        let dead_windows = memory.map(|memory| memory.dead_windows).unwrap_or_default();
-        loop {
+        let (mut window_seconds, past_windows) = match memory {
+            None => (allowance.window_seconds, Vec::new()),
+            Some(Remembered {
+                window_seconds,
+                standing,
+            }) => match standing {
+                Standing::Admitted { other_windows, .. } => (window_seconds, other_windows),
+                Standing::Blocked {
+                    window,
+                    limit,
+                    since,
+                } => {
+                    let same_window = Window::at(now, window_seconds) == window;
+                    if same_window && now.duration_since(since) < BLOCK_TRUSTED {
+                        return Err(limited(window.rate(limit, u64::from(limit), now)));
+                    }
+                    (window_seconds, Vec::new())
+                }
+            },
+        };
+        for _ in 0..=MAX_WINDOW_CHANGES {
             let window = Window::at(now, window_seconds);
             let admission = Admission {
-                digest: &credential.digest,
-                user: credential.user.as_ref(),
+                digest: &credential.identity.digest,
+                user: credential.identity.user.as_ref(),
                 default: allowance,
                 window,
-                window_seconds,
-                dead_windows: &dead_windows,
+                past_windows: &past_windows,
                 now,
             };
-            let turned_away = |problem| TurnedAway {
-                problem,
-                rate: None,
-            };
             match store.admit(&admission).await.map_err(turned_away)? {
-                Ok(seen) => {
-                    let memory = Remembered {
-                        window_seconds,
-                        blocked: None,
-                        dead_windows: seen.dead_windows,
-                    };
-                    self.remember(&credential.digest, memory);
-                    let unlimited = seen
-                        .principal
-                        .permissions
-                        .contains(&Permission::ApiBypassRateLimit);
-                    let rate = (!unlimited).then(|| window.rate(seen.limit, seen.used, now));
-                    return Ok(Admitted {
-                        principal: seen.principal,
-                        rate,
-                    });
+                Ok(seen) => return Ok(self.admitted(credential, seen, window, now)),
+                Err(Refusal::Unknown) => {
+                    self.memory().remove(&credential.identity);
+                    if let Some(address) = address {
+                        self.guesses.count(address, now);
+                    }
+                    return Err(turned_away(Problem::Unauthenticated));
                 }
-                Err(Refusal::Unknown) => return Err(turned_away(Problem::Unauthenticated)),
-                Err(Refusal::OtherWindow { seconds }) if seconds != window_seconds => {
-                    window_seconds = seconds
-                }
-                Err(Refusal::OtherWindow { .. }) => {
-                    return Err(turned_away(Problem::Internal(
-                        "the window changes at every look".into(),
-                    )));
-                }
+                Err(Refusal::OtherWindow { seconds }) => window_seconds = seconds,
                 Err(Refusal::Spent { limit, used }) => {
-                    let blocked = Some(Blocked {
+                    let standing = Standing::Blocked {
                         window,
                         limit,
                         since: now,
-                    });
-                    let memory = Remembered {
-                        window_seconds,
-                        blocked,
-                        dead_windows: Vec::new(),
                     };
-                    self.remember(&credential.digest, memory);
+                    self.remember(credential, window_seconds, standing);
                     return Err(limited(window.rate(limit, used, now)));
                 }
             }
+        }
+        Err(turned_away(Problem::Unavailable(
+            "the credential's window changed at every attempt".into(),
+        )))
+    }
+
+    fn admitted(
+        &self,
+        credential: &Credential,
+        seen: Seen,
+        window: Window,
+        now: Timestamp,
+    ) -> Admitted {
+        let Seen {
+            principal,
+            limit,
+            used,
+            other_windows,
+        } = seen;
+        let bypass = Permission::ApiBypassRateLimit;
+        let unlimited = principal.permissions.contains(&bypass);
+        let standing = Standing::Admitted {
+            principal: principal.clone(),
+            other_windows,
+        };
+        self.remember(credential, window.length_seconds(), standing);
+        Admitted {
+            principal,
+            rate: (!unlimited).then(|| window.rate(limit, used, now)),
         }
     }
 
@@ -218,23 +257,22 @@ impl Gate {
         }
     }
 
-    fn recall(&self, digest: &Digest) -> Option<Remembered> {
+    fn memory(&self) -> MutexGuard<'_, HashMap<Identity, Remembered>> {
         self.remembered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(digest)
-            .cloned()
     }
 
-    fn remember(&self, digest: &Digest, memory: Remembered) {
-        let mut remembered = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if remembered.len() >= MAX_REMEMBERED && !remembered.contains_key(digest) {
+    fn remember(&self, credential: &Credential, window_seconds: u32, standing: Standing) {
+        let mut remembered = self.memory();
+        if remembered.len() >= MAX_REMEMBERED && !remembered.contains_key(&credential.identity) {
             remembered.clear();
         }
-        remembered.insert(digest.clone(), memory);
+        let memory = Remembered {
+            window_seconds,
+            standing,
+        };
+        remembered.insert(credential.identity.clone(), memory);
     }
 }
 
@@ -264,6 +302,13 @@ pub fn authorise(
         }
         Access::User(_) if principal.plan != Plan::Premium => Err(Problem::PlanRequired),
         Access::User(_) => Ok(()),
+    }
+}
+
+fn turned_away(problem: Problem) -> TurnedAway {
+    TurnedAway {
+        problem,
+        rate: None,
     }
 }
 

@@ -5,6 +5,9 @@ use std::fmt;
 
 use crate::limit::Allowance;
 
+/// Where `docs/errors.md` can be read, unless a deployment says otherwise.
+const ERROR_REFERENCE: &str = "https://github.com/dueline/dueline/blob/main/docs/errors.md";
+
 /// Everything a deployment decides, as template.yaml sets it.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -20,6 +23,8 @@ pub struct Config {
     pub trust_store: TrustStore,
     /// The git revision that was built (`REVISION`).
     pub revision: String,
+    /// The reference that `doc_url` leads to for errors of our own (`ERROR_REFERENCE_URL`).
+    pub error_reference: String,
 }
 
 /// Whose word counts on who DynamoDB is.
@@ -76,6 +81,8 @@ impl Config {
             user_token: allowance("USER_TOKEN_LIMIT", 1_000)?,
             trust_store,
             revision: env::var("REVISION").unwrap_or_else(|_| "unknown".to_owned()),
+            error_reference: env::var("ERROR_REFERENCE_URL")
+                .unwrap_or_else(|_| ERROR_REFERENCE.to_owned()),
         })
     }
 }

@@ -43,6 +43,8 @@ pub struct Circumstances<'a> {
     pub now: Timestamp,
     /// Where the caller stands, if it reached the limiter and has a limit.
     pub rate: Option<Rate>,
+    /// The URL of our own reference of errors.
+    pub error_reference: &'a str,
 }
 
 /// An answer in a dialect's words.

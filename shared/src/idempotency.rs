@@ -8,8 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::digest::Digest;
 use crate::problem::{Allowed, Fault, Problem, Violation};
-use crate::reply::{Answer, Reply};
-use crate::store::idempotency::{Record, Scope, Written};
+use crate::reply::{Answer, Outcome, Reply};
+use crate::store::calendars::CalendarSnapshot;
+use crate::store::idempotency::{Earlier, Record, RecordedBody, RecordedReply, Scope, Written};
 
 /// The header that makes a request repeatable.
 pub const HEADER: &str = "Idempotency-Key";
@@ -17,6 +18,11 @@ pub const HEADER: &str = "Idempotency-Key";
 const MAX_KEY_CHARS: usize = 255;
 /// How long a finished request is remembered.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+
+/// How a record spells [`Outcome::Ok`].
+const OK: &str = "ok";
+/// How a record spells [`Outcome::Created`].
+const CREATED: &str = "created";
 
 /// A request that is to be done once.
 #[derive(Debug)]
@@ -70,8 +76,25 @@ impl Once {
         })
     }
 
-    /// What is to be written beside the resource, so that this reply can be told again.
+    /// What is to be written beside the resource, so that this reply can be repeated.
     pub fn record(&self, reply: &Reply) -> Result<Option<Record>, Problem> {
+        self.record_as(reply, || RecordedBody::Text(reply.body.clone()))
+    }
+
+    /// The same for a reply whose body is a calendar: the record refers to it instead of copying it.
+    pub fn record_calendar(
+        &self,
+        reply: &Reply,
+        calendar: CalendarSnapshot,
+    ) -> Result<Option<Record>, Problem> {
+        self.record_as(reply, || RecordedBody::Calendar(calendar))
+    }
+
+    fn record_as(
+        &self,
+        reply: &Reply,
+        body: impl FnOnce() -> RecordedBody,
+    ) -> Result<Option<Record>, Problem> {
         let Some(Identity {
             scope,
             fingerprint,
@@ -80,12 +103,24 @@ impl Once {
         else {
             return Ok(None);
         };
-        let reply =
-            serde_json::to_string(reply).map_err(|error| Problem::Internal(error.into()))?;
+        let outcome = match reply.outcome {
+            Outcome::Ok => OK,
+            Outcome::Created => CREATED,
+            _ => {
+                return Err(Problem::Internal(
+                    "this kind of reply is not recorded".into(),
+                ));
+            }
+        };
         Ok(Some(Record {
             scope: scope.clone(),
             fingerprint: fingerprint.clone(),
-            reply,
+            reply: RecordedReply {
+                outcome: outcome.to_owned(),
+                location: reply.location.clone(),
+                etag: reply.etag.clone(),
+            },
+            body: body(),
             now: *now,
             expires_at: now.saturating_add(REMEMBERED).unwrap_or(Timestamp::MAX),
         }))
@@ -100,22 +135,36 @@ impl Once {
     pub fn settle(&self, reply: Reply, written: Written) -> Answer {
         match written {
             Written::Now => Ok(reply),
-            Written::Earlier(record) => self.replay(&record),
+            Written::Earlier(earlier) => self.replay(earlier),
         }
     }
 
     /// The reply of an earlier request, if it was this one.
-    pub fn replay(&self, record: &Record) -> Answer {
+    pub fn replay(&self, earlier: Earlier) -> Answer {
         let same = self
             .identity
             .as_ref()
-            .is_some_and(|identity| identity.fingerprint == record.fingerprint);
+            .is_some_and(|identity| identity.fingerprint == earlier.fingerprint);
         if !same {
             return Err(Problem::IdempotencyKeyReused);
         }
-        let reply: Reply =
-            serde_json::from_str(&record.reply).map_err(|error| Problem::Internal(error.into()))?;
-        Ok(reply.replayed())
+        let RecordedReply {
+            outcome,
+            location,
+            etag,
+        } = earlier.reply;
+        let outcome = match outcome.as_str() {
+            OK => Outcome::Ok,
+            CREATED => Outcome::Created,
+            _ => return Err(Problem::Internal("a record's outcome is unknown".into())),
+        };
+        Ok(Reply {
+            outcome,
+            body: earlier.body,
+            location,
+            etag,
+            replayed: true,
+        })
     }
 }
 

@@ -2,6 +2,10 @@
 
 use jiff::Timestamp;
 
+/// How far the clocks of two processes may be apart, in seconds. AWS keeps its hosts within
+/// milliseconds; a laptop that wakes up may be off by more, for a moment.
+const MAX_CLOCK_SKEW_SECONDS: u64 = 5;
+
 /// How often a credential may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
@@ -11,7 +15,7 @@ pub struct Allowance {
     pub window_seconds: u32,
 }
 
-/// One of the equal stretches that time since the Unix epoch is cut into.
+/// One of the equal spans into which the time since the Unix epoch is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     number: u64,
@@ -44,6 +48,19 @@ impl Window {
         }
     }
 
+    /// The window with this number among those of this length; see [`Window::number`].
+    pub fn numbered(number: u64, length_seconds: u32) -> Window {
+        Window {
+            number,
+            length_seconds: length_seconds.max(1),
+        }
+    }
+
+    /// The window's length in seconds.
+    pub fn length_seconds(self) -> u32 {
+        self.length_seconds
+    }
+
     /// How many windows of this length have passed since the Unix epoch.
     pub fn number(self) -> u64 {
         self.number
@@ -51,7 +68,15 @@ impl Window {
 
     /// The first second after the window, since the Unix epoch.
     pub fn ends_at_second(self) -> u64 {
-        (self.number + 1) * u64::from(self.length_seconds)
+        (self.number.saturating_add(1)).saturating_mul(u64::from(self.length_seconds))
+    }
+
+    /// Whether no process counts in this window any more: it ended at least two windows before
+    /// `now`, and longer ago than clocks are apart.
+    pub fn is_over(self, now: Timestamp) -> bool {
+        let margin = (2 * u64::from(self.length_seconds)).max(MAX_CLOCK_SKEW_SECONDS);
+        let second = u64::try_from(now.as_second()).unwrap_or(0);
+        self.ends_at_second().saturating_add(margin) <= second
     }
 
     /// Where a caller stands who has made `used` calls in this window, this one included.
@@ -83,5 +108,18 @@ mod tests {
             .expect("in range");
         assert_eq!(reset.to_string(), "2026-11-22T10:01:00Z");
         assert_eq!(Window::at(reset, 60).number(), window.number() + 1);
+    }
+
+    #[test]
+    fn a_window_is_over_when_two_more_and_the_clock_skew_have_passed() {
+        let at = |second| Timestamp::from_second(second).expect("in range");
+        for (length, margin) in [(1, 5), (2, 5), (3, 6), (60, 120)] {
+            let window = Window::at(at(1_000_000), length);
+            let end = i64::try_from(window.ends_at_second()).expect("small");
+            assert!(!window.is_over(at(end)), "{length}");
+            assert!(!window.is_over(at(end + margin - 1)), "{length}");
+            assert!(window.is_over(at(end + margin)), "{length}");
+        }
+        assert!(!Window::numbered(u64::MAX, u32::MAX).is_over(Timestamp::MAX));
     }
 }

@@ -53,15 +53,36 @@ pub fn start() {
     }));
 }
 
+/// What the log says about a request.
+#[derive(Debug)]
+pub struct RequestLine<'a> {
+    /// The request's id, as the caller was given it.
+    pub id: &'a RequestId,
+    /// API Gateway's id of the request, as in its access log.
+    pub gateway_id: Option<&'a str>,
+    /// The endpoint that answered.
+    pub endpoint: &'a str,
+    /// The HTTP status.
+    pub status: u16,
+    /// The name of the problem, if there was one.
+    pub problem: Option<&'static str>,
+    /// How long it took.
+    pub took: Duration,
+    /// What it cost.
+    pub cost: Cost,
+}
+
 /// A request's line.
-pub fn request(id: &RequestId, endpoint: &str, status: u16, took: Duration, cost: Cost) {
+pub fn request(line: &RequestLine<'_>) {
     tracing::info!(
-        request_id = id.as_str(),
-        endpoint,
-        status,
-        took_ms = took.as_secs_f64() * 1_000.0,
-        dynamodb_calls = cost.calls,
-        dynamodb_units = cost.units,
+        request_id = line.id.as_str(),
+        api_request_id = line.gateway_id,
+        endpoint = line.endpoint,
+        status = line.status,
+        problem = line.problem,
+        took_ms = line.took.as_secs_f64() * 1_000.0,
+        dynamodb_calls = line.cost.calls,
+        dynamodb_units = line.cost.units,
         "request"
     );
 }

@@ -127,6 +127,37 @@ impl Problem {
         }])
     }
 
+    /// The problem's name in the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Problem::Unauthenticated => "unauthenticated",
+            Problem::RateLimited { .. } => "rate_limited",
+            Problem::SecretKeyRequired => "secret_key_required",
+            Problem::WrongTeam => "wrong_team",
+            Problem::PermissionMissing => "permission_missing",
+            Problem::PlanRequired => "plan_required",
+            Problem::UnknownPath => "unknown_path",
+            Problem::MethodNotAllowed { .. } => "method_not_allowed",
+            Problem::NotFound { .. } | Problem::NothingToDelete { .. } => "not_found",
+            Problem::PreconditionFailed => "precondition_failed",
+            Problem::Overtaken => "write_conflict",
+            Problem::IdempotencyKeyReused => "idempotency_key_reused",
+            Problem::InvalidSort { .. } => "invalid_sort",
+            Problem::UnsupportedMediaType { .. } => "unsupported_media_type",
+            Problem::BodyTooLarge { .. } => "body_too_large",
+            Problem::InvalidJson { .. } | Problem::NotAnObject => "invalid_json",
+            Problem::Invalid(_) => "invalid",
+            Problem::DuplicatePolicy => "duplicate_policy",
+            Problem::LimitExceeded { .. } => "limit_exceeded",
+            Problem::CalendarInUse { .. } => "calendar_in_use",
+            Problem::CalendarTooLarge { .. } => "calendar_too_large",
+            Problem::InvalidHolidays { .. } => "invalid_holidays",
+            Problem::DueDateOutOfReach => "due_date_out_of_reach",
+            Problem::Unavailable(_) => "unavailable",
+            Problem::Internal(_) => "internal",
+        }
+    }
+
     /// The same problem, met by somebody who wanted to delete.
     #[must_use]
     pub fn to_delete(self) -> Problem {

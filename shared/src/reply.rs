@@ -3,7 +3,7 @@
 pub mod policy;
 pub mod preview;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::domain::version::Version;
 use crate::problem::Problem;
@@ -12,7 +12,7 @@ use crate::problem::Problem;
 pub type Answer = Result<Reply, Problem>;
 
 /// A success, before a dialect puts it into its envelope.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub struct Reply {
     /// What happened.
     pub outcome: Outcome,
@@ -23,12 +23,11 @@ pub struct Reply {
     /// The version of the resource, as an HTTP entity tag.
     pub etag: Option<String>,
     /// Whether this was told before, to the same request.
-    #[serde(skip)]
     pub replayed: bool,
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It is as asked.
     Ok,
@@ -102,13 +101,6 @@ impl Reply {
     #[must_use]
     pub fn versions(mut self, digits: &str) -> Reply {
         self.etag = Some(format!("W/\"{digits}\""));
-        self
-    }
-
-    /// Says that this was told before.
-    #[must_use]
-    pub fn replayed(mut self) -> Reply {
-        self.replayed = true;
         self
     }
 

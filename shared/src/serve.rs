@@ -1,10 +1,11 @@
 //! The one way a request is answered.
 //!
 //! Credential, then rate, then permission, then team: only a request that passed all of them
-//! becomes a [`Call`], and nothing but a `Call` opens a store. A read of a team that stands in the
-//! path runs beside the admission, so that it is one round trip deep; its answer is released only
-//! if the admission succeeds, and it is dropped as soon as that fails. Writes wait; a write that
-//! others overtake starts again, so a handler reads, decides and writes as if it were alone.
+//! becomes a [`Call`], and nothing but a `Call` opens a team's store. Writes wait for the admission.
+//! So do reads, unless this process has already admitted the same credential to the same team: then
+//! the read runs beside the admission and is one round trip deep. Its answer is released only if the
+//! admission succeeds, and it is dropped as soon as that fails. A write that meets a conflict starts
+//! again, so a handler reads, decides and writes as if it were alone.
 //!
 //! Whatever happens below, a panic and a hanging table included, the caller gets an answer in its
 //! own dialect before [`DEADLINE`].
@@ -16,7 +17,6 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -27,19 +27,19 @@ use jiff::Timestamp;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_runtime::{LambdaEvent, service_fn};
 
-use crate::api::{Access, Effect, Endpoint};
+use crate::api::{self, Effect, Endpoint};
 use crate::auth::{Admitted, Credential, Gate, authorise};
 use crate::config::Config;
 use crate::dialect::{Circumstances, Dialect};
-use crate::domain::id::{RequestId, TeamId};
-use crate::domain::principal::{CredentialKind, Principal};
+use crate::domain::id::RequestId;
+use crate::domain::principal::Principal;
 use crate::limit::Rate;
 use crate::log;
 use crate::problem::{Cause, Problem};
 use crate::reply::Answer;
 use crate::store::{Store, Table, client};
 
-use call::{Call, Visit};
+use call::{Call, PublicCall, ReadCall};
 use event::{Event, Request};
 
 /// When an answer is given up: below Lambda's ten seconds and the gateway's thirty, above three
@@ -49,43 +49,83 @@ pub const DEADLINE: Duration = Duration::from_secs(8);
 /// How long INIT waits for the connection to the table that it opens ahead of the first request.
 const PRIMING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often a caller may be overtaken by others who change the same thing. Each attempt takes
-/// some ten milliseconds: more contention than this is an outage, and told as one.
+/// How often a write may meet others that change the same thing. Each attempt takes some ten
+/// milliseconds: more contention than this is an outage, and reported as one.
 const MAX_DISTURBED: usize = 16;
 
 /// The path parameter that names a team.
 const TEAM_PARAMETER: &str = "teamId";
 
-/// Runs an endpoint that knows its callers, until the environment is shut down.
-pub fn serve<H, F>(endpoint: &'static Endpoint, handler: H) -> ExitCode
-where
-    H: Fn(Call) -> F + Send + Sync + 'static,
-    F: Future<Output = Answer> + Send + 'static,
-{
-    run(
-        endpoint,
-        Handler::Admitted(Box::new(move |call| Box::pin(handler(call)))),
-    )
+/// An endpoint whose type decides what its handler may do.
+pub trait Serve {
+    /// What the handler is given.
+    type Call;
+
+    /// The endpoint.
+    fn endpoint(&self) -> &Endpoint;
+
+    /// A handler of this kind of endpoint.
+    fn handler(handler: BoxedHandler<Self::Call>) -> Handler;
 }
 
-/// Runs an endpoint that answers anyone.
-pub fn serve_anyone<H, F>(endpoint: &'static Endpoint, handler: H) -> ExitCode
-where
-    H: Fn(Visit) -> F + Send + Sync + 'static,
-    F: Future<Output = Answer> + Send + 'static,
-{
-    run(
-        endpoint,
-        Handler::Anyone(Box::new(move |visit| Box::pin(handler(visit)))),
-    )
+/// A handler whose own type is erased, so that all that follows is compiled once.
+pub type BoxedHandler<C> = Box<dyn Fn(C) -> BoxFuture<'static, Answer> + Send + Sync>;
+
+/// A handler of any kind of endpoint.
+pub enum Handler {
+    /// Of one that only reads.
+    Read(BoxedHandler<ReadCall>),
+    /// Of one that writes.
+    Write(BoxedHandler<Call>),
+    /// Of one that answers anyone.
+    Public(BoxedHandler<PublicCall>),
 }
 
-type AdmittedHandler = Box<dyn Fn(Call) -> BoxFuture<'static, Answer> + Send + Sync>;
-type AnyoneHandler = Box<dyn Fn(Visit) -> BoxFuture<'static, Answer> + Send + Sync>;
+/// Runs an endpoint until its environment is shut down.
+pub fn serve<E, H, F>(endpoint: &'static E, handler: H) -> ExitCode
+where
+    E: Serve,
+    H: Fn(E::Call) -> F + Send + Sync + 'static,
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let boxed: BoxedHandler<E::Call> = Box::new(move |call| Box::pin(handler(call)));
+    run(endpoint.endpoint(), E::handler(boxed))
+}
 
-enum Handler {
-    Admitted(AdmittedHandler),
-    Anyone(AnyoneHandler),
+impl Serve for api::Read {
+    type Call = ReadCall;
+
+    fn endpoint(&self) -> &Endpoint {
+        self.endpoint()
+    }
+
+    fn handler(handler: BoxedHandler<ReadCall>) -> Handler {
+        Handler::Read(handler)
+    }
+}
+
+impl Serve for api::Write {
+    type Call = Call;
+
+    fn endpoint(&self) -> &Endpoint {
+        self.endpoint()
+    }
+
+    fn handler(handler: BoxedHandler<Call>) -> Handler {
+        Handler::Write(handler)
+    }
+}
+
+impl Serve for api::Public {
+    type Call = PublicCall;
+
+    fn endpoint(&self) -> &Endpoint {
+        self.endpoint()
+    }
+
+    fn handler(handler: BoxedHandler<PublicCall>) -> Handler {
+        Handler::Public(handler)
+    }
 }
 
 /// What a process keeps between requests.
@@ -119,7 +159,7 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
 
 async fn listen(endpoint: &'static Endpoint, handler: Handler) -> Result<(), Cause> {
     let config = Config::from_env()?;
-    let table = match endpoint.effect {
+    let table = match endpoint.effect() {
         Effect::None => None,
         Effect::Read | Effect::Write => Some(client::connect(&config).await?),
     };
@@ -154,7 +194,8 @@ impl Server {
             self.endpoint.dialect
         };
         let store = self.table.as_ref().map(|table| table.for_request(&id));
-        let visit = Visit::new(
+        let gateway_id = request.gateway_id.clone();
+        let call = PublicCall::new(
             request,
             self.endpoint,
             now,
@@ -163,7 +204,7 @@ impl Server {
         );
         let rate = OnceLock::new();
 
-        let work = AssertUnwindSafe(self.work(visit, &rate)).catch_unwind();
+        let work = AssertUnwindSafe(self.work(call, &rate)).catch_unwind();
         let answer = match tokio::time::timeout(DEADLINE, work).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(panic)) => Err(panicked(panic.as_ref())),
@@ -174,58 +215,72 @@ impl Server {
             request: &id,
             now,
             rate: rate.get().copied(),
+            error_reference: &self.config.error_reference,
         };
-        let told = match answer {
-            Ok(reply) => dialect.success(reply, &circumstances),
+        let (told, problem) = match answer {
+            Ok(reply) => (dialect.success(reply, &circumstances), None),
             Err(problem) => {
                 if let Problem::Internal(cause) | Problem::Unavailable(cause) = &problem {
                     log::failure(&id, self.endpoint.name, cause);
                 }
-                dialect.problem(&problem, &circumstances)
+                let told = dialect.problem(&problem, &circumstances);
+                (told, Some(problem.name()))
             }
         };
-        let cost = store.map(|store| store.cost()).unwrap_or_default();
-        log::request(
-            &id,
-            self.endpoint.name,
-            told.status,
-            started.elapsed(),
-            cost,
-        );
+        log::request(&log::RequestLine {
+            id: &id,
+            gateway_id: gateway_id.as_deref(),
+            endpoint: self.endpoint.name,
+            status: told.status,
+            problem,
+            took: started.elapsed(),
+            cost: store.map(|store| store.cost()).unwrap_or_default(),
+        });
         event::response(told)
     }
 
-    async fn work(&self, visit: Visit, rate: &OnceLock<Rate>) -> Answer {
+    async fn work(&self, call: PublicCall, rate: &OnceLock<Rate>) -> Answer {
         match &self.handler {
-            Handler::Anyone(handler) => handler(visit).await,
-            Handler::Admitted(handler) => {
-                let dialect = self.endpoint.dialect;
-                let credential = Credential::read(dialect.credential(|name| visit.header(name)))?;
-                let store = visit.store()?;
-                let admission = self.admit(&store, &credential, &visit, rate);
-                match self.side_by_side(&credential, &visit) {
+            Handler::Public(handler) => handler(call).await,
+            Handler::Write(handler) => {
+                let (store, credential) = self.credential(&call)?;
+                let principal = self.admit(&store, &credential, &call, rate).await?;
+                retry_on_conflict(Call::new(call, store, principal), handler).await
+            }
+            Handler::Read(handler) => {
+                let (store, credential) = self.credential(&call)?;
+                let admission = self.admit(&store, &credential, &call, rate);
+                match self.expected(&credential, &call) {
                     None => {
                         let principal = admission.await?;
-                        let call = Call::new(visit, store.clone(), principal);
-                        undisturbed(call, handler).await
+                        handler(ReadCall::new(call, store, principal)).await
                     }
-                    Some(claim) => {
-                        let call = Call::new(visit.clone(), store.clone(), claim);
-                        if_admitted(admission, handler(call)).await
+                    Some(expected) => {
+                        let read = ReadCall::new(call.clone(), store.clone(), expected.clone());
+                        if_admitted(admission, &expected, handler(read)).await
                     }
                 }
             }
         }
     }
 
+    fn credential(&self, call: &PublicCall) -> Result<(Store, Credential), Problem> {
+        let presented = self.endpoint.dialect.credential(|name| call.header(name));
+        let credential = Credential::read(presented)?;
+        Ok((call.store()?, credential))
+    }
+
     async fn admit(
         &self,
         store: &Store,
         credential: &Credential,
-        visit: &Visit,
+        call: &PublicCall,
         rate: &OnceLock<Rate>,
     ) -> Result<Principal, Problem> {
-        let admitted = self.gate.admit(store, credential, visit.now()).await;
+        let admitted = self
+            .gate
+            .admit(store, credential, call.address(), call.now())
+            .await;
         let (admitted, seen) = match admitted {
             Ok(Admitted { principal, rate }) => (Ok(principal), rate),
             Err(turned_away) => (Err(turned_away.problem), turned_away.rate),
@@ -235,26 +290,26 @@ impl Server {
             let _ = rate.set(seen);
         }
         let principal = admitted?;
-        authorise(
-            self.endpoint.access,
-            &principal,
-            visit.parameter(TEAM_PARAMETER),
-        )?;
+        self.authorise(&principal, call)?;
         Ok(principal)
     }
 
-    /// Who the caller of a read would be, if all it claims is true; `None` where it must wait.
-    fn side_by_side(&self, credential: &Credential, visit: &Visit) -> Option<Principal> {
-        if self.endpoint.effect != Effect::Read || self.endpoint.access != Access::SecretKey {
-            return None;
-        }
-        let claim = credential.claim(TeamId::parse(visit.parameter(TEAM_PARAMETER)?)?);
-        (claim.kind == CredentialKind::Secret).then_some(claim)
+    fn authorise(&self, principal: &Principal, call: &PublicCall) -> Result<(), Problem> {
+        let team_in_path = call.parameter(TEAM_PARAMETER);
+        authorise(self.endpoint.access, principal, team_in_path)
+    }
+
+    /// Who the caller of a read was when this process last admitted it, if that would do again;
+    /// `None` where the read must wait.
+    fn expected(&self, credential: &Credential, call: &PublicCall) -> Option<Principal> {
+        let principal = self.gate.last_admitted(credential)?;
+        self.authorise(&principal, call).ok()?;
+        Some(principal)
     }
 }
 
 /// Lets a handler read, decide and write until nobody wrote in between.
-async fn undisturbed(call: Call, handler: &AdmittedHandler) -> Answer {
+async fn retry_on_conflict(call: Call, handler: &BoxedHandler<Call>) -> Answer {
     for _ in 0..MAX_DISTURBED {
         match handler(call.clone()).await {
             Err(Problem::Overtaken) => {}
@@ -266,24 +321,23 @@ async fn undisturbed(call: Call, handler: &AdmittedHandler) -> Answer {
     ))
 }
 
-/// The read's answer, if the caller is admitted; the refusal as soon as it is known, if not.
+/// The read's answer, if the caller is admitted as expected; the refusal as soon as it is known, if
+/// not.
 async fn if_admitted(
     admission: impl Future<Output = Result<Principal, Problem>>,
-    read: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    expected: &Principal,
+    read: BoxFuture<'static, Answer>,
 ) -> Answer {
-    // A panic in the read must not tell a stranger anything, so it waits for the admission too.
+    // A panic in the read must reveal nothing to a stranger, so it waits for the admission too.
     let read = AssertUnwindSafe(read).catch_unwind();
     let admission = std::pin::pin!(admission);
-    let answer = match select(admission, read).await {
-        Either::Left((admitted, read)) => {
-            admitted?;
-            read.await
-        }
-        Either::Right((answer, admission)) => {
-            admission.await?;
-            answer
-        }
+    let (principal, answer) = match select(admission, read).await {
+        Either::Left((admitted, read)) => (admitted?, read.await),
+        Either::Right((answer, admission)) => (admission.await?, answer),
     };
+    if (&principal.team, principal.mode) != (&expected.team, expected.mode) {
+        return Err(Problem::Internal("a credential has changed teams".into()));
+    }
     answer.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
 }
 
@@ -305,7 +359,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::api;
     use crate::config::TrustStore;
     use crate::limit::Allowance;
 
@@ -325,11 +378,12 @@ mod tests {
             user_token: allowance,
             trust_store: TrustStore::Amazon,
             revision: "none".to_owned(),
+            error_reference: "https://example.com/errors".to_owned(),
         };
         let gate = Gate::new(&config);
-        let handler = Handler::Anyone(Box::new(move |_visit| Box::pin(handler())));
+        let handler = Handler::Public(Box::new(move |_call| Box::pin(handler())));
         let server = Server {
-            endpoint: &api::ROUTE_UNKNOWN,
+            endpoint: api::ROUTE_UNKNOWN.endpoint(),
             handler,
             config,
             gate,

@@ -1,7 +1,8 @@
 //! The only code that knows DynamoDB.
 //!
-//! A [`Table`] lives as long as its process, a [`Store`] as long as one request, and what a store
-//! hands out is bound to one team and mode: a read across teams cannot be written.
+//! A [`Table`] lives as long as its process, a [`Store`] as long as one request. A team's data is
+//! reached through a [`TeamStore`] or a [`TeamWriter`], each bound to one team and mode, so a read
+//! across teams cannot be written. Only [`crate::serve`] opens them, for the principal it admitted.
 
 pub mod calendars;
 pub mod client;
@@ -10,6 +11,7 @@ pub mod idempotency;
 mod key;
 pub mod policies;
 pub mod rules;
+pub mod team;
 mod transaction;
 
 use std::collections::HashMap;
@@ -26,9 +28,7 @@ use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
 use crate::problem::{Cause, Problem};
 
-use calendars::Calendars;
-use policies::Policies;
-use rules::Rules;
+use team::{TeamStore, TeamWriter};
 
 /// What an item looks like to DynamoDB.
 type Item = HashMap<String, AttributeValue>;
@@ -112,19 +112,14 @@ impl Store {
         Ok(())
     }
 
-    /// The rules of the principal's team and mode.
-    pub fn rules(&self, principal: &Principal) -> Rules {
-        Rules::new(self.clone(), key::team(&principal.team, principal.mode))
+    /// What the principal's team has in its mode, to be read.
+    pub(crate) fn team(&self, principal: &Principal) -> TeamStore {
+        TeamStore::new(self.clone(), key::team(&principal.team, principal.mode))
     }
 
-    /// The calendars of the principal's team and mode.
-    pub fn calendars(&self, principal: &Principal) -> Calendars {
-        Calendars::new(self.clone(), key::team(&principal.team, principal.mode))
-    }
-
-    /// The policies of the principal's workspace.
-    pub fn policies(&self, principal: &Principal) -> Policies {
-        Policies::new(self.clone(), key::team(&principal.team, principal.mode))
+    /// What the principal's team has in its mode, to be changed.
+    pub(crate) fn team_writer(&self, principal: &Principal) -> TeamWriter {
+        TeamWriter::new(self.clone(), key::team(&principal.team, principal.mode))
     }
 
     /// An item as it was last written; `None` if there is none.

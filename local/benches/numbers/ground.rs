@@ -72,7 +72,7 @@ impl Ground {
 
     /// Has the functions themselves put things there.
     pub async fn stock(&mut self, stack: &Stack, endpoint: &Endpoint, stock: Stock) {
-        let rule = &api::RULE_CREATE;
+        let rule = api::RULE_CREATE.endpoint();
         let mut hours = body(rule, 0);
         hours["businessHoursOnly"] = true.into();
         match stock {
@@ -84,15 +84,16 @@ impl Ground {
                 }
             }
             Stock::RuleWithCalendar => {
-                let calendar = &api::CALENDAR_CREATE;
+                let calendar = api::CALENDAR_CREATE.endpoint();
                 self.put(stack, calendar, body(calendar, 0)).await;
                 hours["calendarId"] = self.stocked.last().map(String::as_str).into();
                 self.put(stack, rule, hours).await;
             }
             Stock::RuleAndDefault => {
-                let mut calendar = body(&api::CALENDAR_CREATE, 0);
+                let mut calendar = body(api::CALENDAR_CREATE.endpoint(), 0);
                 calendar["default"] = true.into();
-                self.put(stack, &api::CALENDAR_CREATE, calendar).await;
+                self.put(stack, api::CALENDAR_CREATE.endpoint(), calendar)
+                    .await;
                 self.put(stack, rule, hours).await;
             }
         }
@@ -273,9 +274,9 @@ pub fn success(endpoint: &Endpoint) -> u64 {
 /// Who makes what an endpoint is about.
 fn creation(endpoint: &Endpoint) -> &'static Endpoint {
     match endpoint.dialect {
-        Dialect::RocketChat => &api::POLICY_CREATE,
-        Dialect::Cstar if endpoint.path.contains("/calendars") => &api::CALENDAR_CREATE,
-        Dialect::Cstar => &api::RULE_CREATE,
+        Dialect::RocketChat => api::POLICY_CREATE.endpoint(),
+        Dialect::Cstar if endpoint.path.contains("/calendars") => api::CALENDAR_CREATE.endpoint(),
+        Dialect::Cstar => api::RULE_CREATE.endpoint(),
     }
 }
 

@@ -129,7 +129,7 @@ pub async fn measure(
 async fn programs(database: &str, asked: &[Asked]) -> (Vec<Taken>, Vec<Function>) {
     let mut programs = Vec::new();
     let mut functions = Vec::new();
-    let anyone = &api::HEALTH_GET;
+    let anyone = api::HEALTH_GET.endpoint();
     let hello = [
         (HELLO_FUNCTION, HELLO, "`hello`, bare"),
         (UNPRIMED, ONE_CALL, "a client, bare"),
@@ -172,7 +172,7 @@ async fn programs(database: &str, asked: &[Asked]) -> (Vec<Taken>, Vec<Function>
                 programs.push(Taken::new(&name, &peer, ONE_CALL, endpoint, grounds));
             }
         }
-        let grounds = match endpoint.effect {
+        let grounds = match endpoint.effect() {
             Effect::Write if endpoint.method == Method::POST => {
                 (WARM_UP * TURN + REQUESTS) / PER_TEAM + 1
             }
@@ -186,7 +186,7 @@ async fn programs(database: &str, asked: &[Asked]) -> (Vec<Taken>, Vec<Function>
         let id = camel(endpoint);
         let mut program = Taken::new(&name, &id, endpoint.name, endpoint, own);
         program.peer = Some(peer);
-        program.primes = endpoint.effect != Effect::None;
+        program.primes = endpoint.effect() != Effect::None;
         program.status = success(endpoint);
         if endpoint.access != Access::Anyone {
             // Whoever is turned away at once makes no call that could be taken for the first one.
@@ -227,7 +227,7 @@ impl Taken {
         mut grounds: Vec<Ground>,
     ) -> Taken {
         let first = grounds.first_mut().expect("a ground");
-        let knock = first.event(&api::HEALTH_GET, 0);
+        let knock = first.event(api::HEALTH_GET.endpoint(), 0);
         Taken {
             name: name.to_owned(),
             function: function.to_owned(),

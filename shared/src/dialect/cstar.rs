@@ -7,7 +7,6 @@ use crate::domain::id::RuleId;
 use crate::problem::{Allowed, Fault, Problem, Resource, Violation};
 
 const REFERENCE: &str = "https://www.cstar.help/developers/api-reference";
-const ERRORS: &str = "https://www.cstar.help/developers/errors";
 
 pub(super) fn credential<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Shown<'a>> {
     let (scheme, key) = header("authorization")?.trim().split_once(' ')?;
@@ -99,7 +98,7 @@ pub(super) fn problem(problem: &Problem, circumstances: &Circumstances<'_>) -> (
     let doc_url = match status {
         401 | 403 => format!("{REFERENCE}#authentication"),
         429 => format!("{REFERENCE}#rate-limiting"),
-        _ => format!("{ERRORS}#{code}"),
+        _ => format!("{}#{code}", circumstances.error_reference),
     };
     let envelope = Envelope {
         success: false,

@@ -16,6 +16,7 @@ pub(super) fn headers(
     circumstances: &Circumstances<'_>,
     headers: &mut Vec<(&'static str, String)>,
 ) {
+    headers.push(("x-request-id", circumstances.request.to_string()));
     let Some(rate) = circumstances.rate else {
         return;
     };

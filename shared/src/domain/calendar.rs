@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use jiff::civil::{Date, date};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use hours::{DAY_SECONDS, Day, Interval, Intervals, LocalHours};
 use line::OpenLine;
@@ -177,6 +177,14 @@ impl Calendar {
     pub(super) fn line(&self) -> &OpenLine {
         &self.line
     }
+}
+
+/// Serializes seven weekdays as an object; those that are closed are left out.
+pub(super) fn serialize_week<S: Serializer>(
+    week: &[Vec<(String, String)>; 7],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    told::week::serialize(week, serializer)
 }
 
 /// The release of the zone data that is compiled in, such as `2026a`; the

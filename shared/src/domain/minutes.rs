@@ -10,8 +10,9 @@ pub struct Minutes(u32);
 impl Minutes {
     /// A year: the longest target of a rule (cStar).
     pub const RULE_MAX: u32 = 525_600;
-    /// Ten years: the longest due time of a policy (Rocket.Chat).
-    pub const POLICY_MAX: u32 = 5_256_000;
+    /// The longest due time of a policy: the largest number that Rocket.Chat itself uses, whose queue
+    /// places a chat without a policy at 9,999,999.
+    pub const POLICY_MAX: u32 = 9_999_999;
 
     /// `value` minutes; `None` unless it lies in `1..=max`.
     pub fn new(value: i64, max: u32) -> Option<Minutes> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::calendar::CalendarDraft;
+use crate::domain::calendar::{self, CalendarDraft};
 use crate::domain::id::CalendarId;
 use crate::domain::text::Name;
 use crate::domain::version::Version;
@@ -11,8 +11,7 @@ use crate::domain::version::Version;
 pub const MAX_CALENDARS: u32 = 100;
 
 /// The most bytes of JSON that say when a calendar is open: a thousand holidays and as many
-/// exceptions of one interval fit, and a hundred such calendars, every quotation mark escaped, fit
-/// the six megabytes of a Lambda function's answer.
+/// exceptions of one interval fit, and to change the largest calendar costs at most 64 write units.
 pub const MAX_OPENING_BYTES: usize = 48 * 1024;
 
 /// A calendar as it is kept and told.
@@ -26,9 +25,37 @@ pub struct TeamCalendar {
     /// How often it has been written.
     #[serde(skip)]
     pub version: Version,
+    /// The version that brought its present opening about.
+    #[serde(skip)]
+    pub opening_version: Version,
     /// How many rules name it.
     #[serde(skip)]
     pub uses: u32,
+}
+
+/// A calendar as a list shows it: without its holidays and exceptions, but with their numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CalendarSummary {
+    /// Who it is.
+    pub id: CalendarId,
+    /// What it is called.
+    pub name: Name,
+    /// Its IANA zone name.
+    pub time_zone: String,
+    /// Intervals of each weekday, Monday first.
+    #[serde(serialize_with = "calendar::serialize_week")]
+    pub hours: [Vec<(String, String)>; 7],
+    /// How many holidays it has.
+    pub holiday_count: usize,
+    /// How many exceptions it has.
+    pub exception_count: usize,
+    /// Whether rules that name no calendar use it.
+    #[serde(rename = "default")]
+    pub is_default: bool,
+    /// How often it has been written.
+    #[serde(skip)]
+    pub version: Version,
 }
 
 /// Everything about a calendar that its owner decides.
@@ -51,6 +78,7 @@ impl TeamCalendar {
             id,
             draft,
             version: Version::default(),
+            opening_version: Version::default(),
             uses: 0,
         }
     }
@@ -58,11 +86,17 @@ impl TeamCalendar {
     /// The calendar with what its owner decides changed.
     #[must_use]
     pub fn changed(&self, draft: Draft) -> TeamCalendar {
-        let (id, version) = (self.id.clone(), self.version.next());
+        let version = self.version.next();
+        let same_opening = draft.opening == self.draft.opening;
         TeamCalendar {
-            id,
+            id: self.id.clone(),
             draft,
             version,
+            opening_version: if same_opening {
+                self.opening_version
+            } else {
+                version
+            },
             uses: self.uses,
         }
     }

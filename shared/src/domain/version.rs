@@ -12,6 +12,11 @@ use crate::domain::digest::Digest;
 pub struct Version(u64);
 
 impl Version {
+    /// The number of writes.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+
     /// The version after this one.
     #[must_use]
     pub fn next(self) -> Version {

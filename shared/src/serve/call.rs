@@ -1,5 +1,7 @@
 //! What a handler is given.
 
+use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -20,12 +22,10 @@ use crate::fields::{Fields, MAX_BODY_BYTES};
 use crate::idempotency::Once;
 use crate::problem::{Problem, Resource};
 use crate::reply::{self, Reply};
-use crate::serve::event::{Body, Request};
+use crate::serve::event::Request;
 use crate::serve::randomness;
 use crate::store::Store;
-use crate::store::calendars::Calendars;
-use crate::store::policies::Policies;
-use crate::store::rules::Rules;
+use crate::store::team::{TeamStore, TeamWriter};
 
 const JSON: &str = "application/json";
 const CALENDAR: &str = "text/calendar";
@@ -34,7 +34,7 @@ const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// A request by anyone.
 #[derive(Clone)]
-pub struct Visit {
+pub struct PublicCall {
     request: Arc<Request>,
     endpoint: &'static Endpoint,
     now: Timestamp,
@@ -42,24 +42,34 @@ pub struct Visit {
     store: Option<Store>,
 }
 
-/// A request by somebody who is known, within the limit, and allowed: evidence, since nothing but
-/// [`crate::serve`] can make one.
-#[derive(Clone)]
-pub struct Call {
-    visit: Visit,
+/// A request by a caller who is authenticated, within the limit, and authorised: evidence, since
+/// nothing but [`crate::serve`] can make one. `Rights` is what its stores allow.
+pub struct Call<Rights = Writes> {
+    public: PublicCall,
     store: Store,
     principal: Principal,
+    rights: PhantomData<Rights>,
 }
 
-impl Visit {
+/// A request that only reads. It may be made ahead of the admission; its answer is released only
+/// behind it.
+pub type ReadCall = Call<Reads>;
+
+/// The right to read what the team has.
+pub struct Reads;
+
+/// The right to change it as well.
+pub struct Writes;
+
+impl PublicCall {
     pub(super) fn new(
         request: Request,
         endpoint: &'static Endpoint,
         now: Timestamp,
         revision: String,
         store: Option<Store>,
-    ) -> Visit {
-        Visit {
+    ) -> PublicCall {
+        PublicCall {
             request: Arc::new(request),
             endpoint,
             now,
@@ -83,7 +93,7 @@ impl Visit {
         &self.revision
     }
 
-    /// Asks whether the table is there.
+    /// Asks whether the table can be reached.
     pub async fn ping(&self) -> Result<(), Problem> {
         self.store()?.ping().await
     }
@@ -96,24 +106,34 @@ impl Visit {
         self.request.parameters.get(name).map(String::as_str)
     }
 
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.request.address
+    }
+
     pub(super) fn store(&self) -> Result<Store, Problem> {
         let missing = || Problem::Internal("this endpoint is declared to need no table".into());
         self.store.clone().ok_or_else(missing)
     }
 }
 
-impl Call {
-    pub(super) fn new(visit: Visit, store: Store, principal: Principal) -> Call {
+impl<Rights> Call<Rights> {
+    pub(super) fn new(public: PublicCall, store: Store, principal: Principal) -> Call<Rights> {
         Call {
-            visit,
+            public,
             store,
             principal,
+            rights: PhantomData,
         }
     }
 
     /// When the request came in.
     pub fn now(&self) -> Timestamp {
-        self.visit.now
+        self.public.now
+    }
+
+    /// What the caller's team has, to be read.
+    pub fn store(&self) -> TeamStore {
+        self.store.team(&self.principal)
     }
 
     /// The members of the body.
@@ -121,21 +141,21 @@ impl Call {
     /// cStar wants JSON, declared as such, that says nothing twice. To Rocket.Chat whatever is not
     /// JSON is an empty object, and the last of two members counts.
     pub fn fields(&self) -> Result<Fields, Problem> {
-        let request = &self.visit.request;
-        let members = match self.visit.endpoint.dialect {
+        let request = &self.public.request;
+        let members = match self.public.endpoint.dialect {
             Dialect::Cstar => {
-                let patch = self.visit.endpoint.method == Method::PATCH;
+                let patch = self.public.endpoint.method == Method::PATCH;
                 let declared = request.declares(JSON) || (patch && request.declares(MERGE_PATCH));
                 if !request.body.is_empty() && !declared {
                     let expected = if patch { JSON_OR_MERGE_PATCH } else { JSON };
                     return Err(Problem::UnsupportedMediaType { expected });
                 }
-                json::object(bytes(&request.body, MAX_BODY_BYTES)?, Repeated::Refused)?
+                json::object(&request.body.bytes(MAX_BODY_BYTES)?, Repeated::Refused)?
             }
             Dialect::RocketChat => {
-                let read = bytes(&request.body, MAX_BODY_BYTES).and_then(|read| {
+                let read = request.body.bytes(MAX_BODY_BYTES).and_then(|read| {
                     let declared = request.declares(JSON);
-                    json::object(if declared { read } else { b"{}" }, Repeated::LastCounts)
+                    json::object(if declared { &read } else { b"{}" }, Repeated::LastCounts)
                 });
                 match read {
                     Err(Problem::InvalidJson { .. }) => Map::new(),
@@ -146,14 +166,41 @@ impl Call {
         Ok(Fields::new(members))
     }
 
+    /// What `If-None-Match` says.
+    pub fn if_none_match(&self) -> Option<&str> {
+        self.public.header("if-none-match")
+    }
+
+    /// The query string, as it was sent.
+    pub fn query(&self) -> &str {
+        &self.public.request.query
+    }
+
+    /// A parameter of the path, percent-decoded; empty if the path has none of this name.
+    pub fn parameter(&self, name: &str) -> &str {
+        self.public.parameter(name).unwrap_or_default()
+    }
+
+    /// Where something of the same kind as this request's path is found.
+    pub fn location(&self, id: &str) -> String {
+        format!("{}/{id}", self.public.path())
+    }
+}
+
+impl Call {
+    /// What the caller's team has, to be changed.
+    pub fn writer(&self) -> TeamWriter {
+        self.store.team_writer(&self.principal)
+    }
+
     /// The dates of the body, an iCalendar file.
     pub fn holidays(&self) -> Result<Vec<Date>, Problem> {
-        let request = &self.visit.request;
+        let request = &self.public.request;
         if !request.declares(CALENDAR) {
             return Err(Problem::UnsupportedMediaType { expected: CALENDAR });
         }
         let today = self.now().to_zoned(TimeZone::UTC).date();
-        icalendar::holidays(bytes(&request.body, MAX_HOLIDAY_FILE_BYTES)?, today).map_err(|error| {
+        icalendar::holidays(&request.body.bytes(MAX_HOLIDAY_FILE_BYTES)?, today).map_err(|error| {
             match error {
                 Refused::Unreadable { line, reason } => Problem::InvalidHolidays { line, reason },
                 Refused::TooMany => {
@@ -170,9 +217,9 @@ impl Call {
     /// The request as one that is to be done once, if it says so.
     pub fn once(&self, fields: &Fields) -> Result<Once, Problem> {
         let Principal { team, mode, .. } = &self.principal;
-        let method = self.visit.endpoint.method.as_str();
-        let within = [team.as_str(), mode.as_str(), method, self.visit.path()];
-        let header = self.visit.header("idempotency-key");
+        let method = self.public.endpoint.method.as_str();
+        let within = [team.as_str(), mode.as_str(), method, self.public.path()];
+        let header = self.public.header("idempotency-key");
         Once::read(header, &within, || fields.fingerprint(), self.now())
     }
 
@@ -196,36 +243,16 @@ impl Call {
             Some(scope) => self.store.recorded(scope, self.now()).await?,
             None => None,
         };
-        once.replay(&earlier.ok_or(Problem::PreconditionFailed)?)
+        once.replay(earlier.ok_or(Problem::PreconditionFailed)?)
             .map(Some)
     }
 
     /// What `If-Match` says. Rocket.Chat knows no such thing.
     fn if_match(&self) -> Option<&str> {
-        match self.visit.endpoint.dialect {
-            Dialect::Cstar => self.visit.header("if-match"),
+        match self.public.endpoint.dialect {
+            Dialect::Cstar => self.public.header("if-match"),
             Dialect::RocketChat => None,
         }
-    }
-
-    /// What `If-None-Match` says.
-    pub fn if_none_match(&self) -> Option<&str> {
-        self.visit.header("if-none-match")
-    }
-
-    /// The query string, as it was sent.
-    pub fn query(&self) -> &str {
-        &self.visit.request.query
-    }
-
-    /// A parameter of the path, percent-decoded; empty if the path has none of this name.
-    pub fn parameter(&self, name: &str) -> &str {
-        self.visit.parameter(name).unwrap_or_default()
-    }
-
-    /// Where something of the same kind as this request's path is found.
-    pub fn location(&self, id: &str) -> String {
-        format!("{}/{id}", self.visit.path())
     }
 
     /// A new rule's id.
@@ -242,29 +269,14 @@ impl Call {
     pub fn new_policy_id(&self) -> PolicyId {
         PolicyId::new(self.now(), &randomness())
     }
-
-    /// The caller's rules.
-    pub fn rules(&self) -> Rules {
-        self.store.rules(&self.principal)
-    }
-
-    /// The caller's calendars.
-    pub fn calendars(&self) -> Calendars {
-        self.store.calendars(&self.principal)
-    }
-
-    /// The caller's policies.
-    pub fn policies(&self) -> Policies {
-        self.store.policies(&self.principal)
-    }
 }
 
-fn bytes(body: &Body, max: usize) -> Result<&[u8], Problem> {
-    match body {
-        Body::Bytes(bytes) if bytes.len() > max => Err(Problem::BodyTooLarge { max }),
-        Body::Bytes(bytes) => Ok(bytes),
-        Body::Undecodable => Err(Problem::InvalidJson {
-            reason: "it is malformed",
-        }),
+impl<Rights> Clone for Call<Rights> {
+    fn clone(&self) -> Call<Rights> {
+        Call::new(
+            self.public.clone(),
+            self.store.clone(),
+            self.principal.clone(),
+        )
     }
 }

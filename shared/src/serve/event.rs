@@ -5,7 +5,9 @@
 //! `Host` and path, and panics if that is none: a hostile header would be a 500. So the event is
 //! read here, and only the answer is made with its types.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +17,7 @@ use lambda_http::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use crate::dialect::Told;
+use crate::problem::Problem;
 
 /// An event as the gateway sends it: what is needed of it.
 #[derive(Debug, Default, Deserialize)]
@@ -26,6 +29,20 @@ pub(super) struct Event {
     path_parameters: Option<HashMap<String, String>>,
     body: Option<String>,
     is_base64_encoded: bool,
+    request_context: Option<Context>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Context {
+    request_id: Option<String>,
+    http: Option<Http>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Http {
+    source_ip: Option<String>,
 }
 
 /// A request, read.
@@ -36,20 +53,42 @@ pub(super) struct Request {
     pub(super) headers: HashMap<String, String>,
     pub(super) parameters: HashMap<String, String>,
     pub(super) body: Body,
+    /// The address of the client, or of the proxy that it came through.
+    pub(super) address: Option<IpAddr>,
+    /// The gateway's own id of the request, as in its access log.
+    pub(super) gateway_id: Option<String>,
 }
 
-/// What came with a request.
+/// The body of a request, decoded when somebody asks for it: only for a caller who is admitted.
 #[derive(Debug)]
-pub(super) enum Body {
-    /// These bytes, possibly none.
-    Bytes(Vec<u8>),
-    /// Something that claims to be base64 and is not.
-    Undecodable,
+pub(super) struct Body {
+    text: String,
+    is_base64: bool,
 }
 
 impl Body {
     pub(super) fn is_empty(&self) -> bool {
-        matches!(self, Body::Bytes(bytes) if bytes.is_empty())
+        self.text.is_empty()
+    }
+
+    /// The body's bytes, at most `max`.
+    pub(super) fn bytes(&self, max: usize) -> Result<Cow<'_, [u8]>, Problem> {
+        let bytes = if self.is_base64 {
+            // Four characters of base64 are three bytes: what is far too large is not even decoded.
+            if self.text.len() / 4 > max / 3 + 1 {
+                return Err(Problem::BodyTooLarge { max });
+            }
+            let malformed = |_| Problem::InvalidJson {
+                reason: "it is malformed",
+            };
+            Cow::Owned(STANDARD.decode(&self.text).map_err(malformed)?)
+        } else {
+            Cow::Borrowed(self.text.as_bytes())
+        };
+        if bytes.len() > max {
+            return Err(Problem::BodyTooLarge { max });
+        }
+        Ok(bytes)
     }
 }
 
@@ -65,11 +104,11 @@ impl Request {
 impl From<Event> for Request {
     fn from(event: Event) -> Request {
         let headers = event.headers.unwrap_or_default();
-        let body = event.body.unwrap_or_default();
-        let body = if event.is_base64_encoded {
-            STANDARD.decode(body).map_or(Body::Undecodable, Body::Bytes)
-        } else {
-            Body::Bytes(body.into_bytes())
+        let Context { request_id, http } = event.request_context.unwrap_or_default();
+        let source_ip = http.and_then(|http| http.source_ip);
+        let body = Body {
+            text: event.body.unwrap_or_default(),
+            is_base64: event.is_base64_encoded,
         };
         Request {
             path: event.raw_path.unwrap_or_default(),
@@ -81,6 +120,8 @@ impl From<Event> for Request {
                 .collect(),
             parameters: event.path_parameters.unwrap_or_default(),
             body,
+            address: source_ip.and_then(|address| address.parse().ok()),
+            gateway_id: request_id,
         }
     }
 }

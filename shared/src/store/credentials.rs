@@ -18,12 +18,13 @@ use crate::problem::Problem;
 use crate::store::transaction::WRITE_ID;
 use crate::store::{Item, Store, key, malformed, number, problem, string, text};
 
-/// Dead windows that may lie about on a credential before they are swept at once. They are swept
-/// by a process's next call for free; processes that serve one call each leave them behind.
-const MAX_DEAD_WINDOWS: usize = 16;
+/// Counters of past windows that may stay on a credential before they are removed at once. A
+/// process's next call removes them for free; processes that serve one call each leave them behind.
+const MAX_PAST_WINDOWS: usize = 16;
 
-/// What attributes with a window's count are called, before the window's number.
-const WINDOW: &str = "w";
+/// The prefix of an attribute that counts a window's calls; its length in seconds and its number
+/// follow, as in `w60.29859123`.
+const COUNTER: &str = "w";
 
 /// A credential on its way in.
 pub struct Admission<'a> {
@@ -35,10 +36,8 @@ pub struct Admission<'a> {
     pub default: Allowance,
     /// The window to count in.
     pub window: Window,
-    /// That window's length.
-    pub window_seconds: u32,
-    /// Counts of earlier windows, to be swept along.
-    pub dead_windows: &'a [String],
+    /// Past windows whose counters are to be removed; those that are not over stay.
+    pub past_windows: &'a [Window],
     /// Now.
     pub now: Timestamp,
 }
@@ -52,8 +51,8 @@ pub struct Seen {
     pub limit: u32,
     /// Calls it has made in this window, this one included.
     pub used: u64,
-    /// Attributes with counts of earlier windows.
-    pub dead_windows: Vec<String>,
+    /// Other windows that the credential has counters of.
+    pub other_windows: Vec<Window>,
 }
 
 /// Why a credential did not get in.
@@ -100,7 +99,11 @@ struct CredentialItem {
 
 impl Store {
     /// Authenticates, fetches what authorisation needs, and counts the call: one conditional
-    /// update, applied once even if its answer is lost on the way.
+    /// update.
+    ///
+    /// If its answer is lost, the SDK sends it again, and the mark of the first attempt shows that
+    /// it was applied. When another call was admitted in between, its mark has replaced that one,
+    /// and the call counts twice: the limit may be reached early, but is never exceeded.
     pub async fn admit(&self, admission: &Admission<'_>) -> Result<Result<Seen, Refusal>, Problem> {
         let write_id = self.next_write_id();
         let counter = counter(admission.window);
@@ -123,8 +126,9 @@ impl Store {
             },
         };
         let seen = seen(admission, &counter, item)?;
-        if seen.dead_windows.len() > MAX_DEAD_WINDOWS {
-            self.sweep(admission.digest, &seen.dead_windows).await?;
+        let past = past(&seen.other_windows, admission.now);
+        if past.len() > MAX_PAST_WINDOWS {
+            self.remove_counters(admission.digest, &past).await?;
         }
         Ok(Ok(seen))
     }
@@ -135,11 +139,12 @@ impl Store {
         counter: &str,
         write_id: &str,
     ) -> UpdateItemFluentBuilder {
-        let window_matches = if admission.window_seconds == admission.default.window_seconds {
-            "(attribute_not_exists(#window) OR #window = :window)"
-        } else {
-            "#window = :window"
-        };
+        let window_matches =
+            if admission.window.length_seconds() == admission.default.window_seconds {
+                "(attribute_not_exists(#window) OR #window = :window)"
+            } else {
+                "#window = :window"
+            };
         let is_users = if admission.user.is_some() {
             " AND #user = :user"
         } else {
@@ -184,7 +189,7 @@ impl Store {
             (":true", AttributeValue::Bool(true)),
             (
                 ":window",
-                AttributeValue::N(admission.window_seconds.to_string()),
+                AttributeValue::N(admission.window.length_seconds().to_string()),
             ),
             (":write", string(write_id)),
         ];
@@ -196,7 +201,8 @@ impl Store {
             update = update.expression_attribute_values(":user", string(user.as_str()));
         }
         let mut expression = "ADD #count :one SET #used = :now, #write = :write".to_owned();
-        (update, expression) = removing(update, expression, admission.dead_windows);
+        let past = past(admission.past_windows, admission.now);
+        (update, expression) = removing(update, expression, &past);
         update
             .update_expression(expression)
             .return_values(ReturnValue::AllNew)
@@ -204,11 +210,11 @@ impl Store {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
     }
 
-    async fn sweep(&self, digest: &Digest, dead_windows: &[String]) -> Result<(), Problem> {
+    async fn remove_counters(&self, digest: &Digest, windows: &[Window]) -> Result<(), Problem> {
         let (pk, sk) = key::credential(digest.as_str());
         let update = self.table.client.update_item().table_name(&self.table.name);
         let update = update.key(key::PK, string(&pk)).key(key::SK, string(&sk));
-        let (update, expression) = removing(update, String::new(), dead_windows);
+        let (update, expression) = removing(update, String::new(), windows);
         let update = update
             .update_expression(expression)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
@@ -218,28 +224,36 @@ impl Store {
     }
 }
 
+/// Of these windows, those in which no process counts any more. Clocks differ, so the current
+/// window of one process may lie ahead of, or behind, that of another.
+fn past(windows: &[Window], now: Timestamp) -> Vec<Window> {
+    let over = windows.iter().filter(|window| window.is_over(now));
+    over.copied().collect()
+}
+
 fn removing(
     mut update: UpdateItemFluentBuilder,
     mut expression: String,
-    attributes: &[String],
+    windows: &[Window],
 ) -> (UpdateItemFluentBuilder, String) {
-    for (number, attribute) in attributes.iter().enumerate() {
+    for (number, window) in windows.iter().enumerate() {
         expression.push_str(if number == 0 { " REMOVE " } else { ", " });
-        expression.push_str(&format!("#dead{number}"));
-        update = update.expression_attribute_names(format!("#dead{number}"), attribute);
+        expression.push_str(&format!("#past{number}"));
+        update = update.expression_attribute_names(format!("#past{number}"), counter(*window));
     }
     (update, expression)
 }
 
 fn seen(admission: &Admission<'_>, counter: &str, item: Item) -> Result<Seen, Problem> {
     let used = number(&item, counter).unwrap_or(1);
-    let is_dead = |name: &String| name != counter && is_counter(name);
-    let dead_windows = item.keys().filter(|name| is_dead(name)).cloned().collect();
+    let windows = item.keys().filter_map(|name| counted(name));
+    let other_windows = windows.filter(|window| *window != admission.window);
+    let other_windows = other_windows.collect();
     let item: CredentialItem = serde_dynamo::from_item(item).map_err(malformed)?;
     Ok(Seen {
         limit: item.call_limit.unwrap_or(admission.default.limit),
         used,
-        dead_windows,
+        other_windows,
         principal: Principal {
             team: item.team,
             mode: item.mode,
@@ -264,7 +278,7 @@ fn refusal(admission: &Admission<'_>, counter: &str, item: &Item) -> Refusal {
         return Refusal::Unknown;
     }
     let seconds = number(item, "windowSeconds").unwrap_or(admission.default.window_seconds);
-    if seconds != admission.window_seconds {
+    if seconds != admission.window.length_seconds() {
         return Refusal::OtherWindow { seconds };
     }
     Refusal::Spent {
@@ -274,10 +288,11 @@ fn refusal(admission: &Admission<'_>, counter: &str, item: &Item) -> Refusal {
 }
 
 fn counter(window: Window) -> String {
-    format!("{WINDOW}{}", window.number())
+    format!("{COUNTER}{}.{}", window.length_seconds(), window.number())
 }
 
-fn is_counter(attribute: &str) -> bool {
-    let digits = attribute.strip_prefix(WINDOW).unwrap_or_default();
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+/// The window whose calls an attribute counts, if it counts any.
+fn counted(attribute: &str) -> Option<Window> {
+    let (length, number) = attribute.strip_prefix(COUNTER)?.split_once('.')?;
+    Some(Window::numbered(number.parse().ok()?, length.parse().ok()?))
 }

@@ -1,34 +1,75 @@
 //! Records of finished requests.
+//!
+//! A record is read by other versions of this program, too: a canary and its predecessor share the
+//! table. So its format has a number, and consists of strings that mean the same in each of them.
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-};
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::Digest;
+use crate::domain::id::CalendarId;
+use crate::domain::text::Name;
+use crate::domain::version::Version;
 use crate::problem::Problem;
-use crate::store::transaction::Transacted;
-use crate::store::{Item, Store, key, malformed};
+use crate::store::calendars::CalendarSnapshot;
+use crate::store::{Item, Store, key, malformed, transaction};
+
+/// The format of the records that this version writes, and the only one that it reads.
+const FORMAT: u32 = 1;
 
 /// Where a record lies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Scope(Digest);
 
-/// A finished request.
+/// A request that is about to be finished.
 #[derive(Clone, Debug)]
 pub struct Record {
     /// Where it lies.
     pub scope: Scope,
     /// What its body said.
     pub fingerprint: Digest,
-    /// What was replied, as JSON.
-    pub reply: String,
+    /// What was replied.
+    pub reply: RecordedReply,
+    /// The body of the reply.
+    pub body: RecordedBody,
     /// When it is written.
     pub now: Timestamp,
     /// When it is forgotten.
     pub expires_at: Timestamp,
+}
+
+/// A reply without its body, in strings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedReply {
+    /// What happened: `ok` or `created`.
+    pub outcome: String,
+    /// Where a new resource is found.
+    pub location: Option<String>,
+    /// The entity tag of the resource.
+    pub etag: Option<String>,
+}
+
+/// How a record keeps the body of a reply.
+#[derive(Clone, Debug)]
+pub enum RecordedBody {
+    /// As it is: JSON.
+    Text(String),
+    /// By what it consists of, since a calendar may be large and its openings are kept anyway.
+    Calendar(CalendarSnapshot),
+}
+
+/// A request that was finished earlier.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    /// What its body said.
+    pub fingerprint: Digest,
+    /// What was replied.
+    pub reply: RecordedReply,
+    /// The body of the reply, as JSON.
+    pub body: String,
 }
 
 /// What became of a write that is done once.
@@ -37,7 +78,7 @@ pub enum Written {
     /// It was done.
     Now,
     /// An earlier request with the same key was done, and this one was not.
-    Earlier(Record),
+    Earlier(Earlier),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,13 +86,31 @@ pub enum Written {
 struct RecordItem {
     pk: String,
     sk: String,
+    format: u32,
     fingerprint: Digest,
-    reply: String,
-    written_at: i64,
+    outcome: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    location: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calendar: Option<CalendarReference>,
     expires_at: i64,
     /// What DynamoDB cleans up by.
     ttl: i64,
     write_id: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CalendarReference {
+    partition: String,
+    id: CalendarId,
+    name: Name,
+    is_default: bool,
+    opening_version: Version,
 }
 
 impl Scope {
@@ -62,77 +121,106 @@ impl Scope {
 }
 
 impl Store {
-    /// The record of a scope, if there is one that still counts.
-    pub async fn recorded(&self, scope: &Scope, now: Timestamp) -> Result<Option<Record>, Problem> {
+    /// The request that is recorded in a scope, if there is one that still counts.
+    pub async fn recorded(
+        &self,
+        scope: &Scope,
+        now: Timestamp,
+    ) -> Result<Option<Earlier>, Problem> {
         let (pk, sk) = key::idempotency(scope.0.as_str());
         let Some(item) = self.get(&pk, &sk).await? else {
             return Ok(None);
         };
-        let record = record(scope.clone(), item)?;
-        Ok((record.expires_at > now).then_some(record))
+        let expires_at: Option<i64> = super::number(&item, "expiresAt");
+        if expires_at.is_some_and(|at| at <= now.as_second()) {
+            return Ok(None);
+        }
+        self.earlier(item).await.map(Some)
     }
 
-    /// Changes several items together, with a record behind them, if there is to be one. What
-    /// refused it, item by item, if it was not the record of an earlier request.
-    pub(super) async fn transact_once(
-        &self,
-        write_id: &str,
-        mut items: Vec<TransactWriteItem>,
-        with: Option<&Record>,
-    ) -> Result<Result<Written, Vec<Option<Item>>>, Problem> {
-        if let Some(with) = with {
-            items.push(self.put_record(with, write_id)?);
+    /// Reads a record, and what it refers to.
+    pub(super) async fn earlier(&self, item: Item) -> Result<Earlier, Problem> {
+        if super::number(&item, "format") != Some(FORMAT) {
+            // The other version of this program, which wrote it, can replay it.
+            return Err(Problem::Unavailable(
+                "the record has the format of another version".into(),
+            ));
         }
-        let mut refused = match self.transact(write_id, items).await? {
-            Transacted::Applied => return Ok(Ok(Written::Now)),
-            Transacted::Refused(refused) => refused,
+        let item: RecordItem = serde_dynamo::from_item(item).map_err(malformed)?;
+        let body = match (item.body, item.calendar) {
+            (Some(body), _) => body,
+            (None, Some(reference)) => self.calendar_body(reference).await?,
+            (None, None) => return Err(Problem::Internal("a record has no body".into())),
         };
-        if let Some(with) = with
-            && let Some(found) = refused.pop().flatten()
-        {
-            return Ok(Ok(Written::Earlier(record(with.scope.clone(), found)?)));
-        }
-        Ok(Err(refused))
+        Ok(Earlier {
+            fingerprint: item.fingerprint,
+            reply: RecordedReply {
+                outcome: item.outcome,
+                location: item.location,
+                etag: item.etag,
+            },
+            body,
+        })
     }
 
-    /// Writes a record where there is none that still counts.
-    fn put_record(&self, record: &Record, write_id: &str) -> Result<TransactWriteItem, Problem> {
-        let (pk, sk) = key::idempotency(record.scope.0.as_str());
-        let expires_at = record.expires_at.as_second();
+    async fn calendar_body(&self, reference: CalendarReference) -> Result<String, Problem> {
+        let snapshot = CalendarSnapshot {
+            partition: reference.partition,
+            id: reference.id,
+            name: reference.name,
+            is_default: reference.is_default,
+            opening_version: reference.opening_version,
+        };
+        let calendar = self.calendar_at(&snapshot).await?;
+        serde_json::to_string(&calendar).map_err(|error| Problem::Internal(Box::new(error)))
+    }
+}
+
+impl Record {
+    /// The put of the record where there is none that still counts.
+    pub(super) fn put(&self, write_id: &str) -> Result<PutBuilder, Problem> {
+        let (pk, sk) = key::idempotency(self.scope.0.as_str());
+        let expires_at = self.expires_at.as_second();
+        let (body, calendar) = match self.body.clone() {
+            RecordedBody::Text(body) => (Some(body), None),
+            RecordedBody::Calendar(snapshot) => (None, Some(snapshot.into())),
+        };
+        let RecordedReply {
+            outcome,
+            location,
+            etag,
+        } = self.reply.clone();
         let item = RecordItem {
             pk,
             sk,
-            fingerprint: record.fingerprint.clone(),
-            reply: record.reply.clone(),
-            written_at: record.now.as_second(),
+            format: FORMAT,
+            fingerprint: self.fingerprint.clone(),
+            outcome,
+            location,
+            etag,
+            body,
+            calendar,
             expires_at,
             ttl: expires_at,
             write_id: write_id.to_owned(),
         };
-        let now = AttributeValue::N(record.now.as_second().to_string());
-        let put = Put::builder()
-            .table_name(&self.table.name)
-            .set_item(Some(serde_dynamo::to_item(item).map_err(malformed)?))
+        let now = AttributeValue::N(self.now.as_second().to_string());
+        Ok(transaction::put(&item)?
             .condition_expression("attribute_not_exists(#pk) OR #expires <= :now")
             .expression_attribute_names("#pk", key::PK)
             .expression_attribute_names("#expires", "expiresAt")
-            .expression_attribute_values(":now", now)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build();
-        let put = put.map_err(|error| Problem::Internal(Box::new(error)))?;
-        Ok(TransactWriteItem::builder().put(put).build())
+            .expression_attribute_values(":now", now))
     }
 }
 
-fn record(scope: Scope, item: Item) -> Result<Record, Problem> {
-    let item: RecordItem = serde_dynamo::from_item(item).map_err(malformed)?;
-    let instant =
-        |second| Timestamp::from_second(second).map_err(|error| Problem::Internal(Box::new(error)));
-    Ok(Record {
-        scope,
-        fingerprint: item.fingerprint,
-        reply: item.reply,
-        now: instant(item.written_at)?,
-        expires_at: instant(item.expires_at)?,
-    })
+impl From<CalendarSnapshot> for CalendarReference {
+    fn from(snapshot: CalendarSnapshot) -> CalendarReference {
+        CalendarReference {
+            partition: snapshot.partition,
+            id: snapshot.id,
+            name: snapshot.name,
+            is_default: snapshot.is_default,
+            opening_version: snapshot.opening_version,
+        }
+    }
 }

@@ -4,6 +4,7 @@ use crate::domain::id::{CalendarId, KeyId, PolicyId, RuleId, TeamId, UserId};
 use crate::domain::minutes::Minutes;
 use crate::domain::principal::Mode;
 use crate::domain::text::PolicyName;
+use crate::domain::version::Version;
 
 /// The partition key's attribute.
 pub(super) const PK: &str = "pk";
@@ -76,6 +77,19 @@ pub(super) fn calendar(id: &CalendarId) -> String {
 
 /// What all calendars begin with.
 pub(super) const CALENDARS: &str = "CALENDAR#";
+
+/// The openings of a calendar begin with this.
+pub(super) fn openings(id: &CalendarId) -> String {
+    format!("OPENING#{id}#")
+}
+
+/// The opening that a version of a calendar brought about. Padded, so that the newest sorts last.
+///
+/// It lies beside the calendar, and not under a partition key of its own, so that it belongs to a
+/// team and a mode, and is found when everything of a team is deleted, its calendar being long gone.
+pub(super) fn opening(id: &CalendarId, version: Version) -> String {
+    format!("{}{:020}", openings(id), version.get())
+}
 
 /// Which calendar is the default one.
 pub(super) const DEFAULT_CALENDAR: &str = "DEFAULT#CALENDAR";

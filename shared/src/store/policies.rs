@@ -1,19 +1,27 @@
 //! A workspace's policies, and the guards that keep names and due times unique.
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::PolicyId;
+use crate::domain::minutes::Minutes;
 use crate::domain::policy::{Draft, MAX_POLICIES, Policy};
+use crate::domain::text::{Description, PolicyName};
 use crate::domain::version::Version;
 use crate::problem::{Problem, Resource};
-use crate::store::transaction::Transacted;
+use crate::store::transaction::Transaction;
 use crate::store::{Store, key, malformed};
 
-/// The policies of one workspace.
+/// The policies of one workspace, to be read.
 #[derive(Clone, Debug)]
 pub struct Policies {
+    store: Store,
+    pk: String,
+}
+
+/// The policies of one workspace, to be changed.
+#[derive(Clone, Debug)]
+pub struct PolicyWriter {
     store: Store,
     pk: String,
 }
@@ -24,8 +32,9 @@ struct PolicyItem {
     pk: String,
     sk: String,
     id: PolicyId,
-    #[serde(flatten)]
-    draft: Draft,
+    name: PolicyName,
+    description: Description,
+    due_time_in_minutes: Minutes,
     updated_at: Timestamp,
     version: Version,
     write_id: String,
@@ -68,135 +77,121 @@ impl Policies {
             .map(PolicyItem::into_policy)
             .map_err(malformed)
     }
+}
 
-    /// Adds a policy, unless its name or due time is taken, or there are [`MAX_POLICIES`] already.
+impl PolicyWriter {
+    pub(super) fn new(store: Store, pk: String) -> PolicyWriter {
+        PolicyWriter { store, pk }
+    }
+
+    /// Adds a policy, unless its name or due time is in use, or there are [`MAX_POLICIES`] already.
     pub async fn insert(&self, policy: &Policy) -> Result<(), Problem> {
-        let write_id = self.store.next_write_id();
-        let items = vec![
-            self.store.put_new(&self.item(policy, &write_id))?,
-            self.guard(key::policy_name(&policy.draft.name), policy, &write_id)?,
-            self.guard(
-                key::policy_due(policy.draft.due_time_in_minutes),
-                policy,
-                &write_id,
-            )?,
-            self.store
-                .one_more(&self.pk, key::POLICY_COUNT, MAX_POLICIES, &write_id)?,
-        ];
-        match self.store.transact(&write_id, items).await? {
-            Transacted::Applied => Ok(()),
-            Transacted::Refused(items) => match items.as_slice() {
-                [None, None, None, Some(_)] => Err(Problem::LimitExceeded {
-                    resource: Resource::Policy,
-                    max: MAX_POLICIES,
-                }),
-                [None, ..] => Err(Problem::DuplicatePolicy),
-                _ => Err(Problem::Internal("a new policy's id is taken".into())),
-            },
-        }
-    }
-
-    /// Writes a policy over the one it was, unless its name or due time is another's. The guards
-    /// move with it. [`Problem::Overtaken`] if it is no longer the one it was.
-    pub async fn update(&self, policy: &Policy, was: &Policy) -> Result<(), Problem> {
-        let write_id = self.store.next_write_id();
-        let mut items = vec![
-            self.store
-                .put_over(&self.item(policy, &write_id), was.version)?,
-        ];
-        if policy.draft.name != was.draft.name {
-            items.push(self.guard(key::policy_name(&policy.draft.name), policy, &write_id)?);
-            items.push(
-                self.store
-                    .delete(&self.pk, &key::policy_name(&was.draft.name), None)?,
-            );
-        }
-        let (due, due_was) = (
-            policy.draft.due_time_in_minutes,
-            was.draft.due_time_in_minutes,
-        );
-        if due != due_was {
-            items.push(self.guard(key::policy_due(due), policy, &write_id)?);
-            items.push(
-                self.store
-                    .delete(&self.pk, &key::policy_due(due_was), None)?,
-            );
-        }
-        match self.store.transact(&write_id, items).await? {
-            Transacted::Applied => Ok(()),
-            Transacted::Refused(items) if matches!(items.first(), Some(Some(_))) => {
-                Err(Problem::Overtaken)
-            }
-            Transacted::Refused(_) => Err(Problem::DuplicatePolicy),
-        }
-    }
-
-    /// Deletes a policy as it is, and frees its name and its due time.
-    /// [`Problem::Overtaken`] if it is no longer so.
-    pub async fn delete(&self, policy: &Policy) -> Result<(), Problem> {
-        let write_id = self.store.next_write_id();
+        let mut transaction = self.store.transaction();
+        let item = self.item(policy, transaction.write_id());
+        transaction.put_new(&item, || {
+            Problem::Internal("a new policy's id is in use".into())
+        })?;
         let Draft {
             name,
             due_time_in_minutes,
             ..
         } = &policy.draft;
-        let items = vec![
-            self.store
-                .delete(&self.pk, &key::policy(&policy.id), Some(policy.version))?,
-            self.store.delete(&self.pk, &key::policy_name(name), None)?,
-            self.store
-                .delete(&self.pk, &key::policy_due(*due_time_in_minutes), None)?,
-            self.store
-                .one_less(&self.pk, key::POLICY_COUNT, &write_id)?,
-        ];
-        match self.store.transact(&write_id, items).await? {
-            Transacted::Applied => Ok(()),
-            Transacted::Refused(_) => Err(Problem::Overtaken),
+        self.guard(&mut transaction, key::policy_name(name), policy)?;
+        let due = key::policy_due(*due_time_in_minutes);
+        self.guard(&mut transaction, due, policy)?;
+        transaction.one_more(&self.pk, key::POLICY_COUNT, MAX_POLICIES, || {
+            Problem::LimitExceeded {
+                resource: Resource::Policy,
+                max: MAX_POLICIES,
+            }
+        })?;
+        transaction.commit().await
+    }
+
+    /// Writes a policy over the one it was, unless its name or due time is another's. The guards
+    /// move with it. [`Problem::Overtaken`] if it is no longer the one it was.
+    pub async fn update(&self, policy: &Policy, current: &Policy) -> Result<(), Problem> {
+        let mut transaction = self.store.transaction();
+        let item = self.item(policy, transaction.write_id());
+        transaction.put_over(&item, current.version)?;
+        let (to, from) = (&policy.draft, &current.draft);
+        if to.name != from.name {
+            self.guard(&mut transaction, key::policy_name(&to.name), policy)?;
+            transaction.delete_any(&self.pk, &key::policy_name(&from.name))?;
         }
+        if to.due_time_in_minutes != from.due_time_in_minutes {
+            let (due, due_before) = (to.due_time_in_minutes, from.due_time_in_minutes);
+            self.guard(&mut transaction, key::policy_due(due), policy)?;
+            transaction.delete_any(&self.pk, &key::policy_due(due_before))?;
+        }
+        transaction.commit().await
+    }
+
+    /// Deletes a policy as it is, and frees its name and its due time.
+    /// [`Problem::Overtaken`] if it is no longer so.
+    pub async fn delete(&self, policy: &Policy) -> Result<(), Problem> {
+        let Draft {
+            name,
+            due_time_in_minutes,
+            ..
+        } = &policy.draft;
+        let mut transaction = self.store.transaction();
+        transaction.delete(&self.pk, &key::policy(&policy.id), policy.version)?;
+        transaction.delete_any(&self.pk, &key::policy_name(name))?;
+        transaction.delete_any(&self.pk, &key::policy_due(*due_time_in_minutes))?;
+        transaction.one_less(&self.pk, key::POLICY_COUNT)?;
+        transaction.commit().await
     }
 
     fn item(&self, policy: &Policy, write_id: &str) -> PolicyItem {
+        let Policy {
+            id,
+            draft,
+            updated_at,
+            version,
+        } = policy.clone();
         PolicyItem {
             pk: self.pk.clone(),
-            sk: key::policy(&policy.id),
-            id: policy.id.clone(),
-            draft: policy.draft.clone(),
-            updated_at: policy.updated_at,
-            version: policy.version,
+            sk: key::policy(&id),
+            id,
+            name: draft.name,
+            description: draft.description,
+            due_time_in_minutes: draft.due_time_in_minutes,
+            updated_at,
+            version,
             write_id: write_id.to_owned(),
         }
     }
 
+    /// Claims a name or a due time.
     fn guard(
         &self,
+        transaction: &mut Transaction<'_>,
         sk: String,
         policy: &Policy,
-        write_id: &str,
-    ) -> Result<TransactWriteItem, Problem> {
-        let (pk, holder, write_id) = (self.pk.clone(), policy.id.clone(), write_id.to_owned());
-        self.store.put_new(&GuardItem {
-            pk,
+    ) -> Result<(), Problem> {
+        let guard = GuardItem {
+            pk: self.pk.clone(),
             sk,
-            holder,
-            write_id,
-        })
+            holder: policy.id.clone(),
+            write_id: transaction.write_id().to_owned(),
+        };
+        transaction.put_new(&guard, || Problem::DuplicatePolicy)
     }
 }
 
 impl PolicyItem {
     fn into_policy(self) -> Policy {
-        let PolicyItem {
-            id,
-            draft,
-            updated_at,
-            version,
-            ..
-        } = self;
+        let draft = Draft {
+            name: self.name,
+            description: self.description,
+            due_time_in_minutes: self.due_time_in_minutes,
+        };
         Policy {
-            id,
+            id: self.id,
             draft,
-            updated_at,
-            version,
+            updated_at: self.updated_at,
+            version: self.version,
         }
     }
 }

@@ -3,27 +3,45 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{CalendarId, RuleId};
-use crate::domain::rule::{MAX_RULES, Rule};
+use crate::domain::minutes::Minutes;
+use crate::domain::priority::Priority;
+use crate::domain::rule::{Draft, MAX_RULES, Rule, Targets};
+use crate::domain::text::Name;
 use crate::domain::version::Version;
 use crate::problem::{Problem, Resource};
 use crate::store::idempotency::{Record, Written};
-use crate::store::transaction::Transacted;
 use crate::store::{Store, key, malformed};
 
-/// The rules of one team and mode.
+/// The rules of one team and mode, to be read.
 #[derive(Clone, Debug)]
 pub struct Rules {
     store: Store,
     pk: String,
 }
 
+/// The rules of one team and mode, to be changed.
+#[derive(Clone, Debug)]
+pub struct RuleWriter {
+    store: Store,
+    pk: String,
+}
+
+/// Without nesting: two hundred of them are read at once, and a flattened struct costs several
+/// times as much to read.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RuleItem {
     pk: String,
     sk: String,
-    #[serde(flatten)]
-    rule: Rule,
+    id: RuleId,
+    name: Name,
+    priority: Priority,
+    response_target: Minutes,
+    resolution_target: Minutes,
+    business_hours_only: bool,
+    enabled: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calendar_id: Option<CalendarId>,
     version: Version,
     write_id: String,
 }
@@ -36,7 +54,7 @@ impl Rules {
     /// All rules, oldest first: at most [`MAX_RULES`] of at most 1.5 KB.
     pub async fn list(&self) -> Result<Vec<Rule>, Problem> {
         let items: Vec<RuleItem> = self.store.all(&self.pk, key::RULES).await?;
-        Ok(items.into_iter().map(RuleItem::into_rule).collect())
+        items.into_iter().map(RuleItem::into_rule).collect()
     }
 
     /// The ids of the rules that name a calendar, oldest first.
@@ -58,39 +76,34 @@ impl Rules {
             .get(&self.pk, &key::rule(&id))
             .await?
             .ok_or_else(unknown)?;
-        serde_dynamo::from_item(item)
-            .map(RuleItem::into_rule)
-            .map_err(malformed)
+        let item: RuleItem = serde_dynamo::from_item(item).map_err(malformed)?;
+        item.into_rule()
+    }
+}
+
+impl RuleWriter {
+    pub(super) fn new(store: Store, pk: String) -> RuleWriter {
+        RuleWriter { store, pk }
     }
 
-    /// Adds a rule, unless there are [`MAX_RULES`] already or its calendar is not there, and records
-    /// the request.
+    /// Adds a rule, unless there are [`MAX_RULES`] already or its calendar does not exist, and
+    /// records the request.
     pub async fn insert(&self, rule: &Rule, record: Option<Record>) -> Result<Written, Problem> {
-        let write_id = self.store.next_write_id();
-        let mut items = vec![
-            self.store.put_new(&self.item(rule, &write_id))?,
-            self.store
-                .one_more(&self.pk, key::RULE_COUNT, MAX_RULES, &write_id)?,
-        ];
-        if let Some(calendar) = &rule.draft.calendar_id {
-            items.push(self.store.calendar_taken(&self.pk, calendar, &write_id)?);
-        }
-        let refused = match self
-            .store
-            .transact_once(&write_id, items, record.as_ref())
-            .await?
-        {
-            Ok(written) => return Ok(written),
-            Err(refused) => refused,
-        };
-        match refused.as_slice() {
-            [None, Some(_), ..] => Err(Problem::LimitExceeded {
+        let mut transaction = self.store.transaction();
+        let item = self.item(rule, transaction.write_id());
+        transaction.put_new(&item, || {
+            Problem::Internal("a new rule's id is in use".into())
+        })?;
+        transaction.one_more(&self.pk, key::RULE_COUNT, MAX_RULES, || {
+            Problem::LimitExceeded {
                 resource: Resource::Rule,
                 max: MAX_RULES,
-            }),
-            [None, None, Some(_)] => Err(Problem::unknown_calendar()),
-            _ => Err(Problem::Internal("a new rule's id is taken".into())),
+            }
+        })?;
+        if let Some(calendar) = &rule.draft.calendar_id {
+            transaction.add_calendar_reference(&self.pk, calendar)?;
         }
+        transaction.commit_once(record).await
     }
 
     /// Writes a rule over the one it was, and records the request.
@@ -98,70 +111,70 @@ impl Rules {
     pub async fn update(
         &self,
         rule: &Rule,
-        was: &Rule,
+        current: &Rule,
         record: Option<Record>,
     ) -> Result<Written, Problem> {
-        let write_id = self.store.next_write_id();
-        let mut items = vec![
-            self.store
-                .put_over(&self.item(rule, &write_id), was.version)?,
-        ];
-        let (calendar, calendar_was) = (&rule.draft.calendar_id, &was.draft.calendar_id);
-        if calendar != calendar_was {
-            let taken = calendar
-                .iter()
-                .map(|id| self.store.calendar_taken(&self.pk, id, &write_id));
-            let left = calendar_was
-                .iter()
-                .map(|id| self.store.calendar_left(&self.pk, id, &write_id));
-            items.extend(taken.chain(left).collect::<Result<Vec<_>, _>>()?);
-        }
-        match self
-            .store
-            .transact_once(&write_id, items, record.as_ref())
-            .await?
-        {
-            Ok(written) => Ok(written),
-            Err(refused) if matches!(refused.as_slice(), [None, Some(_), ..]) => {
-                Err(Problem::unknown_calendar())
+        let mut transaction = self.store.transaction();
+        let item = self.item(rule, transaction.write_id());
+        transaction.put_over(&item, current.version)?;
+        let (to, from) = (&rule.draft.calendar_id, &current.draft.calendar_id);
+        if to != from {
+            if let Some(calendar) = to {
+                transaction.add_calendar_reference(&self.pk, calendar)?;
             }
-            Err(_refused) => Err(Problem::Overtaken),
+            if let Some(calendar) = from {
+                transaction.remove_calendar_reference(&self.pk, calendar)?;
+            }
         }
+        transaction.commit_once(record).await
     }
 
     /// Deletes a rule. [`Problem::Overtaken`] if it is no longer the one it was.
     pub async fn delete(&self, rule: &Rule) -> Result<(), Problem> {
-        let write_id = self.store.next_write_id();
-        let mut items = vec![
-            self.store
-                .delete(&self.pk, &key::rule(&rule.id), Some(rule.version))?,
-            self.store.one_less(&self.pk, key::RULE_COUNT, &write_id)?,
-        ];
+        let mut transaction = self.store.transaction();
+        transaction.delete(&self.pk, &key::rule(&rule.id), rule.version)?;
+        transaction.one_less(&self.pk, key::RULE_COUNT)?;
         if let Some(calendar) = &rule.draft.calendar_id {
-            items.push(self.store.calendar_left(&self.pk, calendar, &write_id)?);
+            transaction.remove_calendar_reference(&self.pk, calendar)?;
         }
-        match self.store.transact(&write_id, items).await? {
-            Transacted::Applied => Ok(()),
-            Transacted::Refused(_) => Err(Problem::Overtaken),
-        }
+        transaction.commit().await
     }
 
     fn item(&self, rule: &Rule, write_id: &str) -> RuleItem {
+        let Rule { id, draft, version } = rule.clone();
         RuleItem {
             pk: self.pk.clone(),
-            sk: key::rule(&rule.id),
-            rule: rule.clone(),
-            version: rule.version,
+            sk: key::rule(&id),
+            id,
+            name: draft.name,
+            priority: draft.priority,
+            response_target: draft.targets.response(),
+            resolution_target: draft.targets.resolution(),
+            business_hours_only: draft.business_hours_only,
+            enabled: draft.enabled,
+            calendar_id: draft.calendar_id,
+            version,
             write_id: write_id.to_owned(),
         }
     }
 }
 
 impl RuleItem {
-    fn into_rule(self) -> Rule {
-        Rule {
+    fn into_rule(self) -> Result<Rule, Problem> {
+        let targets = Targets::new(self.response_target, self.resolution_target)
+            .ok_or_else(|| Problem::Internal("a stored rule's targets are in disorder".into()))?;
+        let draft = Draft {
+            name: self.name,
+            priority: self.priority,
+            targets,
+            business_hours_only: self.business_hours_only,
+            enabled: self.enabled,
+            calendar_id: self.calendar_id,
+        };
+        Ok(Rule {
+            id: self.id,
+            draft,
             version: self.version,
-            ..self.rule
-        }
+        })
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Delete, Put, ReturnConsumedCapacity,
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 use crate::domain::version::Version;
 use crate::problem::Problem;
+use crate::store::idempotency::{Record, Written};
 use crate::store::{Item, Store, key, malformed, problem, string, text};
 
 /// How often a transaction that only met another one is tried again. With the pauses below, that
@@ -28,52 +30,219 @@ pub(super) const WRITE_ID: &str = "writeId";
 /// The attribute that optimistic locking compares.
 pub(super) const VERSION: &str = "version";
 
+/// Several items that change together, or not at all.
+///
+/// Each item is added together with what its refusal means, so that an item added later, or before
+/// it, cannot change that. If several are refused, the one that was added first is reported.
+pub(super) struct Transaction<'a> {
+    store: &'a Store,
+    write_id: String,
+    items: Vec<TransactWriteItem>,
+    refusals: Vec<fn() -> Problem>,
+}
+
 /// What became of a transaction.
-pub(super) enum Transacted {
-    /// It happened.
+enum Outcome {
+    /// It was applied.
     Applied,
-    /// It did not: for each of its items that stood in the way, in the order in which they were
-    /// given, the item as it is (empty if there is none).
-    Refused(Vec<Option<Item>>),
+    /// It was not: the items that refused it, by their place, as they are (empty if there is none).
+    Refused(Vec<(usize, Item)>),
 }
 
 impl Store {
-    /// Changes several items together. Every condition must ask for `ALL_OLD`, and every item put
-    /// or updated must carry `write_id`: a refusal by one's own earlier attempt is a success.
-    pub(super) async fn transact(
-        &self,
-        write_id: &str,
-        items: Vec<TransactWriteItem>,
-    ) -> Result<Transacted, Problem> {
+    /// A transaction without items.
+    pub(super) fn transaction(&self) -> Transaction<'_> {
+        Transaction {
+            store: self,
+            write_id: self.next_write_id(),
+            items: Vec::new(),
+            refusals: Vec::new(),
+        }
+    }
+}
+
+impl Transaction<'_> {
+    /// The mark that every item put or updated must carry.
+    pub(super) fn write_id(&self) -> &str {
+        &self.write_id
+    }
+
+    /// Puts an item where there is none.
+    pub(super) fn put_new(
+        &mut self,
+        item: &impl Serialize,
+        refused: fn() -> Problem,
+    ) -> Result<(), Problem> {
+        let put = put(item)?
+            .condition_expression("attribute_not_exists(#pk)")
+            .expression_attribute_names("#pk", key::PK);
+        self.put(put, refused)
+    }
+
+    /// Puts an item over the one that has this version; [`Problem::Overtaken`] if it has another.
+    pub(super) fn put_over(
+        &mut self,
+        item: &impl Serialize,
+        version: Version,
+    ) -> Result<(), Problem> {
+        let put = put(item)?
+            .condition_expression("#version = :version")
+            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_values(":version", AttributeValue::N(version.to_string()));
+        self.put(put, || Problem::Overtaken)
+    }
+
+    /// Deletes the item that has this version; [`Problem::Overtaken`] if it has another.
+    pub(super) fn delete(&mut self, pk: &str, sk: &str, version: Version) -> Result<(), Problem> {
+        let delete = delete(pk, sk)
+            .condition_expression("#version = :version")
+            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_values(":version", AttributeValue::N(version.to_string()));
+        self.delete_if(delete, || Problem::Overtaken)
+    }
+
+    /// Deletes whatever is there.
+    pub(super) fn delete_any(&mut self, pk: &str, sk: &str) -> Result<(), Problem> {
+        let never = || Problem::Internal("an unconditional deletion was refused".into());
+        self.delete_if(delete(pk, sk), never)
+    }
+
+    /// Counts one less of a kind.
+    pub(super) fn one_less(&mut self, pk: &str, sk: &str) -> Result<(), Problem> {
+        let never = || Problem::Internal("an unconditional count was refused".into());
+        self.update(self.count_by(pk, sk, -1), never)
+    }
+
+    /// Counts one more of a kind, unless there are `max` already.
+    pub(super) fn one_more(
+        &mut self,
+        pk: &str,
+        sk: &str,
+        max: u32,
+        refused: fn() -> Problem,
+    ) -> Result<(), Problem> {
+        let update = self
+            .count_by(pk, sk, 1)
+            .condition_expression("attribute_not_exists(#n) OR #n < :max")
+            .expression_attribute_values(":max", AttributeValue::N(max.to_string()));
+        self.update(update, refused)
+    }
+
+    /// Puts an item on a condition.
+    pub(super) fn put(&mut self, put: PutBuilder, refused: fn() -> Problem) -> Result<(), Problem> {
+        let put = put
+            .table_name(&self.store.table.name)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(incomplete)?;
+        self.items
+            .push(TransactWriteItem::builder().put(put).build());
+        self.refusals.push(refused);
+        Ok(())
+    }
+
+    /// Updates an item on a condition. The update must set `#write` to [`Transaction::write_id`].
+    pub(super) fn update(
+        &mut self,
+        update: UpdateBuilder,
+        refused: fn() -> Problem,
+    ) -> Result<(), Problem> {
+        let update = update
+            .table_name(&self.store.table.name)
+            .expression_attribute_names("#write", WRITE_ID)
+            .expression_attribute_values(":write", string(&self.write_id))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(incomplete)?;
+        self.items
+            .push(TransactWriteItem::builder().update(update).build());
+        self.refusals.push(refused);
+        Ok(())
+    }
+
+    /// Deletes an item on a condition.
+    pub(super) fn delete_if(
+        &mut self,
+        delete: DeleteBuilder,
+        refused: fn() -> Problem,
+    ) -> Result<(), Problem> {
+        let delete = delete
+            .table_name(&self.store.table.name)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(incomplete)?;
+        self.items
+            .push(TransactWriteItem::builder().delete(delete).build());
+        self.refusals.push(refused);
+        Ok(())
+    }
+
+    /// Writes all of it, or reports why it was refused.
+    pub(super) async fn commit(self) -> Result<(), Problem> {
+        match self.write().await? {
+            Outcome::Applied => Ok(()),
+            Outcome::Refused(refused) => Err(self.refusal(&refused)),
+        }
+    }
+
+    /// Writes all of it; `false` if an item refused it.
+    pub(super) async fn commit_if_allowed(self) -> Result<bool, Problem> {
+        Ok(matches!(self.write().await?, Outcome::Applied))
+    }
+
+    /// Writes all of it with the record of the request behind it, if there is to be one. The record
+    /// of an earlier request with the same key comes before every other refusal.
+    pub(super) async fn commit_once(mut self, record: Option<Record>) -> Result<Written, Problem> {
+        let Some(record) = record else {
+            return self.commit().await.map(|()| Written::Now);
+        };
+        let place = self.items.len();
+        let put = record.put(&self.write_id)?;
+        self.put(put, || Problem::IdempotencyKeyReused)?;
+        let refused = match self.write().await? {
+            Outcome::Applied => return Ok(Written::Now),
+            Outcome::Refused(refused) => refused,
+        };
+        match refused.iter().find(|(at, _)| *at == place) {
+            Some((_, item)) => {
+                let earlier = self.store.earlier(item.clone()).await?;
+                Ok(Written::Earlier(earlier))
+            }
+            None => Err(self.refusal(&refused)),
+        }
+    }
+
+    async fn write(&self) -> Result<Outcome, Problem> {
+        let store = self.store;
         let mut pause = FIRST_PAUSE;
         for _ in 0..MAX_CONFLICTS {
-            let request = self.table.client.transact_write_items();
+            let request = store.table.client.transact_write_items();
             let request = request
-                .set_transact_items(Some(items.clone()))
-                .client_request_token(write_id);
+                .set_transact_items(Some(self.items.clone()))
+                .client_request_token(&self.write_id);
             let answer = request
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
                 .await;
             let reasons = match answer {
                 Ok(done) => {
-                    self.count(done.consumed_capacity().first());
-                    return Ok(Transacted::Applied);
+                    store.count(done.consumed_capacity().first());
+                    return Ok(Outcome::Applied);
                 }
                 Err(error) => match error.as_service_error() {
                     Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                        self.count(None);
+                        store.count(None);
                         cancelled.cancellation_reasons().to_vec()
                     }
                     Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
-                        self.count(None);
+                        store.count(None);
                         Vec::new()
                     }
                     _ => return Err(problem(error)),
                 },
             };
-            if let Some(transacted) = verdict(write_id, reasons)? {
-                return Ok(transacted);
+            if let Some(outcome) = verdict(&self.write_id, reasons)? {
+                return Ok(outcome);
             }
             tokio::time::sleep(jittered(pause)).await;
             pause = (pause * 2).min(MAX_PAUSE);
@@ -83,112 +252,50 @@ impl Store {
         ))
     }
 
-    /// Puts an item where there is none.
-    pub(super) fn put_new(&self, item: &impl Serialize) -> Result<TransactWriteItem, Problem> {
-        let put = Put::builder()
-            .table_name(&self.table.name)
-            .set_item(Some(serde_dynamo::to_item(item).map_err(malformed)?))
-            .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", key::PK)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build();
-        let put = put.map_err(|error| Problem::Internal(Box::new(error)))?;
-        Ok(TransactWriteItem::builder().put(put).build())
+    /// What the first of the refused items means.
+    fn refusal(&self, refused: &[(usize, Item)]) -> Problem {
+        let first = refused.iter().map(|(place, _)| *place).min();
+        let refusal = first.and_then(|place| self.refusals.get(place));
+        refusal.map_or_else(
+            || Problem::Internal("a transaction was refused by none of its items".into()),
+            |refusal| refusal(),
+        )
     }
 
-    /// Puts an item over the one that has this version.
-    pub(super) fn put_over(
-        &self,
-        item: &impl Serialize,
-        version: Version,
-    ) -> Result<TransactWriteItem, Problem> {
-        let put = Put::builder()
-            .table_name(&self.table.name)
-            .set_item(Some(serde_dynamo::to_item(item).map_err(malformed)?))
-            .condition_expression("#version = :version")
-            .expression_attribute_names("#version", VERSION)
-            .expression_attribute_values(":version", AttributeValue::N(version.to_string()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build();
-        let put = put.map_err(|error| Problem::Internal(Box::new(error)))?;
-        Ok(TransactWriteItem::builder().put(put).build())
-    }
-
-    /// Deletes the item that has this version, or, without one, whatever is there.
-    pub(super) fn delete(
-        &self,
-        pk: &str,
-        sk: &str,
-        version: Option<Version>,
-    ) -> Result<TransactWriteItem, Problem> {
-        let mut delete = Delete::builder()
-            .table_name(&self.table.name)
-            .key(key::PK, string(pk))
-            .key(key::SK, string(sk))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        if let Some(version) = version {
-            delete = delete
-                .condition_expression("#version = :version")
-                .expression_attribute_names("#version", VERSION)
-                .expression_attribute_values(":version", AttributeValue::N(version.to_string()));
-        }
-        let delete = delete
-            .build()
-            .map_err(|error| Problem::Internal(Box::new(error)))?;
-        Ok(TransactWriteItem::builder().delete(delete).build())
-    }
-
-    /// Counts one less of a kind.
-    pub(super) fn one_less(
-        &self,
-        pk: &str,
-        sk: &str,
-        write_id: &str,
-    ) -> Result<TransactWriteItem, Problem> {
-        update_item(self.count_by(pk, sk, -1, write_id))
-    }
-
-    /// Counts one more of a kind, unless there are `max` already.
-    pub(super) fn one_more(
-        &self,
-        pk: &str,
-        sk: &str,
-        max: u32,
-        write_id: &str,
-    ) -> Result<TransactWriteItem, Problem> {
-        let update = self
-            .count_by(pk, sk, 1, write_id)
-            .condition_expression("attribute_not_exists(#n) OR #n < :max")
-            .expression_attribute_values(":max", AttributeValue::N(max.to_string()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        update_item(update)
-    }
-
-    fn count_by(&self, pk: &str, sk: &str, more: i8, write_id: &str) -> UpdateBuilder {
-        Update::builder()
-            .table_name(&self.table.name)
-            .key(key::PK, string(pk))
-            .key(key::SK, string(sk))
+    fn count_by(&self, pk: &str, sk: &str, more: i8) -> UpdateBuilder {
+        update(pk, sk)
             .update_expression("ADD #n :more SET #write = :write")
             .expression_attribute_names("#n", "n")
-            .expression_attribute_names("#write", WRITE_ID)
             .expression_attribute_values(":more", AttributeValue::N(more.to_string()))
-            .expression_attribute_values(":write", string(write_id))
     }
 }
 
-fn update_item(update: UpdateBuilder) -> Result<TransactWriteItem, Problem> {
-    let update = update
-        .build()
-        .map_err(|error| Problem::Internal(Box::new(error)))?;
-    Ok(TransactWriteItem::builder().update(update).build())
+/// The update of an item, without its expressions.
+pub(super) fn update(pk: &str, sk: &str) -> UpdateBuilder {
+    Update::builder()
+        .key(key::PK, string(pk))
+        .key(key::SK, string(sk))
+}
+
+/// The deletion of an item, without a condition.
+pub(super) fn delete(pk: &str, sk: &str) -> DeleteBuilder {
+    Delete::builder()
+        .key(key::PK, string(pk))
+        .key(key::SK, string(sk))
+}
+
+/// The put of an item, without a condition.
+pub(super) fn put(item: &impl Serialize) -> Result<PutBuilder, Problem> {
+    let item = serde_dynamo::to_item(item).map_err(malformed)?;
+    Ok(Put::builder().set_item(Some(item)))
+}
+
+fn incomplete(error: BuildError) -> Problem {
+    Problem::Internal(Box::new(error))
 }
 
 /// What a cancelled transaction comes to; `None` if it only met others and is worth another try.
-fn verdict(
-    write_id: &str,
-    reasons: Vec<CancellationReason>,
-) -> Result<Option<Transacted>, Problem> {
+fn verdict(write_id: &str, reasons: Vec<CancellationReason>) -> Result<Option<Outcome>, Problem> {
     const WORTH_ANOTHER_TRY: &[&str] = &[
         "None",
         "ProvisionedThroughputExceeded",
@@ -208,18 +315,16 @@ fn verdict(
             None => Ok(None),
         };
     }
-    let items = reasons
-        .into_iter()
-        .map(|reason| failed(&reason).then(|| reason.item.unwrap_or_default()));
-    let items: Vec<Option<Item>> = items.collect();
-    let mine = items
-        .iter()
-        .flatten()
-        .any(|item| text(item, WRITE_ID).as_deref() == Some(write_id));
-    Ok(Some(if mine {
-        Transacted::Applied
+    let refused = reasons.into_iter().enumerate();
+    let refused = refused.filter(|(_, reason)| failed(reason));
+    let refused: Vec<(usize, Item)> = refused
+        .map(|(place, reason)| (place, reason.item.unwrap_or_default()))
+        .collect();
+    let is_mine = |item: &Item| text(item, WRITE_ID).as_deref() == Some(write_id);
+    Ok(Some(if refused.iter().any(|(_, item)| is_mine(item)) {
+        Outcome::Applied
     } else {
-        Transacted::Refused(items)
+        Outcome::Refused(refused)
     }))
 }
 

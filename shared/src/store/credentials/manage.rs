@@ -13,7 +13,7 @@ use crate::domain::id::{KeyId, TeamId, UserId};
 use crate::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use crate::problem::Problem;
 use crate::store::credentials::CredentialItem;
-use crate::store::transaction::{Transacted, WRITE_ID};
+use crate::store::transaction::WRITE_ID;
 use crate::store::{Store, key, malformed, problem, string};
 
 /// A team as operators see it.
@@ -141,7 +141,8 @@ struct PointerItem {
 impl Store {
     /// Makes a team, in both modes.
     pub async fn create_team(&self, team: &Team) -> Result<(), Problem> {
-        let write_id = self.next_write_id();
+        let mut transaction = self.transaction();
+        let write_id = transaction.write_id().to_owned();
         let settings = |pk, sk| TeamItem {
             pk,
             sk,
@@ -151,15 +152,12 @@ impl Store {
         let live = settings(key::team(&team.id, Mode::Live), key::TEAM.to_owned());
         let test = settings(key::team(&team.id, Mode::Test), key::TEAM.to_owned());
         let listed = settings(key::TEAMS.to_owned(), team.id.to_string());
-        let items = vec![
-            self.put_new(&live)?,
-            self.put_new(&test)?,
-            self.put_new(&listed)?,
-        ];
-        match self.transact(&write_id, items).await? {
-            Transacted::Applied => Ok(()),
-            Transacted::Refused(_) => Err(Problem::Internal("a new team's id is taken".into())),
+        for item in [&live, &test, &listed] {
+            transaction.put_new(item, || {
+                Problem::Internal("a new team's id is in use".into())
+            })?;
         }
+        transaction.commit().await
     }
 
     /// Every team, by id, which is by age.
@@ -184,7 +182,8 @@ impl Store {
         new: &NewCredential,
         plan: Plan,
     ) -> Result<bool, Problem> {
-        let write_id = self.next_write_id();
+        let mut transaction = self.transaction();
+        let write_id = transaction.write_id().to_owned();
         let (pk, sk) = key::credential(new.digest.as_str());
         let (kind, user_id, permissions, name) = match &new.holder {
             Holder::Key { kind, .. } => (*kind, None, Vec::new(), None),
@@ -222,11 +221,10 @@ impl Store {
             created_at: new.now,
             write_id: write_id.clone(),
         };
-        let items = vec![self.put_new(&credential)?, self.put_new(&pointer)?];
-        Ok(matches!(
-            self.transact(&write_id, items).await?,
-            Transacted::Applied
-        ))
+        let in_use = || Problem::Internal("the credential exists already".into());
+        transaction.put_new(&credential, in_use)?;
+        transaction.put_new(&pointer, in_use)?;
+        transaction.commit_if_allowed().await
     }
 
     /// A team's keys, in both modes.

@@ -1,0 +1,106 @@
+//! Unknown credentials, counted by the address that presents them.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::limit::Window;
+
+/// Unknown credentials that an address may present in one window. A client with a revoked key stops
+/// long before; somebody who guesses does not.
+const MAX_GUESSES: u32 = 20;
+
+/// The window's length in seconds.
+const WINDOW_SECONDS: u32 = 60;
+
+/// Addresses that a process counts for. A full memory is emptied: it only saves calls.
+const MAX_ADDRESSES: usize = 1_024;
+
+/// How many unknown credentials each address has presented in the current minute.
+#[derive(Debug, Default)]
+pub(super) struct Guesses {
+    counted: Mutex<HashMap<IpAddr, Counted>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    window: Window,
+    guesses: u32,
+}
+
+impl Guesses {
+    /// Whether the address has presented as many unknown credentials as it may.
+    pub(super) fn are_used_up(&self, address: IpAddr, now: Timestamp) -> bool {
+        let window = Window::at(now, WINDOW_SECONDS);
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted
+            .get(&network(address))
+            .is_some_and(|counted| counted.window == window && counted.guesses >= MAX_GUESSES)
+    }
+
+    /// Counts one more.
+    pub(super) fn count(&self, address: IpAddr, now: Timestamp) {
+        let (network, window) = (network(address), Window::at(now, WINDOW_SECONDS));
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if counted.len() >= MAX_ADDRESSES && !counted.contains_key(&network) {
+            counted.clear();
+        }
+        let entry = counted
+            .entry(network)
+            .or_insert(Counted { window, guesses: 0 });
+        if entry.window != window {
+            *entry = Counted { window, guesses: 0 };
+        }
+        entry.guesses = entry.guesses.saturating_add(1);
+    }
+}
+
+/// An IPv4 address, or the first half of an IPv6 address: a single host may use all of the rest.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn an_address_may_guess_twenty_times_a_minute() {
+        let guesses = Guesses::default();
+        let now: Timestamp = "2026-11-25T10:00:30Z".parse().expect("an instant");
+        let later: Timestamp = "2026-11-25T10:01:00Z".parse().expect("an instant");
+        let (guesser, neighbour) = (address("2001:db8::1"), address("2001:db8:0:1::1"));
+        for _ in 0..MAX_GUESSES {
+            assert!(!guesses.are_used_up(guesser, now));
+            guesses.count(guesser, now);
+        }
+        assert!(guesses.are_used_up(guesser, now));
+        assert!(
+            guesses.are_used_up(address("2001:db8::ffff"), now),
+            "the same host"
+        );
+        assert!(!guesses.are_used_up(neighbour, now));
+        assert!(!guesses.are_used_up(guesser, later), "the next minute");
+        guesses.count(guesser, later);
+        assert!(!guesses.are_used_up(guesser, later));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let guesses = Guesses::default();
+        for number in 0..100_000_u32 {
+            guesses.count(IpAddr::from(number.to_be_bytes()), Timestamp::UNIX_EPOCH);
+        }
+        let counted = guesses.counted.lock().expect("no panic");
+        assert!(counted.len() <= MAX_ADDRESSES);
+    }
+}

@@ -1,0 +1,318 @@
+//! Who is admitted, how often, and what it costs to be refused.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use admin::issue::Terms;
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use local::template::TABLE_NAME;
+use local::{Stack, wire::call::depth};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use shared::api::{self, Access, Effect, Endpoint};
+use shared::auth::key::{Key, Token};
+use shared::auth::{Credential, Gate};
+use shared::config::{Config, TrustStore};
+use shared::dialect::{Dialect, Shown};
+use shared::domain::id::RequestId;
+use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
+use shared::limit::{Allowance, Window};
+use shared::problem::Problem;
+use shared::store::client;
+use shared::store::credentials::manage::{Change, OwnLimit};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
+
+use crate::actors::{Actor, POLICIES, Team};
+use crate::contract::camel;
+use crate::doors::knock;
+use crate::world;
+
+crate::stories![
+    a_limit_holds_across_processes_windows_and_clocks,
+    an_unknown_credential_reads_nothing,
+    a_credential_that_was_admitted_before_reads_beside_the_admission,
+    a_used_up_token_of_another_user_is_unknown,
+    who_guesses_is_refused_from_memory,
+];
+
+/// A service of its own, whose calls to the table are seen. One story at a time.
+async fn watched() -> (&'static Stack, MutexGuard<'static, ()>) {
+    static WATCHED: OnceCell<Stack> = OnceCell::const_new();
+    static TURN: Mutex<()> = Mutex::const_new(());
+    let turn = TURN.lock().await;
+    (WATCHED.get_or_init(|| world::start(None)).await, turn)
+}
+
+/// What a stack's functions have asked of the table since the last look.
+fn calls(stack: &Stack, endpoint: &Endpoint) -> Vec<local::wire::call::Call> {
+    let function = camel(endpoint.name, true);
+    let calls = stack.wire().expect("a recording stack").take();
+    // A process that starts looks once whether the table is there.
+    let asked = |call: &local::wire::call::Call| {
+        call.function == function && (call.operation != "GetItem" || call.capacity_units >= 1.0)
+    };
+    calls.into_iter().filter(asked).collect()
+}
+
+fn reads() -> impl Iterator<Item = &'static Endpoint> {
+    let all = api::ALL.iter().copied();
+    all.filter(|endpoint| endpoint.effect() == Effect::Read && endpoint.access != Access::Anyone)
+}
+
+async fn caller_of(endpoint: &Endpoint, team: &Team) -> Actor {
+    match endpoint.dialect {
+        Dialect::Cstar => team.secret_key().await,
+        Dialect::RocketChat => team.livechat_manager().await,
+    }
+}
+
+/// A caller whose credential looks right and was never issued.
+fn forger(endpoint: &Endpoint, team: &Team) -> Actor {
+    match endpoint.dialect {
+        Dialect::Cstar => {
+            let key = Key::generate(CredentialKind::Secret, Mode::Live).unwrap();
+            let bearer = format!("Bearer {}", key.unwrap());
+            team.anonymous().with("authorization", bearer)
+        }
+        Dialect::RocketChat => team
+            .anonymous()
+            .with("x-user-id", "rbAXPnMktTFbNpwtJ")
+            .with("x-auth-token", Token::generate().unwrap()),
+    }
+}
+
+async fn an_unknown_credential_reads_nothing() {
+    let (stack, _turn) = watched().await;
+    let (team, other) = (
+        Team::on(stack, Plan::Premium).await,
+        Team::on(stack, Plan::Premium).await,
+    );
+    for endpoint in reads() {
+        let strangers = [forger(endpoint, &team), caller_of(endpoint, &other).await];
+        for (stranger, refusal) in strangers.iter().zip([401, 403]) {
+            if endpoint.dialect == Dialect::RocketChat && refusal == 403 {
+                continue;
+            }
+            // In each of the processes, more than once.
+            for _ in 0..4 {
+                calls(stack, endpoint);
+                let answer = knock(stranger, endpoint, team.id.as_str()).await;
+                assert_eq!(answer.status, refusal, "{}", endpoint.name);
+                let asked = calls(stack, endpoint);
+                let asked: Vec<_> = asked.iter().map(|call| call.operation.as_str()).collect();
+                assert_eq!(asked, ["UpdateItem"], "{}", endpoint.name);
+            }
+        }
+    }
+}
+
+async fn a_credential_that_was_admitted_before_reads_beside_the_admission() {
+    let (stack, _turn) = watched().await;
+    let team = Team::on(stack, Plan::Premium).await;
+    let store = world::table(stack);
+    for endpoint in reads().filter(|endpoint| endpoint.name.ends_with("-list")) {
+        let caller = caller_of(endpoint, &team).await;
+        let mut beside = 0;
+        for _ in 0..12 {
+            calls(stack, endpoint);
+            let answer = knock(&caller, endpoint, team.id.as_str()).await;
+            assert_eq!(answer.status, 200, "{}", endpoint.name);
+            let asked = calls(stack, endpoint);
+            assert_eq!(asked.len(), 2, "{}", endpoint.name);
+            beside += usize::from(depth(&asked) == 1);
+        }
+        assert!(beside > 0, "{}: it always waits", endpoint.name);
+
+        // The first refusal is the last read that it causes in that process.
+        match (&caller.key, &caller.user) {
+            (Some(key), _) => store.change_key(&team.id, key, &Change::Revoke).await,
+            (_, Some(user)) => store.change_user(&team.id, user, &Change::Revoke).await,
+            _ => unreachable!("a credential belongs to a key or a user"),
+        }
+        .unwrap();
+        calls(stack, endpoint);
+        for _ in 0..12 {
+            assert_eq!(knock(&caller, endpoint, team.id.as_str()).await.status, 401);
+        }
+        let asked = calls(stack, endpoint);
+        let asked = asked.iter().filter(|call| call.operation == "Query");
+        assert!(asked.count() <= 2, "one a process: {}", endpoint.name);
+    }
+}
+
+async fn a_used_up_token_of_another_user_is_unknown() {
+    let team = Team::new().await;
+    let day = OwnLimit {
+        calls: 1,
+        window_seconds: Some(86_400),
+    };
+    let terms = Terms {
+        limit: Some(day),
+        ..Terms::default()
+    };
+    let user = team.user(&[Permission::ViewLivechatRoom], terms).await;
+    assert_eq!(user.get(POLICIES).await.status, 200);
+    let mut thief = user.clone();
+    thief.headers[0].1 = "rbAXPnMktTFbNpwtJ".to_owned();
+    for _ in 0..4 {
+        // Each of the processes has the refusal of its owner in memory.
+        assert_eq!(user.get(POLICIES).await.status, 429);
+        let stolen = thief.get(POLICIES).await;
+        stolen.is(
+            401,
+            r#"{"status":"error","message":"You must be logged in to do this."}"#,
+        );
+        assert_eq!(stolen.header("x-ratelimit-limit"), None);
+    }
+}
+
+async fn who_guesses_is_refused_from_memory() {
+    let stack = world::stack();
+    let team = Team::new().await;
+    let config = config(60);
+    let table = client::connect_to(stack.dynamodb(), TABLE_NAME);
+    let gate = Gate::new(&config);
+    let now = Timestamp::now();
+    let (address, neighbour) = (
+        IpAddr::from(Ipv4Addr::new(203, 0, 113, 7)),
+        IpAddr::from(Ipv4Addr::new(203, 0, 113, 8)),
+    );
+    let admit = async |secret: &str, from: IpAddr, now: Timestamp| {
+        let store = table.for_request(&RequestId::new(now, &world::random()));
+        let credential = Credential::read(Some(Shown::Key(secret))).unwrap();
+        let admitted = gate.admit(&store, &credential, Some(from), now).await;
+        (
+            admitted.map_err(|refused| refused.problem),
+            store.cost().calls,
+        )
+    };
+    let guess = || {
+        let key = Key::generate(CredentialKind::Secret, Mode::Live).unwrap();
+        key.unwrap()
+    };
+    let (seen, unseen) = (team.secret_key().await, team.secret_key().await);
+    let secret = |actor: &Actor| actor.headers[0].1.trim_start_matches("Bearer ").to_owned();
+    let (seen, unseen) = (secret(&seen), secret(&unseen));
+    assert!(admit(&seen, address, now).await.0.is_ok());
+    for number in 0..30 {
+        let (refused, calls) = admit(&guess(), address, now).await;
+        assert!(matches!(refused, Err(Problem::Unauthenticated)));
+        assert_eq!(calls, u32::from(number < 20), "guess {number}");
+    }
+    assert!(admit(&seen, address, now).await.0.is_ok(), "it is known");
+    assert!(
+        admit(&guess(), neighbour, now).await.1 == 1,
+        "another address"
+    );
+    let (refused, calls) = admit(&unseen, address, now).await;
+    assert!(matches!(refused, Err(Problem::Unauthenticated)));
+    assert_eq!(calls, 0);
+    let later = now + SignedDuration::from_secs(60);
+    assert!(
+        admit(&unseen, address, later).await.0.is_ok(),
+        "a minute later"
+    );
+}
+
+fn config(window_seconds: u32) -> Config {
+    let allowance = Allowance {
+        limit: 1_000,
+        window_seconds,
+    };
+    Config {
+        table: TABLE_NAME.to_owned(),
+        secret_key: allowance,
+        publishable_key: allowance,
+        user_token: allowance,
+        trust_store: TrustStore::Amazon,
+        revision: "none".to_owned(),
+        error_reference: String::new(),
+    }
+}
+
+/// A run of processes whose clocks differ, and of calls at simulated instants.
+#[derive(Debug)]
+struct Run {
+    window_seconds: u32,
+    limit: u32,
+    /// Milliseconds by which each process's clock is ahead.
+    clocks: Vec<i64>,
+    /// Milliseconds from the step before, and the processes that are called at once.
+    steps: Vec<(i64, Vec<prop::sample::Index>)>,
+}
+
+fn runs() -> impl Strategy<Value = Run> {
+    let lengths = prop::sample::select(vec![1_u32, 2, 3, 7, 60]);
+    let clocks = prop::collection::vec(0_i64..=1_000, 2..5);
+    (lengths, 2_u32..6, clocks).prop_flat_map(|(window_seconds, limit, clocks)| {
+        let longest = i64::from(window_seconds) * 700;
+        let callers = prop::collection::vec(any::<prop::sample::Index>(), 1..6);
+        let steps = prop::collection::vec((0..longest, callers), 24);
+        (Just(clocks), steps).prop_map(move |(clocks, steps)| Run {
+            window_seconds,
+            limit,
+            clocks,
+            steps,
+        })
+    })
+}
+
+const RUNS: usize = 12;
+
+async fn a_limit_holds_across_processes_windows_and_clocks() {
+    let mut runner = TestRunner::default();
+    for _ in 0..RUNS {
+        let run = runs().new_tree(&mut runner).expect("a run").current();
+        let broken = play(&run).await;
+        assert!(broken.is_empty(), "{run:?}: {}", broken.join("; "));
+    }
+}
+
+/// Plays a run against the table, and says what went wrong.
+async fn play(run: &Run) -> Vec<String> {
+    let team = Team::new().await;
+    let own = OwnLimit {
+        calls: run.limit,
+        window_seconds: Some(run.window_seconds),
+    };
+    let terms = Terms {
+        limit: Some(own),
+        ..Terms::default()
+    };
+    let caller = team.key(CredentialKind::Secret, Mode::Live, terms).await;
+    let secret = caller.headers[0].1.trim_start_matches("Bearer ");
+    let table = client::connect_to(team.stack.dynamodb(), TABLE_NAME);
+    let config = config(60);
+    let gates: Vec<Gate> = run.clocks.iter().map(|_| Gate::new(&config)).collect();
+    let credential = Credential::read(Some(Shown::Key(secret))).unwrap();
+    let mut broken = Vec::new();
+    let mut admitted: BTreeMap<u64, u32> = BTreeMap::new();
+    // Just before a window's end.
+    let length = i64::from(run.window_seconds) * 1_000;
+    let mut instant = 1_795_000_000_000 / length * length - 300;
+    for (passed, processes) in &run.steps {
+        instant += passed;
+        let calls = processes.iter().map(|process| {
+            let process = process.index(gates.len());
+            let now = Timestamp::from_millisecond(instant + run.clocks[process]).unwrap();
+            let store = table.for_request(&RequestId::new(now, &world::random()));
+            let (gate, credential) = (&gates[process], &credential);
+            async move { (now, gate.admit(&store, credential, None, now).await) }
+        });
+        for (now, outcome) in join_all(calls).await {
+            match outcome.map_err(|refused| refused.problem) {
+                Ok(_) => {
+                    let window = Window::at(now, run.window_seconds);
+                    *admitted.entry(window.number()).or_default() += 1;
+                }
+                Err(Problem::RateLimited { .. }) => {}
+                Err(other) => broken.push(format!("{other:?}")),
+            }
+        }
+    }
+    let over = admitted.into_iter().filter(|(_, calls)| *calls > run.limit);
+    broken.extend(over.map(|(window, calls)| format!("{calls} calls in window {window}")));
+    broken
+}
