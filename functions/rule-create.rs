@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use shared::domain::rule::Rule;
-use shared::reply::{Answer, Reply};
+use shared::reply::{self, Answer};
 use shared::serve::call::Call;
 use shared::serve::serve;
 use shared::{api, fields};
@@ -17,7 +17,7 @@ async fn create(call: Call) -> Answer {
     let once = call.once(&fields)?;
     let rule = Rule::new(call.new_rule_id(), fields::rule::draft(fields)?);
     let location = call.location(rule.id.as_str());
-    let reply = Reply::created(&rule)?.at(location).version(rule.version);
+    let reply = reply::rule::created(&rule)?.at(location);
     let written = call
         .writer()
         .rules()

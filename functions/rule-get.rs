@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use shared::api;
-use shared::reply::{Answer, Reply};
+use shared::reply::{self, Answer};
 use shared::serve::call::ReadCall;
 use shared::serve::serve;
 
@@ -13,6 +13,5 @@ fn main() -> ExitCode {
 
 async fn get(call: ReadCall) -> Answer {
     let rule = call.store().rules().find(call.parameter("ruleId")).await?;
-    let reply = Reply::ok(&rule)?.version(rule.version);
-    Ok(reply.unless_known(call.if_none_match()))
+    Ok(reply::rule::one(&rule)?.unless_known(call.if_none_match()))
 }

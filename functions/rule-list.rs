@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use shared::api;
 use shared::domain::version::list_tag;
-use shared::reply::{Answer, Reply};
+use shared::reply::{self, Answer};
 use shared::serve::call::ReadCall;
 use shared::serve::serve;
 
@@ -15,6 +15,6 @@ fn main() -> ExitCode {
 async fn list(call: ReadCall) -> Answer {
     let rules = call.store().rules().list().await?;
     let tag = list_tag(rules.iter().map(|rule| (rule.id.as_str(), rule.version)));
-    let reply = Reply::ok(&rules)?.versions(&tag);
+    let reply = reply::rule::list(&rules)?.versions(&tag);
     Ok(reply.unless_known(call.if_none_match()))
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use shared::reply::{Answer, Reply};
+use shared::reply::{self, Answer};
 use shared::serve::call::Call;
 use shared::serve::serve;
 use shared::{api, fields};
@@ -19,7 +19,7 @@ async fn update(call: Call) -> Answer {
     if let Some(earlier) = call.check(current.version, &once).await? {
         return Ok(earlier);
     }
-    let reply = Reply::ok(&rule)?.version(rule.version);
+    let reply = reply::rule::one(&rule)?;
     let written = call
         .writer()
         .rules()

@@ -22,7 +22,6 @@ use shared::limit::{Allowance, Window};
 use shared::problem::Problem;
 use shared::store::client;
 use shared::store::credentials::manage::{Change, OwnLimit};
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::actors::{Actor, POLICIES, Team};
 use crate::contract::camel;
@@ -36,14 +35,6 @@ crate::stories![
     a_used_up_token_of_another_user_is_unknown,
     who_guesses_is_refused_from_memory,
 ];
-
-/// A service of its own, whose calls to the table are seen. One story at a time.
-async fn watched() -> (&'static Stack, MutexGuard<'static, ()>) {
-    static WATCHED: OnceCell<Stack> = OnceCell::const_new();
-    static TURN: Mutex<()> = Mutex::const_new(());
-    let turn = TURN.lock().await;
-    (WATCHED.get_or_init(|| world::start(None)).await, turn)
-}
 
 /// What a stack's functions have asked of the table since the last look.
 fn calls(stack: &Stack, endpoint: &Endpoint) -> Vec<local::wire::call::Call> {
@@ -84,7 +75,7 @@ fn forger(endpoint: &Endpoint, team: &Team) -> Actor {
 }
 
 async fn an_unknown_credential_reads_nothing() {
-    let (stack, _turn) = watched().await;
+    let (stack, _turn) = world::watched().await;
     let (team, other) = (
         Team::on(stack, Plan::Premium).await,
         Team::on(stack, Plan::Premium).await,
@@ -109,7 +100,7 @@ async fn an_unknown_credential_reads_nothing() {
 }
 
 async fn a_credential_that_was_admitted_before_reads_beside_the_admission() {
-    let (stack, _turn) = watched().await;
+    let (stack, _turn) = world::watched().await;
     let team = Team::on(stack, Plan::Premium).await;
     let store = world::table(stack);
     for endpoint in reads().filter(|endpoint| endpoint.name.ends_with("-list")) {

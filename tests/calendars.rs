@@ -1,11 +1,16 @@
 //! When a team is at work: its calendars, and what rules make of them.
 
 use http::Method;
-use serde_json::{Value, json};
+use jiff::Span;
+use jiff::civil::date;
+use local::wire::call::Call;
+use serde_json::{Map, Value, json};
+use shared::domain::principal::Plan;
 use shared::domain::team_calendar::MAX_CALENDARS;
 
 use crate::actors::{Actor, Answer, Team};
 use crate::doors::HOLIDAYS;
+use crate::world;
 
 crate::stories![
     a_calendar_is_made_read_changed_and_deleted,
@@ -16,6 +21,7 @@ crate::stories![
     a_file_that_cannot_be_read_changes_nothing,
     the_101st_calendar_is_refused,
     requests_with_a_key_are_done_once_and_stale_ones_not_at_all,
+    the_largest_calendars_cost_little,
 ];
 
 fn calendars(team: &Team) -> String {
@@ -583,4 +589,77 @@ async fn requests_with_a_key_are_done_once_and_stale_ones_not_at_all() {
         412
     );
     assert_eq!(stale.delete(&one).await.status, 412);
+
+    // What was replied then is repeated, whatever has become of the calendar since.
+    let holidays =
+        json!({"holidays": ["2026-12-25", "2026-05-01"], "exceptions": {"2026-12-24": []}});
+    let dated = caller.with("idempotency-key", "holidays");
+    let changed = dated.patch(&one, &holidays).await;
+    caller.patch(&one, &json!({"holidays": []})).await;
+    let again = dated.patch(&one, &holidays).await;
+    again.is(200, &changed.body);
+    assert_eq!(again.header("etag"), changed.header("etag"));
+    assert_eq!(caller.delete(&one).await.status, 200);
+    keyed
+        .post(&path, &office("Office"))
+        .await
+        .is(201, &made.body);
+}
+
+/// A calendar with as much in it as there may be.
+fn full(name: usize) -> Value {
+    let day: Vec<_> = (0..24)
+        .map(|h| json!([format!("{h:02}:00"), format!("{h:02}:59")]))
+        .collect();
+    let hours = [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ];
+    let hours: Map<String, Value> = hours
+        .map(|weekday| (weekday.to_owned(), json!(day)))
+        .into_iter()
+        .collect();
+    let dates = |days| {
+        let first = date(2026, 1, 1);
+        (0..days).map(move |day| first.saturating_add(Span::new().days(day)).to_string())
+    };
+    let exceptions: Map<String, Value> = dates(900)
+        .map(|date| (date, json!([["09:00", "17:00"]])))
+        .collect();
+    let holidays: Vec<String> = dates(1_000).collect();
+    json!({"name": format!("{name:0>200}"), "timeZone": "America/New_York", "hours": hours,
+        "holidays": holidays, "exceptions": exceptions})
+}
+
+async fn the_largest_calendars_cost_little() {
+    let (stack, _turn) = world::watched().await;
+    let team = Team::on(stack, Plan::Premium).await;
+    let caller = team.secret_key().await;
+    let path = calendars(&team);
+    let wire = stack.wire().expect("a recording stack");
+    for number in 0..MAX_CALENDARS as usize {
+        assert_eq!(caller.post(&path, &full(number)).await.status, 201);
+    }
+    wire.take();
+    let listed = caller.get(&path).await.json();
+    let units = |calls: Vec<Call>| calls.iter().map(|call| call.capacity_units).sum::<f64>();
+    let listing = units(wire.take());
+    assert_eq!(listed["data"][99]["exceptionCount"], json!(900));
+    assert!(listing <= 26.0, "a list and its admission: {listing} units");
+    let one = format!("{path}/{}", listed["data"][0]["id"].as_str().unwrap());
+    let keyed = caller.with("idempotency-key", "key");
+    wire.take();
+    let changed = keyed.patch(&one, &json!({"holidays": []})).await;
+    let changing: Vec<Call> = wire.take();
+    assert_eq!(changed.status, 200);
+    let writes = changing
+        .into_iter()
+        .filter(|call| call.operation == "TransactWriteItems");
+    let changing = units(writes.collect());
+    assert!(changing <= 64.0, "a change: {changing} units");
 }

@@ -21,6 +21,7 @@ crate::stories![
     the_files_for_other_runners_say_what_the_template_says,
     every_function_has_its_own_log_group_that_forgets,
     what_is_deployed_answers_a_panic,
+    every_error_code_has_a_section_in_the_reference,
 ];
 
 /// Documented answers that no story provokes. This list may only shrink.
@@ -227,6 +228,39 @@ async fn every_function_has_its_own_log_group_that_forgets() {
         );
         let retention = &resources[group.as_str()]["Properties"]["RetentionInDays"];
         assert!(!retention.is_null(), "{group} forgets after a while");
+    }
+}
+
+/// `doc_url` leads to `docs/errors.md`, to the section named after the code.
+async fn every_error_code_has_a_section_in_the_reference() {
+    let mut documented = BTreeSet::new();
+    error_codes(openapi(), &mut documented);
+    let reference = fs::read_to_string(root().join("docs/errors.md")).expect("docs/errors.md");
+    let sections = reference
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "));
+    let sections = sections.map(str::to_owned).collect();
+    compare("docs/errors.md", &documented, &sections);
+}
+
+/// Every value that a schema of an error allows for `code`.
+fn error_codes(schema: &Value, codes: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(code) = members.get("properties").and_then(|p| p.get("code")) {
+                let one = code["const"].as_str().into_iter();
+                let several = code["enum"].as_array().into_iter().flatten();
+                codes.extend(
+                    one.chain(several.filter_map(Value::as_str))
+                        .map(str::to_owned),
+                );
+            }
+            for member in members.values() {
+                error_codes(member, codes);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| error_codes(item, codes)),
+        _ => {}
     }
 }
 

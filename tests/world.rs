@@ -12,6 +12,7 @@ use local::{Stack, StackOptions};
 use shared::domain::id::RequestId;
 use shared::store::{Store, client};
 use tokio::runtime::Runtime;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 /// Processes per function: more than one, so that nothing is right only within a process.
 const CONCURRENCY: usize = 2;
@@ -84,6 +85,14 @@ pub async fn start(dynamodb_endpoint: Option<String>) -> Stack {
         dynamodb_endpoint,
     };
     Stack::start(options).await.expect("the stack starts")
+}
+
+/// A second healthy service, whose calls to the table belong to one story at a time.
+pub async fn watched() -> (&'static Stack, MutexGuard<'static, ()>) {
+    static WATCHED: OnceCell<Stack> = OnceCell::const_new();
+    static TURN: Mutex<()> = Mutex::const_new(());
+    let turn = TURN.lock().await;
+    (WATCHED.get_or_init(|| start(None)).await, turn)
 }
 
 /// Leaves no process behind.

@@ -2,6 +2,7 @@
 
 pub mod policy;
 pub mod preview;
+pub mod rule;
 
 use serde::Serialize;
 

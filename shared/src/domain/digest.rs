@@ -13,12 +13,7 @@ pub struct Digest(String);
 impl Digest {
     /// Hashes a text.
     pub fn of(text: &str) -> Digest {
-        Digest(
-            Sha256::digest(text.as_bytes())
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-        )
+        Digest(hexadecimal(&Sha256::digest(text.as_bytes())))
     }
 
     /// Hashes several texts, so that moving a character from one to its neighbour makes another.
@@ -28,13 +23,7 @@ impl Digest {
             hasher.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
             hasher.update(text.as_bytes());
         }
-        Digest(
-            hasher
-                .finalize()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-        )
+        Digest(hexadecimal(&hasher.finalize()))
     }
 
     /// Reads a digest that was made elsewhere: 64 hexadecimal digits.
@@ -47,6 +36,17 @@ impl Digest {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
+    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or('0');
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 /// Shows nothing: even a digest is nobody's business.

@@ -1,6 +1,6 @@
 //! SLA rules: what cStar promises for a priority.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::domain::{
     id::{CalendarId, RuleId},
@@ -13,21 +13,19 @@ use crate::domain::{
 /// The most rules a team may have, so that a list is always one page.
 pub const MAX_RULES: u32 = 200;
 
-/// A rule as it is kept and told: these members in this order, and no others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Who it is.
     pub id: RuleId,
     /// What it says.
-    #[serde(flatten)]
     pub draft: Draft,
     /// How often it has been written.
-    #[serde(skip)]
     pub version: Version,
 }
 
 /// Everything about a rule that its owner decides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Draft {
     /// What it is called. Names may repeat.
@@ -42,12 +40,12 @@ pub struct Draft {
     /// Whether it is applied at all.
     pub enabled: bool,
     /// The calendar that says what open time is; the team's default one, if it names none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub calendar_id: Option<CalendarId>,
 }
 
 /// The two promises of a rule. The solution is never promised before the first answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Targets {
     response_target: Minutes,

@@ -1,6 +1,6 @@
 //! How often a thing has been written: what optimistic locking compares.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,13 +42,12 @@ const LIST_TAG_DIGITS: usize = 16;
 
 /// What tells two lists of things apart by their ids and versions, in hexadecimal digits.
 pub fn list_tag<'a>(things: impl Iterator<Item = (&'a str, Version)>) -> String {
-    let told: Vec<String> = things
-        .map(|(id, version)| format!("{id} {version}"))
-        .collect();
-    let told: Vec<&str> = told.iter().map(String::as_str).collect();
-    Digest::of_all(&told)
-        .as_str()
-        .chars()
-        .take(LIST_TAG_DIGITS)
-        .collect()
+    let mut ids_and_versions = String::new();
+    for (id, version) in things {
+        // Neither has a space. Writing to a String does not fail.
+        let _ = write!(ids_and_versions, "{id} {version} ");
+    }
+    let mut tag = Digest::of(&ids_and_versions).as_str().to_owned();
+    tag.truncate(LIST_TAG_DIGITS);
+    tag
 }

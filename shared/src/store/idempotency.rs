@@ -224,3 +224,21 @@ impl From<CalendarSnapshot> for CalendarReference {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::RequestId;
+    use crate::store::client;
+
+    #[test]
+    fn a_record_in_the_format_of_another_version_is_left_to_that_version() {
+        let id = RequestId::new(Timestamp::UNIX_EPOCH, &[0; 10]);
+        let store = client::connect_to("http://127.0.0.1:1", "none").for_request(&id);
+        let format = AttributeValue::N((FORMAT + 1).to_string());
+        let item = Item::from([("format".to_owned(), format)]);
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let earlier = runtime.expect("a runtime").block_on(store.earlier(item));
+        assert!(matches!(earlier, Err(Problem::Unavailable(_))));
+    }
+}

@@ -1,0 +1,56 @@
+//! A rule as cStar shows it: seven members, and an eighth where it names a calendar.
+
+use serde::Serialize;
+
+use crate::domain::id::{CalendarId, RuleId};
+use crate::domain::priority::Priority;
+use crate::domain::rule::Rule;
+use crate::domain::text::Name;
+use crate::reply::{Answer, Reply};
+
+/// One rule, with its version as the entity tag.
+pub fn one(rule: &Rule) -> Answer {
+    Ok(Reply::ok(&View::of(rule))?.version(rule.version))
+}
+
+/// A new rule, with its version as the entity tag.
+pub fn created(rule: &Rule) -> Answer {
+    Ok(Reply::created(&View::of(rule))?.version(rule.version))
+}
+
+/// All rules of a team.
+pub fn list(rules: &[Rule]) -> Answer {
+    let views: Vec<View<'_>> = rules.iter().map(View::of).collect();
+    Reply::ok(&views)
+}
+
+/// Without nesting, since flattened structs cost several times as much to write.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct View<'a> {
+    id: &'a RuleId,
+    name: &'a Name,
+    priority: Priority,
+    response_target: u32,
+    resolution_target: u32,
+    business_hours_only: bool,
+    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calendar_id: Option<&'a CalendarId>,
+}
+
+impl View<'_> {
+    fn of(rule: &Rule) -> View<'_> {
+        let draft = &rule.draft;
+        View {
+            id: &rule.id,
+            name: &draft.name,
+            priority: draft.priority,
+            response_target: draft.targets.response().get(),
+            resolution_target: draft.targets.resolution().get(),
+            business_hours_only: draft.business_hours_only,
+            enabled: draft.enabled,
+            calendar_id: draft.calendar_id.as_ref(),
+        }
+    }
+}
