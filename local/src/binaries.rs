@@ -43,15 +43,28 @@ struct Target {
 /// Builds every binary of the package `functions` of the workspace, with cargo's own progress on
 /// standard error, and returns the executables by binary name.
 pub fn build(workspace: &Path, profile: Profile) -> Result<BTreeMap<String, PathBuf>, Error> {
+    build_only(workspace, profile, &[])
+}
+
+/// As [`build`], but only these binaries; all, if none is named.
+pub fn build_only(
+    workspace: &Path,
+    profile: Profile,
+    names: &[&str],
+) -> Result<BTreeMap<String, PathBuf>, Error> {
+    let chosen: Vec<String> = match names {
+        [] => vec!["--bins".to_owned()],
+        names => names.iter().map(|name| format!("--bin={name}")).collect(),
+    };
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .args([
             "build",
             "--package",
             "functions",
-            "--bins",
             "--message-format=json-render-diagnostics",
         ])
+        .args(chosen)
         // Beside this package, whose features `cargo run` has just built everything with: alone,
         // the functions would build their dependencies once more with fewer.
         .args((profile == Profile::Dev).then_some("--package=local"))

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use local::binaries::{self, Profile};
 use serde_json::Value;
+use shared::api::{self, Endpoint};
 
 /// The name of the bare program that says hello.
 pub const HELLO: &str = "hello";
@@ -17,10 +18,22 @@ pub const ONE_CALL: &str = "one_call";
 /// scripts' inputs have changed.
 const OF_CARGO_BENCH: [&str; 3] = ["CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_"];
 
-/// Builds the functions as they are deployed, and the bare programs with the same profile and
-/// with the features that the functions' dependencies have.
-pub fn all(root: &Path) -> BTreeMap<String, PathBuf> {
-    let mut built = binaries::build(root, Profile::Release).expect("the functions build");
+/// Builds the functions of the chosen endpoints as they are deployed, with those that stock a team,
+/// and the bare programs with the same profile and with the features that the functions'
+/// dependencies have.
+pub fn chosen(root: &Path, chosen: &[&'static Endpoint]) -> BTreeMap<String, PathBuf> {
+    let stocking = [
+        &api::POLICY_CREATE,
+        &api::RULE_CREATE,
+        &api::CALENDAR_CREATE,
+    ];
+    let stocking = stocking.map(|endpoint| endpoint.endpoint().name);
+    let mut names: Vec<&str> = chosen.iter().map(|endpoint| endpoint.name).collect();
+    names.extend(stocking);
+    names.sort_unstable();
+    names.dedup();
+    let built = binaries::build_only(root, Profile::Release, &names);
+    let mut built = built.expect("the functions build");
     built.extend(bare(root));
     built
 }

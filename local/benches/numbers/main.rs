@@ -36,11 +36,16 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("local/ lies in the repository");
-    let template = Template::read(&root.join("template.yaml")).expect("template.yaml can be read");
-    let binaries = build::all(root);
+    let chosen = chosen();
+    let binaries = build::chosen(root, &chosen);
+    let template = Template::read(&root.join("template.yaml"));
+    let mut template = template.expect("template.yaml can be read");
+    template
+        .functions
+        .retain(|function| binaries.contains_key(&function.binary));
     let runtime = Builder::new_multi_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        let asked = calls::measure(&template, &binaries, &chosen()).await;
+        let asked = calls::measure(&template, &binaries, &chosen).await;
         println!("{}", calls::table(&asked));
         let taken = processes::measure(&template, &binaries, &asked).await;
         println!("{}", processes::table(&taken, &binaries));

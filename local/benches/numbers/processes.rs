@@ -15,6 +15,7 @@ use local::template::{Function, TABLE_NAME, Template};
 use local::wire::call::Call;
 use local::{Database, Stack};
 use shared::api::{self, Access, Effect, Endpoint};
+use shared::domain::rule::MAX_RULES;
 
 use crate::build::{HELLO, ONE_CALL};
 use crate::calls::{Asked, script};
@@ -56,6 +57,8 @@ pub struct Taken {
     /// Whether it opens its connection at INIT.
     primes: bool,
     grounds: Vec<Ground>,
+    /// How many things each of its teams has.
+    stock: usize,
     /// What it is started by.
     knock: Bytes,
     asked: usize,
@@ -99,10 +102,9 @@ pub async fn measure(
 
     let stack = crate::direct(template, &functions, binaries, &database.endpoint()).await;
     for program in &mut programs {
-        let count = needed(program.endpoint);
-        if program.peer.is_some() && program.endpoint.method != Method::DELETE {
+        if program.endpoint.method != Method::DELETE {
             for ground in &mut program.grounds {
-                let stock = Stock::Count(count);
+                let stock = Stock::Count(program.stock);
                 ground.stock(&stack, program.endpoint, stock).await;
             }
         }
@@ -194,8 +196,37 @@ async fn programs(database: &str, asked: &[Asked]) -> (Vec<Taken>, Vec<Function>
             program.knock = junk.event(endpoint, 0);
         }
         programs.push(program);
+        if endpoint.name == "rule-list" {
+            let (bare, full) = full_list(database, endpoint, &script, &mut functions).await;
+            programs.extend([bare, full]);
+        }
     }
     (programs, functions)
+}
+
+/// The list of a team with as many rules as there may be, and its bare peer: what grows with the
+/// number of items is neither the admission nor the envelope.
+async fn full_list(
+    database: &str,
+    endpoint: &'static Endpoint,
+    script: &str,
+    functions: &mut Vec<Function>,
+) -> (Taken, Taken) {
+    const BARE: &str = "BareFullRuleList";
+    let ground = Ground::new(database, endpoint, Terms::default()).await;
+    functions.push(function(BARE, ONE_CALL, &ground, script));
+    let mut bare = Taken::new("200 rules, bare", BARE, ONE_CALL, endpoint, vec![ground]);
+    let ground = Ground::new(database, endpoint, Terms::default()).await;
+    let id = camel(endpoint);
+    let name = "`rule-list`, 200 rules";
+    let mut full = Taken::new(name, &id, endpoint.name, endpoint, vec![ground]);
+    full.peer = Some(BARE.to_owned());
+    full.primes = true;
+    let mut junk = Ground::junk(database, endpoint).await;
+    full.knock = junk.event(endpoint, 0);
+    bare.stock = MAX_RULES as usize;
+    full.stock = MAX_RULES as usize;
+    (bare, full)
 }
 
 fn function(id: &str, binary: &str, ground: &Ground, calls: &str) -> Function {
@@ -237,6 +268,7 @@ impl Taken {
             status: 200,
             primes: false,
             grounds,
+            stock: needed(endpoint),
             knock,
             asked: 0,
             starts: Vec::new(),
