@@ -15,10 +15,14 @@ use shared::domain::id::{KeyId, TeamId, UserId};
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::store::credentials::manage::OwnLimit;
 
-use crate::{contract, world};
+use crate::{contract, log, world};
 
 /// Longer than the gateway waits.
 const PATIENCE: Duration = Duration::from_secs(40);
+
+/// What teams and users are called, so that the log can be searched for it.
+const TEAM_NAME: &str = "A team of Ada's";
+const USER_NAME: &str = "Ada Lovelace";
 
 /// A team with nothing in it, all of whose credentials are still to be made.
 pub struct Team {
@@ -50,9 +54,10 @@ impl Team {
     }
 
     pub async fn on(stack: &'static Stack, plan: Plan) -> Team {
-        let team = issue::team(&world::table(stack), "A team", plan)
+        let team = issue::team(&world::table(stack), TEAM_NAME, plan)
             .await
             .expect("a team");
+        log::named(TEAM_NAME);
         Team { stack, id: team.id }
     }
 
@@ -76,6 +81,7 @@ impl Team {
         let key = issue::key(&store, &self.id, kind, mode, terms)
             .await
             .expect("a key");
+        log::issued(&key.secret);
         Actor {
             stack: self.stack,
             key: Some(key.id),
@@ -97,9 +103,11 @@ impl Team {
 
     pub async fn user(&self, permissions: &[Permission], terms: Terms) -> Actor {
         let store = world::table(self.stack);
-        let user = issue::user(&store, &self.id, "Ada", permissions, terms)
+        let user = issue::user(&store, &self.id, USER_NAME, permissions, terms)
             .await
             .expect("a user");
+        log::issued(&user.token);
+        log::named(USER_NAME);
         Actor {
             stack: self.stack,
             key: None,
@@ -183,6 +191,7 @@ impl Actor {
     }
 
     pub async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Answer {
+        log::sent(&self.headers, path, &body);
         let uri: Uri = format!("{}{path}", self.stack.url())
             .parse()
             .expect("a URI");
@@ -206,6 +215,9 @@ impl Actor {
             headers: parts.headers,
             body: String::from_utf8(body.to_vec()).expect("UTF-8"),
         };
+        if let Some(request) = answer.header("x-cstar-request-id") {
+            log::answered(request);
+        }
         contract::saw(&method, path, &answer);
         answer
     }

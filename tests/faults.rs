@@ -1,11 +1,12 @@
 //! The service when its table throttles, hangs, lies or is not there.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use http::Method;
 use local::Stack;
-use local::wire::{Fault, Matcher};
-use serde_json::json;
+use local::journal::Line;
+use local::wire::{Fault, FaultGuard, Matcher, Wire};
+use serde_json::{Value, json};
 use shared::api::{self, Access, Effect, Endpoint};
 use shared::dialect::Dialect;
 use shared::domain::principal::{Permission, Plan};
@@ -13,7 +14,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::actors::{Actor, Answer, POLICIES, Team};
 use crate::contract::camel;
-use crate::doors::knock;
+use crate::doors::{existing, knock, knock_at, path, usual};
 use crate::world;
 
 crate::stories![
@@ -21,20 +22,22 @@ crate::stories![
     a_table_that_hangs_is_given_up_in_time,
     a_fault_of_ours_tells_nothing,
     a_lost_answer_is_no_conflict,
+    a_transaction_that_only_met_another_is_tried_again,
     a_function_that_dies_is_replaced,
 ];
 
 /// The longest that a client waits for any answer.
 const LONGEST_WAIT: Duration = Duration::from_millis(8_500);
 
+/// One process per function: then its calls are those of its one request, and of no start.
+const CONCURRENCY: usize = 1;
+
 /// A service that only one story at a time may break.
-async fn breakable() -> (&'static Stack, MutexGuard<'static, ()>) {
+pub async fn breakable() -> (&'static Stack, MutexGuard<'static, ()>) {
     static STACK: OnceCell<&'static Stack> = OnceCell::const_new();
     static TURN: Mutex<()> = Mutex::const_new(());
     let turn = TURN.lock().await;
-    let stack = STACK
-        .get_or_init(|| async { &*Box::leak(Box::new(world::start(None).await)) })
-        .await;
+    let stack = STACK.get_or_init(|| world::start(CONCURRENCY)).await;
     (stack, turn)
 }
 
@@ -50,6 +53,15 @@ fn guarded() -> impl Iterator<Item = &'static Endpoint> {
         .iter()
         .copied()
         .filter(|endpoint| endpoint.access != Access::Anyone)
+}
+
+/// Breaks the calls of one function.
+fn break_calls_of(wire: &Wire, endpoint: &Endpoint, fault: Fault) -> FaultGuard {
+    let matcher = Matcher {
+        function: Some(camel(endpoint.name, true)),
+        ..Matcher::default()
+    };
+    wire.fault(matcher, fault)
 }
 
 #[track_caller]
@@ -69,28 +81,31 @@ fn is_unavailable(answer: &Answer, endpoint: &Endpoint) {
 
 async fn a_table_that_cannot_answer_is_told_as_a_pause_not_as_a_fault() {
     let (stack, _turn) = breakable().await;
-    let team = Team::on(stack, Plan::Premium).await;
     let wire = stack.wire().expect("a wire");
     for endpoint in guarded() {
+        let team = Team::on(stack, Plan::Premium).await;
         let caller = caller_of(endpoint, &team).await;
+        // Warm, so that what is broken is the request and not a start.
+        knock(&team.anonymous(), endpoint, team.id.as_str()).await;
         for fault in [Fault::Throttle, Fault::Refuse, Fault::InternalError] {
-            let function = Some(camel(endpoint.name, true));
-            let _broken = wire.fault(
-                Matcher {
-                    function,
-                    ..Matcher::default()
-                },
-                fault,
-            );
+            let broken = break_calls_of(wire, endpoint, fault.clone());
             is_unavailable(&knock(&caller, endpoint, team.id.as_str()).await, endpoint);
+            let attempts = broken.hits();
+            assert!(
+                attempts >= 3,
+                "{} {fault:?}: {attempts} attempts",
+                endpoint.name
+            );
         }
-        assert!(
-            knock(&caller, endpoint, team.id.as_str()).await.status < 500,
-            "it is over"
-        );
+        let over = knock(&caller, endpoint, team.id.as_str()).await;
+        assert_eq!(over.status, usual(endpoint), "{}", over.body);
+        let remaining = over.header("x-ratelimit-remaining");
+        assert_eq!(remaining, Some("999"), "what was refused did not count");
     }
-    let _broken = wire.fault(Matcher::default(), Fault::Refuse);
-    let ill = team.anonymous().get(api::HEALTH_GET.endpoint().path).await;
+    let broken = wire.fault(Matcher::default(), Fault::Refuse);
+    let anonymous = Team::on(stack, Plan::Premium).await.anonymous();
+    let ill = anonymous.get(api::HEALTH_GET.endpoint().path).await;
+    assert!(broken.hits() > 0);
     let zone = shared::domain::calendar::zone_data_version();
     ill.is(
         503,
@@ -109,11 +124,11 @@ async fn a_table_that_hangs_is_given_up_in_time() {
     for endpoint in &endpoints {
         callers.push(caller_of(endpoint, &team).await);
     }
-    let _broken = wire.fault(Matcher::default(), Fault::Hang);
     let waits = endpoints
         .iter()
         .zip(&callers)
         .map(|(endpoint, caller)| async {
+            let broken = break_calls_of(wire, endpoint, Fault::Hang);
             let asked = Instant::now();
             is_unavailable(&knock(caller, endpoint, team.id.as_str()).await, endpoint);
             assert!(
@@ -122,6 +137,7 @@ async fn a_table_that_hangs_is_given_up_in_time() {
                 endpoint.name,
                 asked.elapsed()
             );
+            assert!(broken.hits() > 0, "{}", endpoint.name);
         });
     futures_util::future::join_all(waits).await;
 }
@@ -132,13 +148,9 @@ async fn a_fault_of_ours_tells_nothing() {
     let wire = stack.wire().expect("a wire");
     for endpoint in guarded() {
         let caller = caller_of(endpoint, &team).await;
-        let function = camel(endpoint.name, true);
-        let matcher = Matcher {
-            function: Some(function.clone()),
-            ..Matcher::default()
-        };
-        let broken = wire.fault(matcher, Fault::Deny);
+        let broken = break_calls_of(wire, endpoint, Fault::Deny);
         let answer = knock(&caller, endpoint, team.id.as_str()).await;
+        assert!(broken.hits() > 0, "{}", endpoint.name);
         drop(broken);
         match endpoint.dialect {
             Dialect::Cstar => {
@@ -150,65 +162,137 @@ async fn a_fault_of_ours_tells_nothing() {
                 r#"{"success":false,"error":"Internal server error [error-internal]","errorType":"error-internal"}"#,
             ),
         }
-        let of_this = |line: &local::journal::Line| {
-            line.function == function && line.text.contains("AccessDeniedException")
-        };
-        let line = stack
-            .logged(of_this, LONGEST_WAIT)
-            .await
-            .expect("the cause is logged");
-        assert!(
-            line.text.contains(r#""message":"failure""#),
-            "{}",
-            line.text
-        );
-        let told = stack
-            .logs()
-            .into_iter()
-            .filter(|line| of_this(line))
-            .count();
-        assert_eq!(told, 1, "the cause of one fault is logged once");
+        is_logged_once(stack, endpoint).await;
     }
+}
+
+/// The cause of a denied call is one line, before the line of its request.
+async fn is_logged_once(stack: &Stack, endpoint: &Endpoint) {
+    let function = camel(endpoint.name, true);
+    let is_cause =
+        |line: &Line| line.function == function && line.text.contains("AccessDeniedException");
+    let cause = stack.logged(is_cause, LONGEST_WAIT).await;
+    let cause: Value = serde_json::from_str(&cause.expect("the cause is logged").text).unwrap();
+    assert_eq!(cause["message"], "failure", "{cause}");
+    let request = cause["request_id"].as_str().expect("a request's id");
+    let is_end = |line: &Line| line.text.contains(request) && line.text.contains("took_ms");
+    let end = stack.logged(is_end, LONGEST_WAIT).await;
+    end.expect("the request is logged");
+    let causes = stack
+        .logs()
+        .into_iter()
+        .filter(|line| is_cause(line))
+        .count();
+    assert_eq!(causes, 1, "the cause of one fault is logged once");
+}
+
+/// What came of a request, but for what no two requests have in common.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    status: u16,
+    told: Value,
+    headers: [Option<String>; 2],
+    /// Everything of the same kind, afterwards; `null` if that was the question.
+    listed: Value,
 }
 
 async fn a_lost_answer_is_no_conflict() {
     let (stack, _turn) = breakable().await;
-    let team = Team::on(stack, Plan::Premium).await;
     let wire = stack.wire().expect("a wire");
-    for (number, endpoint) in guarded().enumerate() {
-        let caller = caller_of(endpoint, &team).await;
-        let healthy = knock(&caller, endpoint, team.id.as_str()).await;
-        for operation in [
-            "UpdateItem",
-            "TransactWriteItems",
-            "PutItem",
-            "Query",
-            "GetItem",
-        ] {
-            let team = Team::on(stack, Plan::Premium).await;
-            let caller = caller_of(endpoint, &team).await;
-            let function = Some(camel(endpoint.name, true));
-            let matcher = Matcher {
-                function,
-                operation: Some(operation.to_owned()),
-                nth: None,
-            };
-            let _broken = wire.fault(matcher, Fault::DropAnswerOnce);
-            let answer = knock(&caller, endpoint, team.id.as_str()).await;
-            assert_eq!(
-                answer.status, healthy.status,
-                "{number} {} {operation}: {}",
-                endpoint.name, answer.body
-            );
-            let remaining = answer.header("x-ratelimit-remaining");
-            assert_eq!(
-                remaining,
-                Some("999"),
-                "{} {operation}: counted once",
-                endpoint.name
-            );
+    for endpoint in guarded() {
+        let function = camel(endpoint.name, true);
+        // Warm, so that what is recorded next is the request alone.
+        outcome(stack, endpoint, None).await;
+        drop(wire.take());
+        let (healthy, _) = outcome(stack, endpoint, None).await;
+        let mut operations: BTreeMap<String, usize> = BTreeMap::new();
+        for call in wire.take() {
+            if call.function == function {
+                *operations.entry(call.operation).or_default() += 1;
+            }
+        }
+        assert!(healthy.status < 300, "{}: {healthy:?}", endpoint.name);
+        assert_eq!(operations.get("UpdateItem"), Some(&1), "the admission");
+        let writes = operations.contains_key("TransactWriteItems");
+        assert_eq!(writes, endpoint.effect() == Effect::Write, "{operations:?}");
+        for (operation, times) in operations {
+            for nth in 1..=times {
+                let matcher = Matcher {
+                    function: Some(function.clone()),
+                    operation: Some(operation.clone()),
+                    nth: Some(nth),
+                };
+                let (again, hits) = outcome(stack, endpoint, Some(matcher)).await;
+                let about = format!("{}'s {operation} number {nth}", endpoint.name);
+                assert_eq!(hits, 1, "{about}");
+                assert_eq!(again, healthy, "{about}");
+            }
         }
     }
+}
+
+/// What comes of a request in a team of its own, and how often an answer was lost on the way.
+async fn outcome(
+    stack: &'static Stack,
+    endpoint: &Endpoint,
+    lost: Option<Matcher>,
+) -> (Outcome, usize) {
+    let team = Team::on(stack, Plan::Premium).await;
+    let caller = caller_of(endpoint, &team).await;
+    let at = existing(endpoint, &caller, &team).await;
+    let wire = stack.wire().expect("a wire");
+    let broken = lost.map(|matcher| wire.fault(matcher, Fault::DropAnswerOnce));
+    let answer = knock_at(&caller, endpoint, &at).await;
+    let hits = broken.map_or(0, |broken| broken.hits());
+    let list = match endpoint.path {
+        at if at.contains("/calendars") => api::CALENDAR_LIST.endpoint(),
+        at if at.contains("/livechat") => api::POLICY_LIST.endpoint(),
+        _ => api::RULE_LIST.endpoint(),
+    };
+    let listed = if list.name == endpoint.name {
+        Value::Null
+    } else {
+        caller.get(&path(list, team.id.as_str())).await.json()
+    };
+    let headers = ["x-ratelimit-remaining", "idempotent-replayed"];
+    let outcome = Outcome {
+        status: answer.status,
+        told: told(answer.json()),
+        headers: headers.map(|name| answer.header(name).map(str::to_owned)),
+        listed: told(listed),
+    };
+    (outcome, hits)
+}
+
+/// A body without ids and times.
+fn told(mut body: Value) -> Value {
+    const OWN: [&str; 6] = [
+        "_id",
+        "_updatedAt",
+        "id",
+        "request_id",
+        "ruleId",
+        "timestamp",
+    ];
+    match &mut body {
+        Value::Object(members) => {
+            members.retain(|name, _| !OWN.contains(&name.as_str()));
+            members
+                .values_mut()
+                .for_each(|value| *value = told(value.take()));
+        }
+        Value::Array(values) => values
+            .iter_mut()
+            .for_each(|value| *value = told(value.take())),
+        _ => {}
+    }
+    body
+}
+
+async fn a_transaction_that_only_met_another_is_tried_again() {
+    let (stack, _turn) = breakable().await;
+    let team = Team::on(stack, Plan::Premium).await;
+    let wire = stack.wire().expect("a wire");
     let manager = team.livechat_manager().await;
     let conflict = Fault::TransactionConflict {
         reasons: vec![
@@ -223,19 +307,21 @@ async fn a_lost_answer_is_no_conflict() {
         operation: Some("TransactWriteItems".into()),
         nth: Some(1),
     };
-    let _broken = wire.fault(matcher, conflict);
+    let broken = wire.fault(matcher, conflict);
     let body = json!({"name": "after a conflict", "description": "", "dueTimeInMinutes": 77});
-    manager.send_json(Method::POST, POLICIES, &body).await.id();
+    manager.post(POLICIES, &body).await.id();
+    assert_eq!(broken.hits(), 1);
 }
 
 async fn a_function_that_dies_is_replaced() {
     let (stack, _turn) = breakable().await;
-    let team = Team::on(stack, Plan::Premium).await;
     for endpoint in guarded().filter(|endpoint| endpoint.effect() == Effect::Read) {
+        let team = Team::on(stack, Plan::Premium).await;
         let caller = caller_of(endpoint, &team).await;
-        assert!(knock(&caller, endpoint, team.id.as_str()).await.status < 500);
+        let before = knock(&caller, endpoint, team.id.as_str()).await;
         let function = camel(endpoint.name, true);
         let killed = stack.processes(&function);
+        assert_eq!(killed.len(), CONCURRENCY, "{function}");
         stack.kill(&function);
         while stack
             .processes(&function)
@@ -244,6 +330,9 @@ async fn a_function_that_dies_is_replaced() {
         {
             tokio::task::yield_now().await;
         }
-        assert!(knock(&caller, endpoint, team.id.as_str()).await.status < 500);
+        let after = knock(&caller, endpoint, team.id.as_str()).await;
+        let statuses = (before.status, after.status);
+        assert_eq!(statuses, (usual(endpoint), usual(endpoint)), "{function}");
+        assert_eq!(told(before.json()), told(after.json()));
     }
 }

@@ -19,6 +19,7 @@ mod contract;
 mod credentials;
 mod doors;
 mod faults;
+mod log;
 mod model;
 mod open_time;
 mod policies;

@@ -14,11 +14,13 @@ use shared::store::{Store, client};
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
+use crate::log;
+
 /// Processes per function: more than one, so that nothing is right only within a process.
 const CONCURRENCY: usize = 2;
 
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-static STACK: OnceLock<Stack> = OnceLock::new();
+static STACK: OnceLock<&'static Stack> = OnceLock::new();
 
 pub fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| {
@@ -67,24 +69,27 @@ pub fn stack() -> &'static Stack {
 
 /// Starts the service that all stories share.
 pub fn begin() {
-    let started = runtime().block_on(start(None));
+    let started = runtime().block_on(start(CONCURRENCY));
     assert!(STACK.set(started).is_ok(), "it is started once");
 }
 
-/// A service of one's own, to break it.
-pub async fn start(dynamodb_endpoint: Option<String>) -> Stack {
+/// A service with at most so many processes per function, whose log is kept for the end.
+pub async fn start(concurrency: usize) -> &'static Stack {
     let options = StackOptions {
         template: template(),
         binaries: binaries(),
-        concurrency: CONCURRENCY,
+        concurrency,
         gateway_port: 0,
         db_port: 0,
         data: None,
         environment: Vec::new(),
         record: true,
-        dynamodb_endpoint,
+        dynamodb_endpoint: None,
     };
-    Stack::start(options).await.expect("the stack starts")
+    let stack = Stack::start(options).await.expect("the stack starts");
+    let stack: &'static Stack = Box::leak(Box::new(stack));
+    log::follow(stack);
+    stack
 }
 
 /// A second healthy service, whose calls to the table belong to one story at a time.

@@ -13,6 +13,7 @@ mod id;
 pub mod invoke_error;
 pub mod journal;
 mod runtime_api;
+pub mod table;
 pub mod template;
 pub mod wire;
 
