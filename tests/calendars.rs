@@ -327,7 +327,8 @@ async fn there_is_never_more_than_one_default() {
     caller.patch(&first, &json!({"default": false})).await;
     assert_eq!(defaults(&caller, &team).await, Vec::<String>::new());
     caller.patch(&second, &json!({"default": true})).await;
-    caller.delete(&second).await;
+    assert_eq!(defaults(&caller, &team).await, ["second"]);
+    assert_eq!(caller.delete(&second).await.status, 200);
     assert_eq!(defaults(&caller, &team).await, Vec::<String>::new());
 
     let body = json!({"default": true});
@@ -375,7 +376,8 @@ async fn a_calendar_that_rules_name_stays() {
         &more,
     );
 
-    caller.patch(&one, &json!({"name": "Renamed"})).await;
+    let renamed = caller.patch(&one, &json!({"name": "Renamed"})).await;
+    assert_eq!(renamed.status, 200);
     assert_eq!(
         caller.delete(&one).await.status,
         409,
@@ -390,9 +392,10 @@ async fn a_calendar_that_rules_name_stays() {
         200,
         &told(&rule_id, members.split(",\"calendarId\"").next().unwrap()),
     );
-    caller
+    let named_again = caller
         .patch(&rule_path, &json!({"calendarId": other}))
         .await;
+    assert_eq!(named_again.json()["data"]["calendarId"], json!(other));
     caller.delete(&rule_path).await;
     assert_eq!(
         caller
