@@ -1,9 +1,11 @@
 //! Those who call the service, each with the credential they have.
 
+use std::io::Read as _;
 use std::time::Duration;
 
 use admin::issue::{self, Terms};
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
@@ -45,6 +47,7 @@ pub struct Actor {
 pub struct Answer {
     pub status: u16,
     pub headers: http::HeaderMap,
+    /// Decompressed, if it came compressed.
     pub body: String,
 }
 
@@ -209,11 +212,27 @@ impl Actor {
         let asked = tokio::time::timeout(PATIENCE, client.request(request)).await;
         let response = asked.expect("an answer in time").expect("an answer");
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("a whole answer").to_bytes();
+        let mut body = body
+            .collect()
+            .await
+            .expect("a whole answer")
+            .to_bytes()
+            .to_vec();
+        if parts
+            .headers
+            .get("content-encoding")
+            .is_some_and(|coding| coding == "gzip")
+        {
+            let mut plain = Vec::new();
+            GzDecoder::new(body.as_slice())
+                .read_to_end(&mut plain)
+                .expect("gzip");
+            body = plain;
+        }
         let answer = Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            body: String::from_utf8(body.to_vec()).expect("UTF-8"),
+            body: String::from_utf8(body).expect("UTF-8"),
         };
         if let Some(request) = answer.header("x-cstar-request-id") {
             log::answered(request);

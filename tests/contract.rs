@@ -456,7 +456,7 @@ fn manifest(path: &str) -> toml::Table {
         .expect("TOML")
 }
 
-fn openapi() -> &'static Value {
+pub fn openapi() -> &'static Value {
     static OPENAPI: OnceLock<Value> = OnceLock::new();
     OPENAPI.get_or_init(|| {
         let text = fs::read_to_string(root().join("functions/openapi.json")).expect("openapi.json");

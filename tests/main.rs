@@ -17,6 +17,7 @@ mod arrows;
 mod calendars;
 mod contract;
 mod credentials;
+mod documents;
 mod doors;
 mod faults;
 mod log;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
     stories.extend(calendars::stories());
     stories.extend(contract::stories());
     stories.extend(credentials::stories());
+    stories.extend(documents::stories());
     stories.extend(doors::stories());
     stories.extend(faults::stories());
     stories.extend(model::stories());

@@ -94,10 +94,10 @@ pub async fn start(concurrency: usize) -> &'static Stack {
 
 /// A second healthy service, whose calls to the table belong to one story at a time.
 pub async fn watched() -> (&'static Stack, MutexGuard<'static, ()>) {
-    static WATCHED: OnceCell<Stack> = OnceCell::const_new();
+    static WATCHED: OnceCell<&'static Stack> = OnceCell::const_new();
     static TURN: Mutex<()> = Mutex::const_new(());
     let turn = TURN.lock().await;
-    (WATCHED.get_or_init(|| start(None)).await, turn)
+    (WATCHED.get_or_init(|| start(CONCURRENCY)).await, turn)
 }
 
 /// Leaves no process behind.

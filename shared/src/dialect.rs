@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::domain::id::RequestId;
 use crate::limit::Rate;
 use crate::problem::Problem;
-use crate::reply::{Outcome, Reply};
+use crate::reply::{Encoding, Outcome, Reply};
 
 /// Whose client is being spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,12 +54,17 @@ pub struct Told {
     pub status: u16,
     /// Header names, in lower case, and values.
     pub headers: Vec<(&'static str, String)>,
-    /// The body: JSON.
+    /// The body: JSON, as `encoding` says.
     pub body: String,
+    /// How `body` holds the bytes that go out.
+    pub encoding: Encoding,
 }
 
 /// Seconds after which a client may ask a service again that could not answer.
 const RETRY_UNAVAILABLE_AFTER_SECONDS: u64 = 1;
+
+/// Headers that describe a body, so an answer without one does not have them.
+const OF_A_BODY: [&str; 2] = ["content-encoding", "content-type"];
 
 impl Dialect {
     /// The dialect in which whatever is at `path` speaks, be there anything or not.
@@ -100,8 +105,12 @@ impl Dialect {
         if reply.replayed {
             headers.push(("idempotent-replayed", "true".to_owned()));
         }
+        for (name, value) in reply.headers {
+            headers.retain(|(other, _)| *other != name);
+            headers.push((name, value));
+        }
         if reply.outcome == Outcome::NotModified {
-            headers.retain(|(name, _)| *name != "content-type");
+            headers.retain(|(name, _)| !OF_A_BODY.contains(name));
         }
         if reply.outcome == Outcome::Unwell {
             headers.push(("retry-after", RETRY_UNAVAILABLE_AFTER_SECONDS.to_string()));
@@ -110,6 +119,7 @@ impl Dialect {
             status,
             headers,
             body,
+            encoding: reply.encoding,
         }
     }
 
@@ -139,6 +149,7 @@ impl Dialect {
             status,
             headers,
             body,
+            encoding: Encoding::Text,
         }
     }
 

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::digest::Digest;
 use crate::problem::{Allowed, Fault, Problem, Violation};
-use crate::reply::{Answer, Outcome, Reply};
+use crate::reply::{Answer, Encoding, Outcome, Reply};
 use crate::store::calendars::CalendarSnapshot;
 use crate::store::idempotency::{Earlier, Record, RecordedBody, RecordedReply, Scope, Written};
 
@@ -164,6 +164,8 @@ impl Once {
             location,
             etag,
             replayed: true,
+            encoding: Encoding::Text,
+            headers: Vec::new(),
         })
     }
 }

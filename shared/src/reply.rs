@@ -17,7 +17,7 @@ pub type Answer = Result<Reply, Problem>;
 pub struct Reply {
     /// What happened.
     pub outcome: Outcome,
-    /// The resource as JSON.
+    /// The resource as JSON; a document, as [`Reply::encoding`] says.
     pub body: String,
     /// Where a new resource is to be found.
     pub location: Option<String>,
@@ -25,6 +25,20 @@ pub struct Reply {
     pub etag: Option<String>,
     /// Whether this was told before, to the same request.
     pub replayed: bool,
+    /// How `body` holds the bytes that go out.
+    pub encoding: Encoding,
+    /// Headers of its own: lower-case names, and values. They take the place of the dialect's.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+/// How a text holds the bytes of a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// They are the text, in UTF-8.
+    #[default]
+    Text,
+    /// The text is their base64.
+    Base64,
 }
 
 /// What happened.
@@ -79,9 +93,19 @@ impl Reply {
         Reply::new(outcome, document)
     }
 
-    /// Tells a document that is JSON already.
-    pub fn text(json: &'static str) -> Reply {
-        Reply::of(Outcome::Document, json.to_owned())
+    /// Tells a document whose bytes are in base64 already, as the gateway takes them.
+    pub fn base64(document: String) -> Reply {
+        Reply {
+            encoding: Encoding::Base64,
+            ..Reply::of(Outcome::Document, document)
+        }
+    }
+
+    /// Sends this header, in place of the dialect's of that name, which is in lower case.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Reply {
+        self.headers.push((name, value.into()));
+        self
     }
 
     /// Says where the resource is to be found.
@@ -119,6 +143,7 @@ impl Reply {
             Reply {
                 outcome: Outcome::NotModified,
                 body: String::new(),
+                encoding: Encoding::Text,
                 ..self
             }
         } else {
@@ -139,6 +164,8 @@ impl Reply {
             location: None,
             etag: None,
             replayed: false,
+            encoding: Encoding::Text,
+            headers: Vec::new(),
         }
     }
 }

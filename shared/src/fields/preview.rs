@@ -1,6 +1,7 @@
 //! A preview as its clients ask for it.
 
 use jiff::Timestamp;
+use jiff::fmt::temporal::Pieces;
 use serde_json::Value;
 
 use crate::domain::calendar::Calendar;
@@ -15,6 +16,8 @@ use crate::problem::{Allowed, Fault, Problem};
 const INSTANT: Allowed = Allowed::Must(
     "must be an RFC 3339 instant with an offset from UTC, such as 2026-11-22T09:00:00Z",
 );
+/// [`Timestamp::MAX`]: the calendar's last instant, less the greatest offset from UTC.
+const NOT_AFTER: Allowed = Allowed::Must("must not be after 9999-12-30T22:00:00.999999999Z");
 const NOT_BEFORE: Allowed = Allowed::Must("must not be before 'createdAt'");
 const INSTEAD: Allowed =
     Allowed::Must("must be absent where 'responseTarget' and 'resolutionTarget' are given");
@@ -94,9 +97,14 @@ fn instant(fields: &mut Fields, field: &'static str, value: &Value) -> Option<Ti
     let Value::String(text) = value else {
         return fields.refuse(field, Fault::Type, INSTANT);
     };
-    match text.parse().ok().filter(|_| is_rfc3339(text)) {
-        Some(instant) => Some(instant),
-        None => fields.refuse(field, Fault::Low, INSTANT),
+    if !is_rfc3339(text) {
+        return fields.refuse(field, Fault::Low, INSTANT);
+    }
+    match text.parse() {
+        Ok(instant) => Some(instant),
+        // Date, time and offset exist, and no year that RFC 3339 can write is too early.
+        Err(_) if Pieces::parse(text).is_ok() => fields.refuse(field, Fault::High, NOT_AFTER),
+        Err(_) => fields.refuse(field, Fault::Low, INSTANT),
     }
 }
 
@@ -174,5 +182,42 @@ fn hours(fields: &mut Fields) -> Option<Option<Hours>> {
             None
         }
         Err(_) => fields.refuse("calendar", Fault::Type, CALENDAR),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refusal(created_at: &str) -> Option<Allowed> {
+        let Value::Object(members) = json!({"createdAt": created_at, "priority": "high"}) else {
+            return None;
+        };
+        match draft(Fields::new(members)) {
+            Err(Problem::Invalid(violations)) => {
+                violations.first().map(|first| first.allowed.clone())
+            }
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_latest_instant_is_the_one_that_a_refusal_names() {
+        let latest = format!("must not be after {}", Timestamp::MAX);
+        assert!(matches!(NOT_AFTER, Allowed::Must(text) if text == latest));
+        for (created_at, refused) in [
+            ("9999-12-30T22:00:00.999999999Z", None),
+            ("9999-12-30T22:00:01Z", Some(NOT_AFTER)),
+            ("9999-12-31T23:59:59+23:59", Some(NOT_AFTER)),
+            ("9999-12-31T23:59:60Z", Some(NOT_AFTER)),
+            ("9999-12-31T24:00:00Z", Some(INSTANT)),
+            ("9999-12-32T00:00:00Z", Some(INSTANT)),
+            ("9999-12-31T00:00:00+00:60", Some(INSTANT)),
+            ("0000-01-01T00:00:00+23:59", None),
+        ] {
+            assert_eq!(refusal(created_at), refused, "{created_at}");
+        }
     }
 }

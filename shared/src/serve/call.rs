@@ -98,6 +98,16 @@ impl PublicCall {
         self.store()?.ping().await
     }
 
+    /// What `If-None-Match` says.
+    pub fn if_none_match(&self) -> Option<&str> {
+        self.header("if-none-match")
+    }
+
+    /// Whether the caller takes a body that is compressed with gzip.
+    pub fn accepts_gzip(&self) -> bool {
+        self.request.accepts_gzip()
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.request.headers.get(name).map(String::as_str)
     }

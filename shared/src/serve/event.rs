@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use crate::dialect::Told;
 use crate::problem::Problem;
+use crate::reply::Encoding;
 
 /// An event as the gateway sends it: what is needed of it.
 #[derive(Debug, Default, Deserialize)]
@@ -99,6 +100,29 @@ impl Request {
         let essence = declared.split(';').next().unwrap_or_default().trim();
         essence.eq_ignore_ascii_case(media_type)
     }
+
+    /// Whether `Accept-Encoding` lists gzip, by name or by `*`, and not with the weight zero.
+    pub(super) fn accepts_gzip(&self) -> bool {
+        let accepted = self
+            .headers
+            .get("accept-encoding")
+            .map_or("", String::as_str);
+        let weight_of = |coding: &str| {
+            accepted.split(',').find_map(|item| {
+                let mut parts = item.split(';').map(str::trim);
+                let named = parts.next()?.eq_ignore_ascii_case(coding);
+                let weight = parts.find_map(|part| {
+                    part.strip_prefix("q=")
+                        .or_else(|| part.strip_prefix("Q="))
+                        .and_then(|weight| weight.parse::<f32>().ok())
+                });
+                named.then(|| weight.unwrap_or(1.0))
+            })
+        };
+        weight_of("gzip")
+            .or_else(|| weight_of("*"))
+            .is_some_and(|weight| weight > 0.0)
+    }
 }
 
 impl From<Event> for Request {
@@ -137,6 +161,8 @@ pub(super) fn response(told: Told) -> ApiGatewayV2httpResponse {
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = i64::from(told.status);
     response.headers = headers;
+    response.is_base64_encoded = told.encoding == Encoding::Base64;
+    // `Binary` would encode the bytes anew for every answer.
     response.body = Some(ResponseBody::Text(told.body));
     response
 }

@@ -1,0 +1,228 @@
+//! The contract as a document: how it is served, what it promises in words, and that generators of
+//! clients can read it.
+
+use serde_json::{Value, json};
+
+use crate::actors::Team;
+use crate::contract::openapi;
+
+crate::stories![
+    the_contract_is_served_small_and_only_when_it_is_new,
+    the_introduction_leads_to_a_first_call,
+    the_latest_instant_is_the_one_that_the_contract_names,
+    the_contract_has_nothing_that_generators_of_clients_get_wrong,
+];
+
+const CONTRACT: &str = "/api/v1/openapi.json";
+
+async fn the_contract_is_served_small_and_only_when_it_is_new() {
+    let anyone = Team::new().await.anonymous();
+    let document = openapi().to_string();
+
+    let plain = anyone.get(CONTRACT).await;
+    plain.is(200, &document);
+    let headers = |answer: &crate::actors::Answer| {
+        ["cache-control", "vary", "content-encoding", "etag"]
+            .map(|name| answer.header(name).map(str::to_owned))
+    };
+    let [cache_control, vary, coding, etag] = headers(&plain);
+    assert_eq!(cache_control.as_deref(), Some("public, max-age=300"));
+    assert_eq!(vary.as_deref(), Some("accept-encoding"));
+    assert_eq!(coding, None);
+    let etag = etag.expect("an entity tag");
+
+    for accepted in ["gzip", "br, GZIP;q=0.5", "*", "br;q=1.0, *;q=0.1"] {
+        let zipped = anyone.with("accept-encoding", accepted).get(CONTRACT).await;
+        zipped.is(200, &document);
+        let length: usize = zipped.header("content-length").unwrap().parse().unwrap();
+        assert!(length * 5 < document.len(), "{length} bytes");
+        let [cache_control_of, vary_of, coding, etag_of] = headers(&zipped);
+        assert_eq!(coding.as_deref(), Some("gzip"), "{accepted}");
+        assert_eq!(
+            (&cache_control_of, &vary_of, etag_of.as_ref()),
+            (&cache_control, &vary, Some(&etag))
+        );
+    }
+    for refused in ["", "br", "gzip;q=0", "*, gzip;q=0", "*;q=0"] {
+        let plain = anyone.with("accept-encoding", refused).get(CONTRACT).await;
+        plain.is(200, &document);
+        assert_eq!(plain.header("content-encoding"), None, "{refused}");
+    }
+
+    let reader = anyone.with("accept-encoding", "gzip");
+    for known in [etag.clone(), format!("\"other\", {etag}"), "*".to_owned()] {
+        let same = reader.with("if-none-match", known).get(CONTRACT).await;
+        assert_eq!((same.status, same.body.as_str()), (304, ""));
+        assert_eq!(same.header("content-type"), None);
+        let expected = [&cache_control, &vary, &None, &Some(etag.clone())].map(Clone::clone);
+        assert_eq!(headers(&same), expected);
+    }
+    let stale = reader.with("if-none-match", "W/\"other\"");
+    stale.get(CONTRACT).await.is(200, &document);
+}
+
+async fn the_introduction_leads_to_a_first_call() {
+    let introduction = openapi()["info"]["description"].as_str().unwrap();
+    let sections = introduction
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "));
+    let sections: Vec<_> = sections.take(5).collect();
+    assert_eq!(
+        sections,
+        [
+            "Authentication",
+            "Errors",
+            "Rate limits",
+            "Idempotency",
+            "A first call"
+        ]
+    );
+
+    // The calls that it shows are made, each as it stands there.
+    let team = Team::new().await;
+    let caller = team
+        .secret_key()
+        .await
+        .with("idempotency-key", "first-rule");
+    let mut statuses = Vec::new();
+    for call in introduction.split("curl \"$URL").skip(1) {
+        let path = call.split('"').next().unwrap();
+        let path = path.replace("$TEAM", team.id.as_str());
+        let body = call.split('\'').nth(1).unwrap();
+        let body: Value = serde_json::from_str(body).unwrap();
+        let answer = caller.post(&path, &body).await;
+        statuses.push(answer.status);
+        if path.ends_with("/preview") {
+            let due = &answer.json()["data"]["firstResponse"]["dueAt"];
+            assert_eq!(due, "2026-12-23T16:00:00Z", "{}", answer.body);
+        }
+    }
+    assert_eq!(statuses, [201, 200]);
+}
+
+async fn the_latest_instant_is_the_one_that_the_contract_names() {
+    const LATEST: &str = "9999-12-30T22:00:00.999999999Z";
+    let members = &openapi()["components"]["schemas"]["NewPreview"]["properties"];
+    for member in ["createdAt", "asOf"] {
+        let text = members[member]["description"].as_str().unwrap();
+        let named = text.contains(&format!("t the latest {LATEST}"));
+        assert!(named, "{member}: {text}");
+    }
+
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let path = format!("/api/v1/teams/{}/sla/preview", team.id);
+    let ask = |created_at: &str| json!({"createdAt": created_at, "priority": "high"});
+    let answer = caller.post(&path, &ask(LATEST)).await;
+    answer.is(
+        200,
+        r#"{"success":true,"data":{"calendar":{"timeZone":"UTC","source":"none"}}}"#,
+    );
+    let answer = caller.post(&path, &ask("9999-12-31T23:59:59Z")).await;
+    answer.is_cstar_error(
+        400,
+        "invalid_request_error",
+        "parameter_invalid",
+        &format!("The 'createdAt' field must not be after {LATEST}."),
+        r#","param":"createdAt""#,
+    );
+}
+
+/// What three generators were seen to get wrong; `tests/clients/run` generates with them, and is
+/// not part of this suite.
+async fn the_contract_has_nothing_that_generators_of_clients_get_wrong() {
+    let mut wrong = Vec::new();
+    inspect_document(openapi(), "#", &mut wrong);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Finds the schemas of a document, and the parameters without one.
+fn inspect_document(value: &Value, place: &str, wrong: &mut Vec<String>) {
+    match value {
+        Value::Array(values) => {
+            for (number, value) in values.iter().enumerate() {
+                inspect_document(value, &format!("{place}/{number}"), wrong);
+            }
+        }
+        Value::Object(members) => {
+            if members.contains_key("in") && members.contains_key("content") {
+                wrong.push(format!(
+                    "{place}: a parameter with `content` is left out or written as a deepObject"
+                ));
+            }
+            for (name, value) in members {
+                let place = format!("{place}/{name}");
+                match name.as_str() {
+                    "example" | "examples" => {}
+                    "schema" => inspect_schema(value, &place, true, wrong),
+                    "schemas" => {
+                        for (name, schema) in value.as_object().expect("schemas by name") {
+                            inspect_schema(schema, &format!("{place}/{name}"), true, wrong);
+                        }
+                    }
+                    _ => inspect_document(value, &place, wrong),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn inspect_schema(schema: &Value, place: &str, required: bool, wrong: &mut Vec<String>) {
+    const MISREAD: [(&str, &str); 5] = [
+        ("not", "is ignored, or makes a member disappear"),
+        ("if", "is ignored"),
+        ("prefixItems", "makes a triple of a pair, or no pair at all"),
+        ("patternProperties", "is ignored"),
+        ("default", "makes the member required"),
+    ];
+    let Some(members) = schema.as_object() else {
+        wrong.push(format!("{place}: a boolean as a schema cannot be read"));
+        return;
+    };
+    for (keyword, why) in MISREAD {
+        if members.contains_key(keyword) {
+            wrong.push(format!("{place}: `{keyword}` {why}"));
+        }
+    }
+    if members.contains_key("const") && !required {
+        wrong.push(format!(
+            "{place}: an optional `const` becomes Python that cannot be read"
+        ));
+    }
+    let must: Vec<_> = members
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .collect();
+    for (name, member) in members
+        .get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        let required = must.contains(&&Value::from(name.as_str()));
+        inspect_schema(member, &format!("{place}/{name}"), required, wrong);
+    }
+    for keyword in ["oneOf", "anyOf", "allOf"] {
+        if members.contains_key(keyword) && members.contains_key("properties") {
+            wrong.push(format!(
+                "{place}: `{keyword}` beside `properties` loses these"
+            ));
+        }
+        let kinds = members.get(keyword).and_then(Value::as_array);
+        for (number, kind) in kinds.into_iter().flatten().enumerate() {
+            inspect_schema(kind, &format!("{place}/{keyword}/{number}"), true, wrong);
+        }
+    }
+    for keyword in ["items", "propertyNames", "contentSchema"] {
+        if let Some(inner) = members.get(keyword) {
+            inspect_schema(inner, &format!("{place}/{keyword}"), true, wrong);
+        }
+    }
+    match members.get("additionalProperties") {
+        None | Some(Value::Bool(_)) => {}
+        Some(inner) => inspect_schema(inner, &format!("{place}/additionalProperties"), true, wrong),
+    }
+}
