@@ -596,7 +596,7 @@ async fn requests_with_a_key_are_done_once_and_stale_ones_not_at_all() {
     // What was replied then is repeated, whatever has become of the calendar since.
     let holidays =
         json!({"holidays": ["2026-12-25", "2026-05-01"], "exceptions": {"2026-12-24": []}});
-    let dated = caller.with("idempotency-key", "holidays");
+    let dated = caller.with("idempotency-key", "Zr5-once");
     let changed = dated.patch(&one, &holidays).await;
     caller.patch(&one, &json!({"holidays": []})).await;
     let again = dated.patch(&one, &holidays).await;
