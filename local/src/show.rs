@@ -30,7 +30,7 @@ pub(crate) fn ready_json(url: &str, dynamodb: &str, seed: &Seed) -> String {
     line
 }
 
-/// For people: what is served, the demo team, and three lines to paste.
+/// For people: what is served, the demo team, and lines to paste.
 pub(crate) fn ready(url: &str, dynamodb: &str, seed: &Seed, data: Option<&Path>) -> String {
     let Seed {
         team_id,
@@ -60,6 +60,9 @@ curl -X POST '{url}/api/v1/teams/{team_id}/sla/rules' -H 'Authorization: Bearer 
 
 # list the SLA rules (cStar)
 curl '{url}/api/v1/teams/{team_id}/sla/rules' -H 'Authorization: Bearer {secret_key}'
+
+# for the tour in README.md
+export URL={url} TEAM={team_id} KEY={secret_key} USER_ID={user_id} TOKEN={auth_token}
 
 Ctrl-C stops everything.
 ",
@@ -109,15 +112,14 @@ fn team(seed: &Seed) -> String {
     let Seed {
         team_id,
         secret_key,
-        publishable_key,
         user_id,
         auth_token,
+        ..
     } = seed;
     format!(
         "\
 team             {team_id}
 secret key       {secret_key}
-publishable key  {publishable_key}
 X-User-Id        {user_id}
 X-Auth-Token     {auth_token}
 "
@@ -147,7 +149,8 @@ pub(crate) async fn follow(mut happenings: Receiver<Happening>) {
     }
 }
 
-/// A function's line, when a person should see it: a warning, an error, or what is no log entry.
+/// A function's line, when a person should see it: a refusal, a warning, an error, or what is no log
+/// entry.
 fn trouble(line: &Line) -> Option<String> {
     let Some(entry) = serde_json::from_str::<Map<String, Value>>(&line.text)
         .ok()
@@ -155,6 +158,15 @@ fn trouble(line: &Line) -> Option<String> {
     else {
         return Some(line.text.clone()).filter(|text| !text.trim().is_empty());
     };
+    // tracing-subscriber nests an event's fields unless told to flatten them.
+    let fields = entry
+        .get("fields")
+        .and_then(Value::as_object)
+        .unwrap_or(&entry);
+    if let Some(problem) = fields.get("problem").and_then(Value::as_str) {
+        let id = fields.get("request_id").and_then(Value::as_str);
+        return Some(format!("{problem} ({})", id.unwrap_or_default()));
+    }
     let level = entry
         .get("level")
         .and_then(Value::as_str)
@@ -165,11 +177,6 @@ fn trouble(line: &Line) -> Option<String> {
     ) {
         return None;
     }
-    // tracing-subscriber nests an event's fields unless told to flatten them.
-    let fields = entry
-        .get("fields")
-        .and_then(Value::as_object)
-        .unwrap_or(&entry);
     let plain = |value: &Value| {
         value
             .as_str()
