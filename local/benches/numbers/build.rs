@@ -22,6 +22,17 @@ const OF_CARGO_BENCH: [&str; 3] = ["CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG
 /// and the bare programs with the same profile and with the features that the functions'
 /// dependencies have.
 pub fn chosen(root: &Path, chosen: &[&'static Endpoint]) -> BTreeMap<String, PathBuf> {
+    let mut built = functions(root, Profile::Release, chosen);
+    built.extend(bare(root));
+    built
+}
+
+/// Builds the functions of the chosen endpoints, with those that stock a team.
+pub fn functions(
+    root: &Path,
+    profile: Profile,
+    chosen: &[&'static Endpoint],
+) -> BTreeMap<String, PathBuf> {
     let stocking = [
         &api::POLICY_CREATE,
         &api::RULE_CREATE,
@@ -32,10 +43,7 @@ pub fn chosen(root: &Path, chosen: &[&'static Endpoint]) -> BTreeMap<String, Pat
     names.extend(stocking);
     names.sort_unstable();
     names.dedup();
-    let built = binaries::build_only(root, Profile::Release, &names);
-    let mut built = built.expect("the functions build");
-    built.extend(bare(root));
-    built
+    binaries::build_only(root, profile, &names).expect("the functions build")
 }
 
 fn bare(root: &Path) -> BTreeMap<String, PathBuf> {

@@ -5,7 +5,8 @@
 //! cargo bench -p local --bench numbers
 //! ```
 //!
-//! Words behind `--` choose the endpoints whose names have one of them. It prints Markdown. A machine that does other things too makes the times longer and the ratios
+//! Words behind `--` choose the endpoints whose names have one of them; `--calls` leaves out what
+//! depends on how the functions are compiled, so they are not built for release. It prints Markdown. A machine that does other things too makes the times longer and the ratios
 //! rougher, but not different in kind: whatever is compared is measured in turns.
 
 #![expect(
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
 
+use local::binaries::Profile;
 use local::template::{Function, Template};
 use local::{Stack, StackOptions};
 use shared::api::{self, Endpoint};
@@ -37,7 +39,11 @@ fn main() {
         .parent()
         .expect("local/ lies in the repository");
     let chosen = chosen();
-    let binaries = build::chosen(root, &chosen);
+    let only_calls = env::args().any(|argument| argument == "--calls");
+    let binaries = match only_calls {
+        true => build::functions(root, Profile::Dev, &chosen),
+        false => build::chosen(root, &chosen),
+    };
     let template = Template::read(&root.join("template.yaml"));
     let mut template = template.expect("template.yaml can be read");
     template
@@ -47,6 +53,9 @@ fn main() {
     runtime.expect("a runtime").block_on(async {
         let asked = calls::measure(&template, &binaries, &chosen).await;
         println!("{}", calls::table(&asked));
+        if only_calls {
+            return;
+        }
         let taken = processes::measure(&template, &binaries, &asked).await;
         println!("{}", processes::table(&taken, &binaries));
     });
