@@ -20,7 +20,6 @@ crate::stories![
     the_surface_is_told_alike_in_every_place,
     the_watch_router_leads_where_the_template_does,
     the_files_for_other_runners_say_what_the_template_says,
-    every_function_has_its_own_log_group_that_forgets,
     what_is_deployed_answers_a_panic,
     every_error_code_has_a_section_in_the_reference,
 ];
@@ -209,26 +208,6 @@ async fn the_files_for_other_runners_say_what_the_template_says() {
                 "local/sam.json sets {name}, which template.yaml does not name"
             );
         }
-    }
-}
-
-/// Stands in for cfn-lint's WS1004, which does not see groups that `LoggingConfig` binds.
-async fn every_function_has_its_own_log_group_that_forgets() {
-    let text = fs::read_to_string(root().join("template.yaml")).expect("template.yaml");
-    let template: serde_yaml_ng::Value = serde_yaml_ng::from_str(&text).expect("YAML");
-    let resources = template["Resources"].as_mapping().expect("resources");
-    for endpoint in api::ALL {
-        let function = camel(endpoint.name, true);
-        let group = format!("{function}LogGroup");
-        let names = serde_yaml_ng::to_string(
-            &resources[function.as_str()]["Properties"]["LoggingConfig"]["LogGroup"],
-        );
-        assert!(
-            names.expect("YAML").contains(&group),
-            "{function} logs to its own group"
-        );
-        let retention = &resources[group.as_str()]["Properties"]["RetentionInDays"];
-        assert!(!retention.is_null(), "{group} forgets after a while");
     }
 }
 

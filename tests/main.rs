@@ -26,6 +26,7 @@ mod open_time;
 mod policies;
 mod previews;
 mod rules;
+mod template;
 mod world;
 
 use std::process::ExitCode;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
     stories.extend(policies::stories());
     stories.extend(previews::stories());
     stories.extend(rules::stories());
+    stories.extend(template::stories());
     let conclusion = run(&arguments, stories);
     let code = if conclusion.has_failed() || !everything {
         conclusion.exit_code()

@@ -2,14 +2,16 @@
 //! environment and declared DynamoDB actions, and the table.
 //!
 //! Only the parts that are used are evaluated, so a template may use any CloudFormation
-//! function elsewhere. Parameters have their defaults here.
+//! function elsewhere. Parameters have their defaults here. [`document::expand`] evaluates all of a
+//! template, under any parameters.
 
+pub mod document;
 mod intrinsic;
 
 use crate::error::Error;
-use intrinsic::Scope;
+use intrinsic::{Scope, intrinsic};
 use serde::{Deserialize, Serialize};
-use serde_yaml_ng::Value;
+use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt, fs,
@@ -19,6 +21,9 @@ use std::{
 
 /// What `!Ref` to the table means on this machine.
 pub const TABLE_NAME: &str = "dueline";
+
+/// Where `cargo lambda build` puts a binary, in a directory of its name.
+const CODE: &str = "target/lambda/";
 
 /// Lambda's own defaults (AWS::Lambda::Function, Timeout and MemorySize).
 const TIMEOUT_SECONDS: u64 = 3;
@@ -38,7 +43,7 @@ pub struct Template {
 pub struct Function {
     /// The resource's name in the template; also the function's name on this machine.
     pub logical_id: String,
-    /// `Metadata.BuildProperties.Binary`: the `[[bin]]` that is its code.
+    /// The last part of `CodeUri`: the `[[bin]]` that is its code.
     pub binary: String,
     /// Its HttpApi events.
     pub routes: Vec<Route>,
@@ -135,23 +140,24 @@ impl Template {
 
     /// Reads a template from its text.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let root: Value = serde_yaml_ng::from_str(text)
-            .map_err(|error| Error::template("not YAML", error.to_string()))?;
+        let mut root = document::document(text)?;
+        document::merge_globals(&mut root);
         let resources = root
             .get("Resources")
-            .and_then(Value::as_mapping)
+            .and_then(Value::as_object)
             .ok_or_else(|| Error::template("Resources", "missing or not a mapping"))?;
-        let scope = Scope::new(&root);
+        let defaults = BTreeMap::new();
+        let scope = Scope::new(&root, &defaults);
 
         let mut functions = Vec::new();
         let mut tables = Vec::new();
         for (name, resource) in resources {
-            let name = name
-                .as_str()
-                .ok_or_else(|| Error::template("Resources", "a name is not text"))?;
+            if !scope.exists(name, resource)? {
+                continue;
+            }
             match resource.get("Type").and_then(Value::as_str) {
                 Some("AWS::Serverless::Function") => {
-                    functions.push(function(&scope, &root, name, resource)?)
+                    functions.push(function(&scope, name, resource)?)
                 }
                 Some("AWS::DynamoDB::Table") => tables.push(table(&scope, name, resource)?),
                 Some(_) => {}
@@ -178,59 +184,35 @@ impl Template {
     }
 }
 
-fn function(
-    scope: &Scope<'_>,
-    root: &Value,
-    name: &str,
-    resource: &Value,
-) -> Result<Function, Error> {
-    let globals = root
-        .get("Globals")
-        .and_then(|globals| globals.get("Function"));
-    let properties = resource.get("Properties");
-    let own = |member: &str| properties.and_then(|properties| properties.get(member));
-    let merged =
-        |member: &str| own(member).or_else(|| globals.and_then(|globals| globals.get(member)));
-    let number = |member: &str, otherwise: u64| match merged(member) {
-        None => Ok(otherwise),
-        Some(value) => {
-            scope
-                .text(&format!("{name}.{member}"), value)?
-                .map_or(Ok(otherwise), |text| {
-                    text.parse().map_err(|_| {
-                        Error::template(
-                            format!("{name}.{member}"),
-                            format!("`{text}` is not a whole number"),
-                        )
-                    })
-                })
-        }
+fn function(scope: &Scope<'_>, name: &str, resource: &Value) -> Result<Function, Error> {
+    let property = |member: &str| resource.get("Properties").and_then(|own| own.get(member));
+    let number = |member: &str, otherwise: u64| {
+        let at = format!("{name}.{member}");
+        let text = match property(member) {
+            None => None,
+            Some(value) => scope.text(&at, value)?,
+        };
+        text.map_or(Ok(otherwise), |text| {
+            text.parse()
+                .map_err(|_| Error::template(at, format!("`{text}` is not a whole number")))
+        })
     };
-
-    let binary = resource
-        .get("Metadata")
-        .and_then(|metadata| metadata.get("BuildProperties")?.get("Binary")?.as_str())
-        .ok_or_else(|| Error::template(name, "has no Metadata.BuildProperties.Binary"))?;
-
+    let binary = property("CodeUri")
+        .and_then(|code| code.as_str()?.strip_prefix(CODE))
+        .ok_or_else(|| Error::template(name, format!("has no CodeUri below {CODE}")))?;
     let mut environment = BTreeMap::new();
-    for source in [
-        globals.and_then(|globals| globals.get("Environment")),
-        own("Environment"),
-    ]
-    .into_iter()
-    .flatten()
-    {
+    if let Some(source) = property("Environment") {
         variables(scope, name, source, &mut environment)?;
     }
 
     Ok(Function {
         logical_id: name.to_owned(),
         binary: binary.to_owned(),
-        routes: routes(scope, name, own("Events"))?,
+        routes: routes(scope, name, property("Events"))?,
         timeout: Duration::from_secs(number("Timeout", TIMEOUT_SECONDS)?),
         memory_mib: number("MemorySize", MEMORY_MIB)?,
         environment,
-        dynamodb_actions: dynamodb_actions(scope, name, own("Policies"))?,
+        dynamodb_actions: dynamodb_actions(scope, name, property("Policies"))?,
     })
 }
 
@@ -248,12 +230,9 @@ fn variables(
         return Ok(());
     };
     let variables = variables
-        .as_mapping()
+        .as_object()
         .ok_or_else(|| Error::template(&at, "Variables is not a mapping"))?;
     for (key, value) in variables {
-        let key = key
-            .as_str()
-            .ok_or_else(|| Error::template(&at, "a variable's name is not text"))?;
         if let Some(value) = scope.text(&format!("{at}.{key}"), value)? {
             into.insert(key.to_owned(), value);
         }
@@ -266,11 +245,11 @@ fn routes(scope: &Scope<'_>, name: &str, events: Option<&Value>) -> Result<Vec<R
         return Ok(Vec::new());
     };
     let events = events
-        .as_mapping()
+        .as_object()
         .ok_or_else(|| Error::template(format!("{name}.Events"), "is not a mapping"))?;
     let mut routes = Vec::new();
     for (event_name, event) in events {
-        let at = format!("{name}.Events.{}", event_name.as_str().unwrap_or("?"));
+        let at = format!("{name}.Events.{}", event_name);
         match event.get("Type").and_then(Value::as_str) {
             Some("HttpApi") => {}
             // REST APIs send another event format; this machine speaks 2.0 only.
@@ -345,12 +324,12 @@ fn dynamodb_actions(
     let at = format!("{name}.Policies");
     let mut actions = BTreeSet::new();
     for policy in scope.items(&at, policies)? {
-        // A string names a managed policy, which no function here needs for the table.
-        let Some(policy) = policy.as_mapping() else {
+        // Text or a reference is a managed policy, which no function here needs for the table.
+        let Some(policy) = policy.as_object().filter(|_| intrinsic(policy).is_none()) else {
             continue;
         };
         let Some(statements) = policy.get("Statement") else {
-            let names: Vec<_> = policy.keys().filter_map(Value::as_str).collect();
+            let names: Vec<_> = policy.keys().map(String::as_str).collect();
             return Err(Error::template(
                 at,
                 format!("{} hides its actions; write a Statement", names.join(", ")),
@@ -444,8 +423,8 @@ Resources:
     Properties: { Description: !GetAtt Nothing.Here }
   RuleCreate:
     Type: AWS::Serverless::Function
-    Metadata: { BuildMethod: rust-cargolambda, BuildProperties: { Binary: rule-create } }
     Properties:
+      CodeUri: target/lambda/rule-create
       Timeout: 7
       Environment: { Variables: { NAME: !Sub "${AWS::StackName}/${Table}/${!literal}" } }
       Policies:
@@ -461,8 +440,8 @@ Resources:
           Properties: { ApiId: !Ref Api, Method: post, Path: "/api/v1/teams/{teamId}/sla/rules" }
   RouteUnknown:
     Type: AWS::Serverless::Function
-    Metadata: { BuildProperties: { Binary: route-unknown } }
     Properties:
+      CodeUri: target/lambda/route-unknown
       Events: { Http: { Type: HttpApi, Properties: { ApiId: !Ref Api } } }
   Table:
     Type: AWS::DynamoDB::Table
@@ -549,9 +528,9 @@ Resources:
                 "template.yaml: RuleCreate.Policies: DynamoDBCrudPolicy hides its actions; write a Statement",
             ),
             (
-                "Binary: route-unknown",
-                "Bin: x",
-                "template.yaml: RouteUnknown: has no Metadata.BuildProperties.Binary",
+                "CodeUri: target/lambda/route-unknown",
+                "CodeUri: .",
+                "template.yaml: RouteUnknown: has no CodeUri below target/lambda/",
             ),
         ];
         for (from, to, expected) in cases {

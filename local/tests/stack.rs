@@ -36,12 +36,11 @@ Resources:
       AttributeDefinitions: [{ AttributeName: pk, AttributeType: S }]
   Worker:
     Type: AWS::Serverless::Function
-    Metadata: { BuildProperties: { Binary: worker } }
-    Properties: { Timeout: 1, Events: { Http: { Type: HttpApi } } }
+    Properties: { CodeUri: target/lambda/worker, Timeout: 1, Events: { Http: { Type: HttpApi } } }
   Broken:
     Type: AWS::Serverless::Function
-    Metadata: { BuildProperties: { Binary: worker } }
     Properties:
+      CodeUri: target/lambda/worker
       Environment: { Variables: { BROKEN: "1" } }
       Events: { Http: { Type: HttpApi, Properties: { Method: GET, Path: /broken } } }
 "#;

@@ -1,27 +1,36 @@
-//! The CloudFormation functions that a template of ours may use where this machine reads it:
-//! `Ref`, `Sub`, `GetAtt` of the table, `If` with its conditions, `Join` and `FindInMap`,
-//! in the short form (`!Ref X`) and the long one (`Fn::Sub: …`).
+//! The CloudFormation functions that a template of ours may use where it is evaluated: `Ref`, `Sub`,
+//! `GetAtt`, `If` with its conditions, `Join`, `Select`, `Split` and `FindInMap`, in their long form.
 
 use super::TABLE_NAME;
 use crate::error::Error;
-use serde_json::Value as Json;
-use serde_yaml_ng::Value;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 
 /// A condition may name another; deeper than this is a circle.
 const MAX_CONDITION_DEPTH: usize = 16;
 
 /// What a template's names mean on this machine.
 pub(super) struct Scope<'t> {
-    root: &'t Value,
+    root: &'t Json,
+    parameters: &'t BTreeMap<String, String>,
 }
 
 impl<'t> Scope<'t> {
-    pub(super) fn new(root: &'t Value) -> Self {
-        Self { root }
+    /// Parameters that are not given have their defaults.
+    pub(super) fn new(root: &'t Json, parameters: &'t BTreeMap<String, String>) -> Self {
+        Self { root, parameters }
+    }
+
+    /// Whether a resource's own `Condition` is true; one without a condition always exists.
+    pub(super) fn exists(&self, at: &str, resource: &Json) -> Result<bool, Error> {
+        match resource.get("Condition") {
+            None => Ok(true),
+            Some(name) => self.condition(at, name.as_str().unwrap_or_default(), 0),
+        }
     }
 
     /// The value as text; `None` when it is `AWS::NoValue`.
-    pub(super) fn text(&self, at: &str, value: &Value) -> Result<Option<String>, Error> {
+    pub(super) fn text(&self, at: &str, value: &Json) -> Result<Option<String>, Error> {
         Ok(match self.json(at, value)? {
             None => None,
             Some(Json::String(text)) => Some(text),
@@ -32,36 +41,29 @@ impl<'t> Scope<'t> {
     }
 
     /// The value with every function in it evaluated; `None` when it is `AWS::NoValue`.
-    pub(super) fn json(&self, at: &str, value: &Value) -> Result<Option<Json>, Error> {
+    pub(super) fn json(&self, at: &str, value: &Json) -> Result<Option<Json>, Error> {
         let Some(value) = self.choose(at, value)? else {
             return Ok(None);
         };
         if let Some((name, argument)) = intrinsic(value) {
-            return self
-                .call(at, &name, argument)
-                .map(|text| Some(Json::String(text)));
+            return self.call(at, name, argument).map(Some);
         }
         match value {
-            Value::Sequence(items) => {
+            Json::Array(items) => {
                 let items: Result<Vec<_>, _> =
                     items.iter().map(|item| self.json(at, item)).collect();
                 Ok(Some(Json::Array(items?.into_iter().flatten().collect())))
             }
-            Value::Mapping(members) => {
+            Json::Object(members) => {
                 let mut object = serde_json::Map::new();
                 for (key, member) in members {
-                    let key = key
-                        .as_str()
-                        .ok_or_else(|| Error::template(at, "a member's name is not text"))?;
                     if let Some(member) = self.json(at, member)? {
-                        object.insert(key.to_owned(), member);
+                        object.insert(key.clone(), member);
                     }
                 }
                 Ok(Some(Json::Object(object)))
             }
-            scalar => serde_json::to_value(scalar)
-                .map(Some)
-                .map_err(|error| Error::template(at, error.to_string())),
+            scalar => Ok(Some(scalar.clone())),
         }
     }
 
@@ -69,14 +71,14 @@ impl<'t> Scope<'t> {
     pub(super) fn items<'v>(
         &self,
         at: &str,
-        list: Option<&'v Value>,
-    ) -> Result<Vec<&'v Value>, Error> {
+        list: Option<&'v Json>,
+    ) -> Result<Vec<&'v Json>, Error> {
         let Some(list) = list else {
             return Ok(Vec::new());
         };
         match self.choose(at, list)? {
             None => Ok(Vec::new()),
-            Some(Value::Sequence(items)) => {
+            Some(Json::Array(items)) => {
                 let items: Result<Vec<_>, _> =
                     items.iter().map(|item| self.choose(at, item)).collect();
                 Ok(items?.into_iter().flatten().collect())
@@ -86,23 +88,12 @@ impl<'t> Scope<'t> {
     }
 
     /// Decides an `If` (and those inside its chosen branch); `None` when that leaves `AWS::NoValue`.
-    pub(super) fn choose<'v>(
-        &self,
-        at: &str,
-        value: &'v Value,
-    ) -> Result<Option<&'v Value>, Error> {
+    pub(super) fn choose<'v>(&self, at: &str, value: &'v Json) -> Result<Option<&'v Json>, Error> {
         let mut value = value;
         loop {
-            match intrinsic(value)
-                .as_ref()
-                .map(|(name, argument)| (name.as_str(), *argument))
-            {
+            match intrinsic(value) {
                 Some(("If", argument)) => {
-                    let [condition, yes, no] = argument
-                        .as_sequence()
-                        .map(Vec::as_slice)
-                        .unwrap_or_default()
-                    else {
+                    let [condition, yes, no] = arguments(argument) else {
                         return Err(Error::template(at, "!If needs a condition and two values"));
                     };
                     let name = condition
@@ -120,14 +111,14 @@ impl<'t> Scope<'t> {
         }
     }
 
-    fn call(&self, at: &str, name: &str, argument: &Value) -> Result<String, Error> {
+    fn call(&self, at: &str, name: &str, argument: &Json) -> Result<Json, Error> {
         match name {
             "Ref" => self.reference(at, argument.as_str().unwrap_or_default()),
             "Sub" => self.substitute(at, argument),
             "GetAtt" => match argument {
-                Value::String(path) => self.attribute(at, path),
-                Value::Sequence(parts) => {
-                    let parts: Vec<_> = parts.iter().filter_map(Value::as_str).collect();
+                Json::String(path) => self.attribute(at, path),
+                Json::Array(parts) => {
+                    let parts: Vec<_> = parts.iter().filter_map(Json::as_str).collect();
                     self.attribute(at, &parts.join("."))
                 }
                 _ => Err(Error::template(
@@ -136,29 +127,17 @@ impl<'t> Scope<'t> {
                 )),
             },
             "Join" => {
-                let [separator, list] = argument
-                    .as_sequence()
-                    .map(Vec::as_slice)
-                    .unwrap_or_default()
-                else {
+                let [separator, list] = arguments(argument) else {
                     return Err(Error::template(at, "!Join needs a separator and a list"));
                 };
-                let parts: Result<Vec<_>, _> = self
-                    .items(at, Some(list))?
-                    .into_iter()
-                    .map(|part| self.text(at, part))
-                    .collect();
-                let parts: Vec<_> = parts?.into_iter().flatten().collect();
+                let parts = self.texts(at, list)?;
                 Ok(parts.join(separator.as_str().unwrap_or_default()))
             }
+            "Select" => return self.select(at, argument),
+            "Split" => return self.split(at, argument),
             "FindInMap" => {
-                let keys: Result<Vec<_>, _> = self
-                    .items(at, Some(argument))?
-                    .into_iter()
-                    .map(|key| self.text(at, key))
-                    .collect();
                 let mut found = self.root.get("Mappings");
-                for key in keys?.into_iter().flatten() {
+                for key in self.texts(at, argument)? {
                     found = found.and_then(|map| map.get(key.as_str()));
                 }
                 let found = found.ok_or_else(|| Error::template(at, "!FindInMap finds nothing"))?;
@@ -170,6 +149,37 @@ impl<'t> Scope<'t> {
                 format!("!{other} is not understood here"),
             )),
         }
+        .map(Json::String)
+    }
+
+    /// The texts of a list, evaluated.
+    fn texts(&self, at: &str, list: &Json) -> Result<Vec<String>, Error> {
+        let texts: Result<Vec<_>, _> = self
+            .items(at, Some(list))?
+            .into_iter()
+            .map(|item| self.text(at, item))
+            .collect();
+        Ok(texts?.into_iter().flatten().collect())
+    }
+
+    fn select(&self, at: &str, argument: &Json) -> Result<Json, Error> {
+        let [index, list] = arguments(argument) else {
+            return Err(Error::template(at, "!Select needs a number and a list"));
+        };
+        let index = self.text(at, index)?.and_then(|index| index.parse().ok());
+        self.json(at, list)?
+            .zip(index)
+            .and_then(|(list, index): (Json, usize)| list.get(index).cloned())
+            .ok_or_else(|| Error::template(at, "!Select finds nothing"))
+    }
+
+    fn split(&self, at: &str, argument: &Json) -> Result<Json, Error> {
+        let [separator, text] = arguments(argument) else {
+            return Err(Error::template(at, "!Split needs a separator and text"));
+        };
+        let separator = separator.as_str().unwrap_or_default();
+        let text = self.text(at, text)?.unwrap_or_default();
+        Ok(json!(text.split(separator).collect::<Vec<_>>()))
     }
 
     fn reference(&self, at: &str, name: &str) -> Result<String, Error> {
@@ -181,16 +191,15 @@ impl<'t> Scope<'t> {
             .get("Parameters")
             .and_then(|parameters| parameters.get(name))
         {
+            if let Some(given) = self.parameters.get(name) {
+                return Ok(given.clone());
+            }
             let default = parameter.get("Default").ok_or_else(|| {
                 Error::template(at, format!("the parameter {name} has no Default"))
             })?;
             return self.text(at, default).map(Option::unwrap_or_default);
         }
-        let resource = self
-            .root
-            .get("Resources")
-            .and_then(|resources| resources.get(name));
-        match resource.and_then(|resource| resource.get("Type")?.as_str()) {
+        match self.kind(name) {
             Some("AWS::DynamoDB::Table") => Ok(TABLE_NAME.to_owned()),
             // A function's name on this machine is its logical id; anything else only has to be told apart.
             Some(_) => Ok(name.to_owned()),
@@ -204,26 +213,37 @@ impl<'t> Scope<'t> {
     fn attribute(&self, at: &str, path: &str) -> Result<String, Error> {
         let unknown = || Error::template(at, format!("!GetAtt {path} is not understood here"));
         let (name, attribute) = path.split_once('.').ok_or_else(unknown)?;
-        let kind = self
-            .root
-            .get("Resources")
-            .and_then(|resources| resources.get(name)?.get("Type")?.as_str());
-        match (kind, attribute) {
+        match (self.kind(name), attribute) {
             (Some("AWS::DynamoDB::Table"), "Arn") => Ok(format!(
                 "arn:aws:dynamodb:us-east-1:123456789012:table/{TABLE_NAME}"
             )),
             (Some("AWS::Serverless::Function"), "Arn") => Ok(format!(
                 "arn:aws:lambda:us-east-1:123456789012:function:{name}"
             )),
-            _ => Err(unknown()),
+            (Some("AWS::SSM::Parameter"), "Value") => {
+                let value = self
+                    .root
+                    .get("Resources")
+                    .and_then(|resources| resources.get(name)?.get("Properties")?.get("Value"))
+                    .ok_or_else(unknown)?;
+                self.text(at, value)?.ok_or_else(unknown)
+            }
+            // Any other attribute only has to be told apart.
+            (Some(_), _) => Ok(path.to_owned()),
+            (None, _) => Err(unknown()),
         }
     }
 
-    fn substitute(&self, at: &str, argument: &Value) -> Result<String, Error> {
+    /// The type of a resource.
+    fn kind(&self, name: &str) -> Option<&'t str> {
+        self.root.get("Resources")?.get(name)?.get("Type")?.as_str()
+    }
+
+    fn substitute(&self, at: &str, argument: &Json) -> Result<String, Error> {
         let (pattern, own) = match argument {
-            Value::String(pattern) => (pattern.as_str(), None),
-            Value::Sequence(parts) => (
-                parts.first().and_then(Value::as_str).unwrap_or_default(),
+            Json::String(pattern) => (pattern.as_str(), None),
+            Json::Array(parts) => (
+                parts.first().and_then(Json::as_str).unwrap_or_default(),
                 parts.get(1),
             ),
             _ => return Err(Error::template(at, "!Sub needs text")),
@@ -259,23 +279,20 @@ impl<'t> Scope<'t> {
         self.decide(&format!("Conditions.{name}"), condition, depth)
     }
 
-    fn decide(&self, at: &str, condition: &Value, depth: usize) -> Result<bool, Error> {
+    fn decide(&self, at: &str, condition: &Json, depth: usize) -> Result<bool, Error> {
         if depth > MAX_CONDITION_DEPTH {
             return Err(Error::template(at, "is nested too deeply"));
         }
         let (name, argument) =
             intrinsic(condition).ok_or_else(|| Error::template(at, "is not a condition"))?;
-        let arguments = argument
-            .as_sequence()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let operands = arguments(argument);
         let all = || {
-            arguments
+            operands
                 .iter()
                 .map(|argument| self.decide(at, argument, depth + 1))
                 .collect::<Result<Vec<_>, _>>()
         };
-        match (name.as_str(), arguments) {
+        match (name, operands) {
             ("Equals", [left, right]) => Ok(self.text(at, left)? == self.text(at, right)?),
             ("Not", [negated]) => Ok(!self.decide(at, negated, depth + 1)?),
             ("And", _) => Ok(all()?.into_iter().all(|decided| decided)),
@@ -291,23 +308,19 @@ impl<'t> Scope<'t> {
     }
 }
 
-/// The function's name without `!` or `Fn::`, and its argument, when the value is a function call.
-fn intrinsic(value: &Value) -> Option<(String, &Value)> {
-    match value {
-        Value::Tagged(tagged) => Some((
-            tagged.tag.to_string().trim_start_matches('!').to_owned(),
-            &tagged.value,
-        )),
-        Value::Mapping(members) if members.len() == 1 => {
-            let (key, argument) = members.iter().next()?;
-            match key.as_str()? {
-                "Ref" => Some(("Ref".to_owned(), argument)),
-                "Condition" if argument.is_string() => Some(("Condition".to_owned(), argument)),
-                key => Some((key.strip_prefix("Fn::")?.to_owned(), argument)),
-            }
-        }
-        _ => None,
+/// The function's name without `Fn::`, and its argument, when the value is a function call.
+pub(super) fn intrinsic(value: &Json) -> Option<(&str, &Json)> {
+    let members = value.as_object().filter(|members| members.len() == 1)?;
+    let (key, argument) = members.iter().next()?;
+    match key.as_str() {
+        "Ref" => Some(("Ref", argument)),
+        "Condition" if argument.is_string() => Some(("Condition", argument)),
+        key => Some((key.strip_prefix("Fn::")?, argument)),
     }
+}
+
+fn arguments(argument: &Json) -> &[Json] {
+    argument.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 fn pseudo_parameter(name: &str) -> Option<&'static str> {

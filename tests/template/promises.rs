@@ -1,0 +1,407 @@
+//! What template.yaml promises, by kind of resource. Each check reads the template as a deployment
+//! would have it: expanded under parameters, with Globals in every function.
+//!
+//! What a kind may say is a closed list: a property, a resource type or an alarm that no promise
+//! names is a violation too. Whoever adds one says here what it must be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use local::template::document;
+use serde_json::{Map, Value, json};
+
+pub mod alarms;
+pub mod functions;
+mod parameters;
+
+/// The type of resource that a function is.
+pub const FUNCTION: &str = "AWS::Serverless::Function";
+const TABLE: &str = "AWS::DynamoDB::Table";
+const API: &str = "AWS::Serverless::HttpApi";
+const LOG_GROUP: &str = "AWS::Logs::LogGroup";
+const KEY_POLICY: &str = "AWS::IAM::ManagedPolicy";
+const SETTINGS: &str = "AWS::SSM::Parameter";
+
+/// The attribute that the store writes an item's expiry to.
+const TTL_ATTRIBUTE: &str = "ttl";
+
+/// What DynamoDB documents for whoever writes to a table with a customer's key:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html>.
+const KEY_ACTIONS: [&str; 8] = [
+    "kms:CreateGrant",
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+];
+
+/// The access log's members. None identifies a caller; `status` is a number.
+const ACCESS_LOG: [(&str, &str); 9] = [
+    ("requestId", "$context.requestId"),
+    ("time", "$context.requestTimeEpoch"),
+    ("route", "$context.routeKey"),
+    ("status", "$context.status"),
+    ("responseBytes", "$context.responseLength"),
+    ("latencyMs", "$context.responseLatency"),
+    ("integrationLatencyMs", "$context.integrationLatency"),
+    ("integrationStatus", "$context.integrationStatus"),
+    ("error", "$context.error.responseType"),
+];
+
+/// Everything that a template says otherwise than it must, one line each; a set for each way of
+/// looking at it, made when it is asked for.
+pub fn promises(template: &Value) -> impl Iterator<Item = BTreeSet<String>> {
+    let different = parameters::all_different(template);
+    let mut own_table = different.clone();
+    own_table.remove("ExistingTableArn");
+    let deployments = [BTreeMap::new(), different, own_table];
+    let deployed = move |parameters| match Deployment::new(template, parameters) {
+        Ok(mut deployment) => {
+            deployment.check();
+            deployment.broken
+        }
+        Err(error) => BTreeSet::from([error]),
+    };
+    std::iter::once_with(|| parameters::promises(template))
+        .chain(deployments.into_iter().map(deployed))
+        .chain(std::iter::once_with(|| {
+            functions::values_reach_live(template)
+        }))
+}
+
+/// The template as one deployment has it.
+pub struct Deployment {
+    parameters: BTreeMap<String, String>,
+    resources: Map<String, Value>,
+    /// The table's indexes, also where the stack uses an existing table.
+    indexes: Vec<String>,
+    broken: BTreeSet<String>,
+}
+
+impl Deployment {
+    /// Expands a template under the parameters given, and the defaults of the others.
+    pub fn new(template: &Value, given: BTreeMap<String, String>) -> Result<Self, String> {
+        let expanded = document::expand(template, &given).map_err(|error| error.to_string())?;
+        let mut parameters = parameters::defaults(template);
+        parameters.extend(given);
+        let tables = template["Resources"].as_object().into_iter().flatten();
+        let indexes = tables
+            .filter(|(_, resource)| resource["Type"] == TABLE)
+            .filter_map(|(_, table)| table["Properties"]["GlobalSecondaryIndexes"].as_array())
+            .flatten()
+            .map(|index| text(&index["IndexName"]))
+            .collect();
+        Ok(Self {
+            parameters,
+            resources: expanded["Resources"]
+                .as_object()
+                .cloned()
+                .unwrap_or_default(),
+            indexes,
+            broken: BTreeSet::new(),
+        })
+    }
+
+    fn check(&mut self) {
+        const KNOWN: [&str; 8] = [
+            FUNCTION,
+            TABLE,
+            API,
+            LOG_GROUP,
+            KEY_POLICY,
+            SETTINGS,
+            alarms::ALARM,
+            alarms::FILTER,
+        ];
+        for (name, resource) in self.resources.clone() {
+            let kind = text(&resource["Type"]);
+            if !KNOWN.contains(&kind.as_str()) {
+                self.broken(&name, format!("no promise is made about {kind}"));
+            }
+        }
+        let own_table = self.parameter("ExistingTableArn").is_empty();
+        let own_key = !self.parameter("TableKeyArn").is_empty();
+        self.count(API, 1);
+        self.count(SETTINGS, 1);
+        self.count(LOG_GROUP, 2);
+        self.count(TABLE, usize::from(own_table));
+        self.count(KEY_POLICY, usize::from(own_key));
+        for (name, table) in self.of_kind(TABLE) {
+            self.table(&name, &table);
+        }
+        for (name, api) in self.of_kind(API) {
+            self.api(&name, &api);
+        }
+        for (name, policy) in self.of_kind(KEY_POLICY) {
+            self.key_policy(&name, &policy);
+        }
+        for (name, group) in self.of_kind(LOG_GROUP) {
+            let mut group = group["Properties"].clone();
+            group
+                .as_object_mut()
+                .and_then(|group| group.remove("LogGroupName"));
+            let wanted = json!({ "RetentionInDays": self.parameter("LogRetentionDays") });
+            self.same(&name, &group, &wanted);
+        }
+        self.functions();
+        self.alarms();
+    }
+
+    fn table(&mut self, name: &str, table: &Value) {
+        for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+            self.same(
+                &format!("{name}.{policy}"),
+                &table[policy],
+                &json!("Retain"),
+            );
+        }
+        let throughput = json!({
+            "MaxReadRequestUnits": self.parameter("TableMaxReadUnits"),
+            "MaxWriteRequestUnits": self.parameter("TableMaxWriteUnits"),
+        });
+        let mut properties = table["Properties"].clone();
+        let members = properties.as_object_mut().expect("properties");
+        let definitions = members.remove("AttributeDefinitions").unwrap_or_default();
+        let indexes = members
+            .remove("GlobalSecondaryIndexes")
+            .unwrap_or(json!([]));
+        let mut wanted = json!({
+            "KeySchema": [
+                { "AttributeName": "pk", "KeyType": "HASH" },
+                { "AttributeName": "sk", "KeyType": "RANGE" },
+            ],
+            "BillingMode": "PAY_PER_REQUEST",
+            "OnDemandThroughput": throughput,
+            "TimeToLiveSpecification": { "AttributeName": TTL_ATTRIBUTE, "Enabled": true },
+            "PointInTimeRecoverySpecification": { "PointInTimeRecoveryEnabled": true },
+            "DeletionProtectionEnabled": true,
+        });
+        let key = self.parameter("TableKeyArn");
+        if !key.is_empty() {
+            wanted["SSESpecification"] =
+                json!({ "SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": key });
+        }
+        let mut keys = BTreeSet::new();
+        for index in indexes
+            .as_array()
+            .expect("a list")
+            .iter()
+            .chain([&properties])
+        {
+            let schema = index["KeySchema"].as_array().into_iter().flatten();
+            keys.extend(schema.map(|key| text(&key["AttributeName"])));
+        }
+        let defined = definitions.as_array().into_iter().flatten();
+        let defined: BTreeSet<_> = defined.map(|one| text(&one["AttributeName"])).collect();
+        if keys != defined {
+            self.broken(
+                name,
+                format!("AttributeDefinitions has {defined:?}, the keys are {keys:?}"),
+            );
+        }
+        for index in indexes.as_array().expect("a list") {
+            let at = format!("{name}.{}", text(&index["IndexName"]));
+            self.same(
+                &format!("{at}.OnDemandThroughput"),
+                &index["OnDemandThroughput"],
+                &throughput,
+            );
+        }
+        self.same(name, &properties, &wanted);
+    }
+
+    fn api(&mut self, name: &str, api: &Value) {
+        let throttle = |rate: &str, burst: &str| {
+            json!({
+                "ThrottlingRateLimit": self.parameter(rate),
+                "ThrottlingBurstLimit": self.parameter(burst),
+                "DetailedMetricsEnabled": false,
+            })
+        };
+        let open = throttle("OpenRouteRateLimit", "OpenRouteBurstLimit");
+        let routes: Map<String, Value> = shared::api::ALL
+            .iter()
+            .filter(|endpoint| endpoint.access == shared::api::Access::Anyone)
+            .map(|endpoint| (functions::route(endpoint), open.clone()))
+            .collect();
+        let wanted = json!({
+            "Name": "local",
+            // Any member will do: without one `sam deploy --guided` asks about each function.
+            "Auth": { "EnableIamAuthorizer": false },
+            "DefaultRouteSettings": throttle("RouteRateLimit", "RouteBurstLimit"),
+            "RouteSettings": routes,
+            "AccessLogSettings": { "DestinationArn": format!("{}.Arn", self.access_log()) },
+        });
+        let mut properties = api["Properties"].clone();
+        let format = properties["AccessLogSettings"]
+            .as_object_mut()
+            .and_then(|settings| settings.remove("Format"));
+        self.same(name, &properties, &wanted);
+        let format = text(&format.unwrap_or_default());
+        if format.contains('\n') {
+            self.broken(
+                name,
+                "the access log's format is more than one line".to_owned(),
+            );
+        }
+        if !format.contains(r#""status":$context.status,"#) {
+            self.broken(name, "the access log's status is no number".to_owned());
+        }
+        let format = format.replace(":$context.status,", r#":"$context.status","#);
+        let wanted: Map<_, _> = ACCESS_LOG
+            .iter()
+            .map(|(member, variable)| ((*member).to_owned(), json!(variable)))
+            .collect();
+        let found = serde_json::from_str(&format).unwrap_or(Value::String(format));
+        self.same(
+            &format!("{name}.AccessLogSettings.Format"),
+            &found,
+            &Value::Object(wanted),
+        );
+    }
+
+    fn key_policy(&mut self, name: &str, policy: &Value) {
+        let mut properties = policy["Properties"].clone();
+        properties
+            .as_object_mut()
+            .and_then(|policy| policy.remove("Description"));
+        let statement = json!({
+            "Effect": "Allow",
+            "Action": KEY_ACTIONS,
+            "Resource": self.parameter("TableKeyArn"),
+            "Condition": { "StringEquals": { "kms:ViaService": "dynamodb.us-east-1.amazonaws.com" } },
+        });
+        let wanted =
+            json!({ "PolicyDocument": { "Version": "2012-10-17", "Statement": [statement] } });
+        self.same(name, &properties, &wanted);
+    }
+
+    /// The log group whose name is one that API Gateway may write to.
+    fn access_log(&self) -> String {
+        self.log_group("/aws/vendedlogs/apigateway/local")
+    }
+
+    /// The log group of all functions.
+    fn function_log(&self) -> String {
+        self.log_group("/aws/lambda/local")
+    }
+
+    fn log_group(&self, log: &str) -> String {
+        let mut groups = self.each(LOG_GROUP);
+        let group = groups.find(|(_, group)| group["Properties"]["LogGroupName"] == log);
+        group.map_or_else(|| format!("the log group {log}"), |(name, _)| name.clone())
+    }
+
+    fn table_name(&self) -> String {
+        match self.parameter("ExistingTableArn").split_once('/') {
+            Some((_, name)) => name.to_owned(),
+            None => local::template::TABLE_NAME.to_owned(),
+        }
+    }
+
+    fn table_arn(&self) -> String {
+        match self.parameter("ExistingTableArn") {
+            "" => format!(
+                "arn:aws:dynamodb:us-east-1:123456789012:table/{}",
+                self.table_name()
+            ),
+            arn => arn.to_owned(),
+        }
+    }
+
+    fn parameter(&self, name: &str) -> &str {
+        self.parameters
+            .get(name)
+            .map_or("(no such parameter)", String::as_str)
+    }
+
+    /// The resources of a type, by logical id.
+    pub fn each(&self, kind: &str) -> impl Iterator<Item = (&String, &Value)> {
+        let resources = self.resources.iter();
+        resources.filter(move |(_, resource)| resource["Type"] == kind)
+    }
+
+    /// As [`Self::each`], for whoever writes down what is broken meanwhile.
+    fn of_kind(&self, kind: &str) -> Vec<(String, Value)> {
+        self.each(kind)
+            .map(|(name, resource)| (name.clone(), resource.clone()))
+            .collect()
+    }
+
+    fn count(&mut self, kind: &str, wanted: usize) {
+        let found = self.each(kind).count();
+        if found != wanted {
+            self.broken(kind, format!("there are {found}, and must be {wanted}"));
+        }
+    }
+
+    /// Compares two values to their leaves; each difference is a line of its own.
+    fn same(&mut self, at: &str, found: &Value, wanted: &Value) {
+        match (found, wanted) {
+            (Value::Object(found), Value::Object(wanted)) => {
+                let names: BTreeSet<_> = found.keys().chain(wanted.keys()).collect();
+                for name in names {
+                    let at = format!("{at}.{name}");
+                    match (found.get(name), wanted.get(name)) {
+                        (Some(found), Some(wanted)) => self.same(&at, found, wanted),
+                        (Some(found), None) => {
+                            self.broken(&at, format!("is {found}, and no promise names it"))
+                        }
+                        (None, wanted) => {
+                            let wanted = wanted.cloned().unwrap_or_default();
+                            self.broken(&at, format!("is missing, and must be {wanted}"));
+                        }
+                    }
+                }
+            }
+            (Value::Array(found), Value::Array(wanted)) if found.len() == wanted.len() => {
+                for (number, (found, wanted)) in found.iter().zip(wanted).enumerate() {
+                    self.same(&format!("{at}.{number}"), found, wanted);
+                }
+            }
+            (Value::Array(found), Value::Array(wanted)) => {
+                let has = |list: &[Value], one| list.iter().any(|other| plain(other) == plain(one));
+                for missing in wanted.iter().filter(|one| !has(found, one)) {
+                    self.broken(at, format!("lacks {missing}"));
+                }
+                for surplus in found.iter().filter(|one| !has(wanted, one)) {
+                    self.broken(at, format!("has {surplus}, which no promise names"));
+                }
+            }
+            // CloudFormation takes a number or a flag as text too, and a parameter is text.
+            _ if plain(found) == plain(wanted) => {}
+            _ => self.broken(at, format!("is {found}, and must be {wanted}")),
+        }
+    }
+
+    fn broken(&mut self, at: &str, what: String) {
+        self.broken.insert(format!("{at}: {what}"));
+    }
+}
+
+/// A scalar as CloudFormation sees it: text.
+pub fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A value with every number and flag in it as text.
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members = members.iter();
+            Value::Object(
+                members
+                    .map(|(name, one)| (name.clone(), plain(one)))
+                    .collect(),
+            )
+        }
+        Value::Array(items) => Value::Array(items.iter().map(plain).collect()),
+        Value::Null => Value::Null,
+        scalar => Value::String(text(scalar)),
+    }
+}

@@ -1,0 +1,299 @@
+//! What the alarms promise: what is watched, when somebody is told, and that the metrics which come
+//! from the logs count what they say.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{Deployment, text};
+
+pub const ALARM: &str = "AWS::CloudWatch::Alarm";
+pub const FILTER: &str = "AWS::Logs::MetricFilter";
+
+/// Metrics that come from our logs.
+const OURS: &str = "Dueline/local";
+
+/// Which log a line is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Log {
+    Access,
+    Functions,
+}
+
+/// A line, and what it adds to which metric.
+type Line = (Log, &'static str, &'static [(&'static str, &'static str)]);
+
+const LINES: [Line; 11] = [
+    (Log::Access, r#"{"status":200}"#, &[("ServerErrors", "0")]),
+    (Log::Access, r#"{"status":404}"#, &[("ServerErrors", "0")]),
+    (Log::Access, r#"{"status":499}"#, &[("ServerErrors", "0")]),
+    (Log::Access, r#"{"status":500}"#, &[("ServerErrors", "1")]),
+    (Log::Access, r#"{"status":503}"#, &[("ServerErrors", "1")]),
+    (Log::Functions, r#"{"message":"request","status":200}"#, &[]),
+    (Log::Functions, r#"{"message":"request","status":500}"#, &[]),
+    (
+        Log::Functions,
+        r#"{"message":"request","status":503}"#,
+        &[("UnavailableAnswers", "1")],
+    ),
+    (
+        Log::Functions,
+        r#"{"type":"platform.report","record":{"status":"success"}}"#,
+        &[],
+    ),
+    (
+        Log::Functions,
+        r#"{"type":"platform.report","record":{"status":"timeout"}}"#,
+        &[("FailedInvocations", "1")],
+    ),
+    (
+        Log::Functions,
+        r#"{"type":"platform.report","record":{"status":"error"}}"#,
+        &[("FailedInvocations", "1")],
+    ),
+];
+
+impl Deployment {
+    pub(super) fn alarms(&mut self) {
+        let mut wanted = self.wanted_alarms();
+        for (name, alarm) in self.of_kind(ALARM) {
+            let watched = BTreeSet::from_iter(metrics(&alarm["Properties"]));
+            let watches = |wanted: &Value| BTreeSet::from_iter(metrics(wanted)) == watched;
+            let number = wanted.iter().position(watches);
+            match number.map(|number| wanted.remove(number)) {
+                Some(wanted) => self.alarm(&name, &alarm["Properties"], &wanted),
+                None => self.broken(
+                    &name,
+                    format!("watches {watched:?}, which no promise names"),
+                ),
+            }
+        }
+        for wanted in wanted {
+            self.broken("alarms", format!("none watches {:?}", metrics(&wanted)));
+        }
+        self.filters();
+    }
+
+    /// The alarm on a metric of ours.
+    pub(super) fn alarm_on(&self, metric: &str) -> String {
+        let watches = |alarm: &Value| {
+            metrics(&alarm["Properties"])
+                .iter()
+                .all(|(space, name)| space == OURS && name == metric)
+        };
+        let alarm = self.each(ALARM).find(|(_, alarm)| watches(alarm));
+        alarm.map_or_else(
+            || format!("the alarm on {metric}"),
+            |(name, _)| name.clone(),
+        )
+    }
+
+    fn alarm(&mut self, name: &str, found: &Value, wanted: &Value) {
+        let mut found = found.clone();
+        let description = found
+            .as_object_mut()
+            .and_then(|alarm| alarm.remove("AlarmDescription"));
+        if text(&description.unwrap_or_default()).len() < 20 {
+            self.broken(
+                name,
+                "AlarmDescription does not say what happened".to_owned(),
+            );
+        }
+        let entries = found.get_mut("Metrics").and_then(Value::as_array_mut);
+        for entry in entries.into_iter().flatten() {
+            entry
+                .as_object_mut()
+                .and_then(|entry| entry.remove("Label"));
+        }
+        self.same(name, &found, wanted);
+    }
+
+    /// Every alarm, whole but for its description.
+    fn wanted_alarms(&self) -> Vec<Value> {
+        let api = self.only(super::API);
+        let of_api = json!([{ "Name": "ApiId", "Value": api }]);
+        let persists = json!({ "Period": 60, "EvaluationPeriods": 5, "DatapointsToAlarm": 2 });
+        let sum = |namespace: &str, metric: &str| {
+            json!({
+                "Namespace": namespace, "MetricName": metric, "Statistic": "Sum", "Threshold": 0,
+            })
+        };
+        let ours = |stat: &str| {
+            json!({
+                "Metric": { "Namespace": OURS, "MetricName": "ServerErrors" },
+                "Period": 60, "Stat": stat,
+            })
+        };
+        let alarms = [
+            json!({
+                "Metrics": [
+                    { "Id": "percent", "Expression": "IF(failed >= 3, 100 * share, 0)" },
+                    { "Id": "failed", "ReturnData": false, "MetricStat": ours("Sum") },
+                    { "Id": "share", "ReturnData": false, "MetricStat": ours("Average") },
+                ],
+                "EvaluationPeriods": 1,
+                "Threshold": self.parameter("ErrorRateAlarmPercent"),
+            }),
+            with(
+                &sum("AWS/ApiGateway", "5xx"),
+                &json!({
+                    "Dimensions": of_api, "Period": 60, "EvaluationPeriods": 5, "DatapointsToAlarm": 3,
+                }),
+            ),
+            json!({
+                "Namespace": "AWS/ApiGateway", "MetricName": "Latency", "Dimensions": of_api,
+                "ExtendedStatistic": "p99", "EvaluateLowSampleCountPercentile": "ignore",
+                "Period": 300, "EvaluationPeriods": 3,
+                "Threshold": self.parameter("LatencyAlarmMilliseconds"),
+            }),
+            with(&sum(OURS, "FailedInvocations"), &persists),
+            with(&sum("AWS/Lambda", "Throttles"), &persists),
+            json!({
+                "Metrics": self.throttled_metrics(),
+                "EvaluationPeriods": 5, "DatapointsToAlarm": 2, "Threshold": 0,
+            }),
+            with(&sum(OURS, "UnavailableAnswers"), &persists),
+        ];
+        let mut always = json!({
+            "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": "notBreaching",
+        });
+        let topic = self.parameter("AlarmTopicArn");
+        if !topic.is_empty() {
+            always["AlarmActions"] = json!([topic]);
+            always["OKActions"] = json!([topic]);
+        }
+        alarms.iter().map(|alarm| with(alarm, &always)).collect()
+    }
+
+    /// Throttled reads and writes of the table, and of each index: `queueReads`.
+    fn throttled_metrics(&self) -> Vec<Value> {
+        let mut metrics = vec![json!({ "Id": "throttled", "Expression": "SUM(METRICS())" })];
+        let indexes = self.indexes.iter().map(|index| Some(index.as_str()));
+        for index in [None].into_iter().chain(indexes) {
+            for (id, metric) in [
+                ("reads", "ReadThrottleEvents"),
+                ("writes", "WriteThrottleEvents"),
+            ] {
+                let mut dimensions =
+                    vec![json!({ "Name": "TableName", "Value": self.table_name() })];
+                let mut id = id.to_owned();
+                if let Some(index) = index {
+                    dimensions.push(json!({ "Name": "GlobalSecondaryIndexName", "Value": index }));
+                    id = format!("{index}{}{}", id[..1].to_ascii_uppercase(), &id[1..]);
+                }
+                let metric = json!({
+                    "Namespace": "AWS/DynamoDB", "MetricName": metric, "Dimensions": dimensions,
+                });
+                metrics.push(json!({
+                    "Id": id, "ReturnData": false,
+                    "MetricStat": { "Metric": metric, "Period": 60, "Stat": "Sum" },
+                }));
+            }
+        }
+        metrics
+    }
+
+    fn filters(&mut self) {
+        let filters = self.of_kind(FILTER);
+        for (name, filter) in &filters {
+            let transformation = &filter["Properties"]["MetricTransformations"][0];
+            // No DefaultValue: it would be charged for as a metric in every hour with a request.
+            let wanted = json!({
+                "LogGroupName": filter["Properties"]["LogGroupName"],
+                "FilterPattern": filter["Properties"]["FilterPattern"],
+                "MetricTransformations": [{
+                    "MetricNamespace": OURS,
+                    "MetricName": transformation["MetricName"],
+                    "MetricValue": transformation["MetricValue"],
+                    "Unit": "Count",
+                }],
+            });
+            self.same(name, &filter["Properties"], &wanted);
+        }
+        for (log, line, wanted) in LINES {
+            let group = match log {
+                Log::Access => self.access_log(),
+                Log::Functions => self.function_log(),
+            };
+            let parsed: Value = serde_json::from_str(line).expect("JSON");
+            let counted: BTreeSet<_> = filters
+                .iter()
+                .map(|(_, filter)| &filter["Properties"])
+                .filter(|filter| text(&filter["LogGroupName"]) == group)
+                .filter(|filter| matches(&text(&filter["FilterPattern"]), &parsed))
+                .map(|filter| &filter["MetricTransformations"][0])
+                .map(|counts| (text(&counts["MetricName"]), text(&counts["MetricValue"])))
+                .collect();
+            let wanted: BTreeSet<_> = wanted
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            if counted != wanted {
+                self.broken(
+                    "metric filters",
+                    format!("{line} adds {counted:?}, not {wanted:?}"),
+                );
+            }
+        }
+    }
+}
+
+/// The metrics that an alarm watches: namespace and name.
+pub fn metrics(alarm: &Value) -> Vec<(String, String)> {
+    let of = |metric: &Value| (text(&metric["Namespace"]), text(&metric["MetricName"]));
+    match alarm["Metrics"].as_array() {
+        None => vec![of(alarm)],
+        Some(entries) => {
+            let entries = entries
+                .iter()
+                .filter(|entry| entry["MetricStat"].is_object());
+            entries
+                .map(|entry| of(&entry["MetricStat"]["Metric"]))
+                .collect()
+        }
+    }
+}
+
+fn with(base: &Value, more: &Value) -> Value {
+    let mut base = base.clone();
+    let members = base.as_object_mut().expect("an object");
+    members.extend(more.as_object().expect("an object").clone());
+    base
+}
+
+/// Whether a filter pattern of the form `{ ($.a.b != "x") && ($.c >= 1) }` takes a line.
+fn matches(pattern: &str, line: &Value) -> bool {
+    let Some(terms) = pattern
+        .trim()
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+    else {
+        return false;
+    };
+    terms.split("&&").all(|term| {
+        let term = term.trim().trim_start_matches('(').trim_end_matches(')');
+        let mut words = term.split_whitespace();
+        let (Some(selector), Some(operator), Some(literal), None) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            return false;
+        };
+        let Some(path) = selector.strip_prefix('$') else {
+            return false;
+        };
+        let Some(found) = line.pointer(&path.replace('.', "/")) else {
+            return false;
+        };
+        let number = || found.as_f64().zip(literal.parse::<f64>().ok());
+        // The words of a pattern are those of JSON: `503` and `"success"`.
+        let equal = serde_json::from_str::<Value>(literal).is_ok_and(|literal| literal == *found);
+        match operator {
+            "=" => equal,
+            "!=" => !equal,
+            ">=" => number().is_some_and(|(found, literal)| found >= literal),
+            "<" => number().is_some_and(|(found, literal)| found < literal),
+            _ => false,
+        }
+    })
+}

@@ -1,0 +1,186 @@
+//! What the parameters promise: a default that docs/operations.md states, and bounds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use super::text;
+use crate::world::root;
+
+/// A longest value of each parameter that only a pattern bounds.
+const EXAMPLES: [(&str, &str); 5] = [
+    ("Revision", "0123456789abcdef0123456789abcdef01234567"),
+    (
+        "ErrorReferenceUrl",
+        "https://example.com/a/path/of/exactly/eighty/characters/in/all/with/the/host.md",
+    ),
+    (
+        "TableKeyArn",
+        "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
+    ),
+    (
+        "ExistingTableArn",
+        "arn:aws:dynamodb:us-east-1:123456789012:table/restored-0123456789-0123456789-0123456789-0123456789-0123456789",
+    ),
+    (
+        "AlarmTopicArn",
+        "arn:aws:sns:us-east-1:123456789012:operators",
+    ),
+];
+
+/// What no pattern may accept.
+const NONSENSE: [&str; 4] = [
+    "not this",
+    "*",
+    "http://example.com",
+    "https://example.com/a b",
+];
+
+/// Everything that a parameter says otherwise than it must, one line each.
+pub fn promises(template: &Value) -> BTreeSet<String> {
+    let documented = documented();
+    let defaults = defaults(template);
+    let mut broken: BTreeSet<String> = documented
+        .keys()
+        .filter(|name| !defaults.contains_key(*name))
+        .map(|name| format!("{name}: docs/operations.md has this parameter, the template has not"))
+        .collect();
+    for (name, parameter) in each(template) {
+        let mut say = |what: String| broken.insert(format!("{name}: {what}"));
+        let default = text(&parameter["Default"]);
+        if documented.get(&name) != Some(&default) {
+            let documented = documented.get(&name).map_or("no such row", String::as_str);
+            say(format!(
+                "the default is `{default}`, docs/operations.md has: {documented}"
+            ));
+        }
+        if text(&parameter["Description"]).len() < 20 {
+            say("Description does not say what it is".to_owned());
+        }
+        let number = |member: &str| parameter[member].as_f64();
+        let listed = parameter["AllowedValues"].as_array();
+        match text(&parameter["Type"]).as_str() {
+            "Number" => {
+                let least = if name.ends_with("Percent") { 0.0 } else { 1.0 };
+                let bounded = number("MinValue").is_some_and(|min| min >= least)
+                    && number("MaxValue").is_some_and(|max| max <= 1_000_000.0);
+                if !bounded && listed.is_none() {
+                    say(format!(
+                        "needs AllowedValues, or MinValue from {least} and MaxValue"
+                    ));
+                }
+            }
+            "String" if listed.is_some() => {}
+            "String" => {
+                let pattern = text(&parameter["AllowedPattern"]);
+                let validator = validator(&pattern);
+                let accepts = |value: &str| validator.is_valid(&json!(value));
+                if parameter["AllowedPattern"].is_null() || NONSENSE.into_iter().any(accepts) {
+                    say("needs an AllowedPattern that refuses nonsense".to_owned());
+                }
+                let example = example(template, &name);
+                if !accepts(&example) || !accepts(&default) {
+                    say(format!("AllowedPattern refuses the default or `{example}`"));
+                }
+                if number("MaxLength").is_none_or(|max| max > 320.0) {
+                    say("needs a MaxLength of 320 at the most".to_owned());
+                }
+            }
+            other => {
+                say(format!("has the type {other}"));
+            }
+        }
+    }
+    broken
+}
+
+/// The defaults, by name.
+pub fn defaults(template: &Value) -> BTreeMap<String, String> {
+    each(template)
+        .map(|(name, parameter)| (name, text(&parameter["Default"])))
+        .collect()
+}
+
+/// Of each parameter a value that is neither its default nor another's, and as long as can be.
+pub fn all_different(template: &Value) -> BTreeMap<String, String> {
+    let named = each(template).enumerate();
+    named
+        .map(|(number, (name, parameter))| {
+            let example = example(template, &name);
+            let value = match parameter["MaxValue"].as_f64() {
+                // No two are alike, and none is shorter by this.
+                Some(max) if max > 100.0 => text(&json!(max as usize - number)),
+                _ => example,
+            };
+            (name, value)
+        })
+        .collect()
+}
+
+fn example(template: &Value, name: &str) -> String {
+    let parameter = &template["Parameters"][name];
+    let others = parameter["AllowedValues"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(text);
+    let others = others.filter(|value| *value != text(&parameter["Default"]));
+    let longest = others.max_by_key(String::len);
+    let known = EXAMPLES.iter().find(|(known, _)| *known == name);
+    longest
+        .or_else(|| known.map(|(_, example)| (*example).to_owned()))
+        .unwrap_or_else(|| text(&parameter["MaxValue"]))
+}
+
+fn each(template: &Value) -> impl Iterator<Item = (String, &Value)> {
+    let parameters = template["Parameters"].as_object().into_iter().flatten();
+    parameters.map(|(name, parameter)| (name.clone(), parameter))
+}
+
+/// What CloudFormation does with a pattern: all of the value must match.
+fn validator(pattern: &str) -> Arc<Validator> {
+    static VALIDATORS: Mutex<BTreeMap<String, Arc<Validator>>> = Mutex::new(BTreeMap::new());
+    let mut validators = VALIDATORS.lock().expect("no panic here");
+    let made = validators.entry(pattern.to_owned()).or_insert_with(|| {
+        let schema = json!({ "pattern": format!("^(?:{pattern})$") });
+        Arc::new(jsonschema::validator_for(&schema).expect("a pattern"))
+    });
+    Arc::clone(made)
+}
+
+/// The parameters in docs/operations.md and their defaults: rows of `name`, `default`, meaning.
+fn documented() -> &'static BTreeMap<String, String> {
+    static DOCUMENTED: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+    DOCUMENTED.get_or_init(read_documented)
+}
+
+fn read_documented() -> BTreeMap<String, String> {
+    let page = fs::read_to_string(root().join("docs/operations.md")).expect("docs/operations.md");
+    let section = page
+        .split("\n## ")
+        .find(|section| section.starts_with("Parameters\n"));
+    let rows = section
+        .unwrap_or_default()
+        .lines()
+        .filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let mut cells = row
+            .split('|')
+            .skip(1)
+            .map(|cell| cell.trim().trim_matches('`').to_owned());
+        let name = cells.next().unwrap_or_default();
+        let default = cells.next().unwrap_or_default();
+        (
+            name,
+            if default == "empty" {
+                String::new()
+            } else {
+                default
+            },
+        )
+    })
+    .collect()
+}
