@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use admin::issue::{self, Terms};
+use admin::issue::{self, NewKey, Terms};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::{BodyExt as _, Full};
@@ -73,9 +73,13 @@ impl Team {
 
     pub async fn key(&self, kind: CredentialKind, mode: Mode, terms: Terms) -> Actor {
         let store = world::table(self.stack);
-        let key = issue::key(&store, &self.id, kind, mode, terms)
-            .await
-            .expect("a key");
+        let new = NewKey {
+            name: None,
+            kind,
+            mode,
+            terms,
+        };
+        let key = issue::key(&store, &self.id, &new).await.expect("a key");
         Actor {
             stack: self.stack,
             key: Some(key.id),

@@ -20,6 +20,7 @@ mod doors;
 mod faults;
 mod model;
 mod open_time;
+mod operators;
 mod policies;
 mod previews;
 mod rules;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
     stories.extend(faults::stories());
     stories.extend(model::stories());
     stories.extend(open_time::stories());
+    stories.extend(operators::stories());
     stories.extend(policies::stories());
     stories.extend(previews::stories());
     stories.extend(rules::stories());
