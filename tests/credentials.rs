@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use shared::auth::key::{Key, Token};
 use shared::domain::digest::Digest;
 use shared::domain::id::UserId;
-use shared::domain::principal::{CredentialKind, Mode, Permission};
+use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::store::credentials::manage::{Change, OwnLimit};
 
 use crate::actors::{Actor, POLICIES, Team};
@@ -19,6 +19,7 @@ crate::stories![
     a_rotated_token_goes_on_working_until_its_grace_ends,
     a_users_tokens_are_changed_together,
     a_token_made_during_a_revocation_is_revoked,
+    credentials_end_with_their_teams_plan_whoever_changes_it_meanwhile,
     credentials_made_elsewhere_are_taken_in_by_their_hash,
     what_is_granted_and_taken_counts_at_once,
     a_limit_of_its_own_counts_in_a_window_of_its_own,
@@ -171,6 +172,25 @@ async fn a_token_made_during_a_revocation_is_revoked() {
         if let Ok(new) = rotated {
             let caller = holder(&team, &id, new.token);
             assert_eq!(caller.get(POLICIES).await.status, 401);
+        }
+    }
+}
+
+async fn credentials_end_with_their_teams_plan_whoever_changes_it_meanwhile() {
+    let team = Team::new().await;
+    let store = world::table(team.stack);
+    let mut agents = vec![team.agent().await, team.agent().await];
+    for _ in 0..8 {
+        let update = |plan| issue::update_team(&store, &team.id, None, Some(plan));
+        let (one, other, agent) =
+            tokio::join!(update(Plan::Community), update(Plan::Premium), team.agent(),);
+        one.unwrap();
+        other.unwrap();
+        agents.push(agent);
+        let plan = store.find_team(&team.id).await.unwrap().unwrap().plan;
+        let status = if plan == Plan::Premium { 200 } else { 403 };
+        for agent in &agents {
+            assert_eq!(agent.get(POLICIES).await.status, status, "{plan:?}");
         }
     }
 }

@@ -252,13 +252,6 @@ impl Listed {
     }
 }
 
-impl State {
-    /// Whether a call with it is admitted.
-    pub fn works(self) -> bool {
-        matches!(self, State::Active | State::Expiring)
-    }
-}
-
 impl Store {
     /// Makes a credential. `false` if its holder or its secret is there already.
     pub async fn create_credential(
