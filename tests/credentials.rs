@@ -20,6 +20,7 @@ crate::stories![
     a_users_tokens_are_changed_together,
     a_token_made_during_a_revocation_is_revoked,
     credentials_end_with_their_teams_plan_whoever_changes_it_meanwhile,
+    a_credential_made_during_a_change_of_plan_has_the_new_plan,
     credentials_made_elsewhere_are_taken_in_by_their_hash,
     what_is_granted_and_taken_counts_at_once,
     a_limit_of_its_own_counts_in_a_window_of_its_own,
@@ -193,6 +194,27 @@ async fn credentials_end_with_their_teams_plan_whoever_changes_it_meanwhile() {
             assert_eq!(agent.get(POLICIES).await.status, status, "{plan:?}");
         }
     }
+}
+
+async fn a_credential_made_during_a_change_of_plan_has_the_new_plan() {
+    let team = Team::new().await;
+    let wire = OperatorsWire::of_ones_own().await;
+    let (direct, delayed) = (world::table(team.stack), wire.table());
+    let delay = wire.delay_a_transaction();
+    let permissions = [Permission::ViewLivechatRoom];
+    let made = issue::user(&delayed, &team.id, "Ada", &permissions, Terms::default());
+    let updated = async {
+        // By then the team's plan has been read.
+        while delay.hits() == 0 {
+            tokio::task::yield_now().await;
+        }
+        issue::update_team(&direct, &team.id, None, Some(Plan::Community)).await
+    };
+    let (made, updated) = tokio::join!(made, updated);
+    assert_eq!(updated.unwrap(), 0, "nothing is there to be changed yet");
+    let made = made.unwrap();
+    let caller = holder(&team, &made.id, made.token);
+    assert_eq!(caller.get(POLICIES).await.status, 403);
 }
 
 fn in_an_hour() -> Timestamp {

@@ -84,6 +84,16 @@ impl OperatorsWire {
         self.wire.fault(matcher, Fault::Deny)
     }
 
+    /// An operator's next transaction is answered only when it is tried again.
+    pub fn delay_a_transaction(&self) -> FaultGuard {
+        let matcher = Matcher {
+            function: Some(OPERATOR.to_owned()),
+            operation: Some("TransactWriteItems".to_owned()),
+            nth: Some(1),
+        };
+        self.wire.fault(matcher, Fault::Hang)
+    }
+
     async fn admin(&self, command: &str) -> Ran {
         admin_at(&self.wire.endpoint(), command).await
     }
