@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use admin::issue::{self, Terms};
+use admin::issue::{self, NewKey, Terms};
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
@@ -81,9 +81,13 @@ impl Team {
 
     pub async fn key(&self, kind: CredentialKind, mode: Mode, terms: Terms) -> Actor {
         let store = world::table(self.stack);
-        let key = issue::key(&store, &self.id, kind, mode, terms)
-            .await
-            .expect("a key");
+        let new = NewKey {
+            name: None,
+            kind,
+            mode,
+            terms,
+        };
+        let key = issue::key(&store, &self.id, &new).await.expect("a key");
         log::issued(&key.secret);
         Actor {
             stack: self.stack,

@@ -1,18 +1,26 @@
 //! What operators do with credentials, and what comes of it on the very next call.
 
-use admin::issue::{self, Terms};
+use admin::issue::{self, IssueError, Kept, NewKey, Terms};
 use jiff::{SignedDuration, Timestamp};
 use shared::auth::key::{Key, Token};
 use shared::domain::digest::Digest;
 use shared::domain::id::UserId;
-use shared::domain::principal::{CredentialKind, Mode, Permission};
+use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::store::credentials::manage::{Change, OwnLimit};
 
-use crate::actors::{POLICIES, Team};
+use crate::actors::{Actor, POLICIES, Team};
+use crate::operators::OperatorsWire;
 use crate::world;
 
 crate::stories![
     a_rotated_key_goes_on_working_until_its_grace_ends,
+    a_key_is_rotated_once_and_keeps_the_expiry_it_was_made_with,
+    an_interrupted_rotation_is_completed_by_another,
+    a_rotated_token_goes_on_working_until_its_grace_ends,
+    a_users_tokens_are_changed_together,
+    a_token_made_during_a_revocation_is_revoked,
+    credentials_end_with_their_teams_plan_whoever_changes_it_meanwhile,
+    a_credential_made_during_a_change_of_plan_has_the_new_plan,
     credentials_made_elsewhere_are_taken_in_by_their_hash,
     what_is_granted_and_taken_counts_at_once,
     a_limit_of_its_own_counts_in_a_window_of_its_own,
@@ -23,42 +31,228 @@ async fn a_rotated_key_goes_on_working_until_its_grace_ends() {
     let store = world::table(team.stack);
     let old = team.secret_key().await;
     let id = old.key.clone().unwrap();
-    let later = Timestamp::now() + SignedDuration::from_hours(1);
-    let new = issue::rotate(&store, &team.id, &id, later).await.unwrap();
-    let new_caller = team
-        .anonymous()
-        .with("authorization", format!("Bearer {}", new.secret));
+    let new = issue::rotate_key(&store, &team.id, &id, in_an_hour())
+        .await
+        .unwrap();
+    let new_caller = bearer(&team, &new.secret);
     for caller in [&old, &new_caller] {
         assert_eq!(caller.get(&team.rules()).await.status, 200);
     }
-    issue::rotate(&store, &team.id, &new.id, Timestamp::now())
+    issue::rotate_key(&store, &team.id, &new.id, Timestamp::now())
         .await
         .unwrap();
     assert_eq!(new_caller.get(&team.rules()).await.status, 401);
-    assert!(
-        issue::rotate(&store, &team.id, &new.id, later)
-            .await
-            .is_err(),
-        "it works no more"
-    );
     assert_eq!(store.list_keys(&team.id).await.unwrap().len(), 3);
+}
+
+async fn a_key_is_rotated_once_and_keeps_the_expiry_it_was_made_with() {
+    let team = Team::new().await;
+    let store = world::table(team.stack);
+    let far: Timestamp = "2999-01-01T00:00:00Z".parse().unwrap();
+    for expires_at in [None, Some(far)] {
+        let terms = Terms {
+            expires_at,
+            limit: None,
+        };
+        let caller = team.key(CredentialKind::Secret, Mode::Live, terms).await;
+        let first = caller.key.unwrap();
+        let rotate = |id| issue::rotate_key(&store, &team.id, id, in_an_hour());
+        let second = rotate(&first).await.unwrap();
+        match rotate(&first).await {
+            Err(IssueError::Rotated { successor }) => assert_eq!(successor, second.id),
+            other => panic!("{other:?}"),
+        }
+        // Its secret may be lost: once it is revoked, there can be another successor.
+        store
+            .change_key(&team.id, &second.id, &Change::Revoke)
+            .await
+            .unwrap();
+        let third = rotate(&first).await.unwrap();
+        let fourth = rotate(&third.id).await.unwrap();
+        let expiry = async |id| {
+            let found = store.find_key(&team.id, id).await.unwrap();
+            found.unwrap().listed.expires_at
+        };
+        assert_eq!(expiry(&second.id).await, expires_at);
+        assert_eq!(expiry(&fourth.id).await, expires_at);
+        for rotated in [&first, &third.id] {
+            let ends_at = expiry(rotated).await.unwrap();
+            assert!(ends_at <= in_an_hour(), "the grace is over by then");
+        }
+    }
+}
+
+async fn an_interrupted_rotation_is_completed_by_another() {
+    let team = Team::new().await;
+    let wire = OperatorsWire::of_ones_own().await;
+    let store = wire.table();
+    let id = team.secret_key().await.key.unwrap();
+    let rotate = || issue::rotate_key(&store, &team.id, &id, in_an_hour());
+    let interrupted = wire.deny_updates();
+    assert!(matches!(rotate().await, Err(IssueError::Table(_))));
+    drop(interrupted);
+    let old = async || store.find_key(&team.id, &id).await.unwrap().unwrap().listed;
+    let unfinished = old().await;
+    assert_eq!(unfinished.expires_at, None);
+    match rotate().await {
+        Err(IssueError::Rotated { successor }) => {
+            assert_eq!(Some(successor), unfinished.successor);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(old().await.expires_at.unwrap() <= in_an_hour());
+}
+
+/// A user's earlier tokens that may still work.
+const MAX_EARLIER_TOKENS: usize = 8;
+
+async fn a_rotated_token_goes_on_working_until_its_grace_ends() {
+    let team = Team::new().await;
+    let store = world::table(team.stack);
+    let mut callers = vec![team.agent().await];
+    let id = callers[0].user.clone().unwrap();
+    let rotate = async |grace_ends_at| {
+        let new = issue::rotate_user(&store, &team.id, &id, grace_ends_at).await;
+        new.map(|new| holder(&team, &id, new.token))
+    };
+    for _ in 0..MAX_EARLIER_TOKENS {
+        callers.push(rotate(in_an_hour()).await.unwrap());
+    }
+    for caller in &callers {
+        assert_eq!(caller.get(POLICIES).await.status, 200);
+    }
+    let one_too_many = rotate(in_an_hour()).await;
+    assert!(matches!(one_too_many, Err(IssueError::TooManyTokens)));
+    // Without a grace, every earlier token ends.
+    let last = rotate(Timestamp::now()).await.unwrap();
+    for caller in &callers {
+        assert_eq!(caller.get(POLICIES).await.status, 401);
+    }
+    assert_eq!(last.get(POLICIES).await.status, 200);
+    let found = store.find_user(&team.id, &id).await.unwrap().unwrap();
+    assert_eq!(found.listed.expires_at, None, "the user has no expiry");
+}
+
+async fn a_users_tokens_are_changed_together() {
+    let team = Team::new().await;
+    let store = world::table(team.stack);
+    let first = team.agent().await;
+    let id = first.user.clone().unwrap();
+    let new = issue::rotate_user(&store, &team.id, &id, in_an_hour()).await;
+    let second = holder(&team, &id, new.unwrap().token);
+    let limit = OwnLimit {
+        calls: 5,
+        window_seconds: Some(3_600),
+    };
+    for (change, status) in [
+        (Change::Allow(Some(limit)), 200),
+        (Change::Permit(Vec::new()), 403),
+        (Change::Permit(vec![Permission::ViewLivechatRoom]), 200),
+        (Change::Revoke, 401),
+    ] {
+        assert!(store.change_user(&team.id, &id, &change).await.unwrap());
+        for caller in [&first, &second] {
+            let answer = caller.get(POLICIES).await;
+            assert_eq!(answer.status, status, "{change:?}");
+            let limit = answer.header("x-ratelimit-limit");
+            assert_eq!(limit, (status != 401).then_some("5"), "{change:?}");
+        }
+    }
+}
+
+async fn a_token_made_during_a_revocation_is_revoked() {
+    let team = Team::new().await;
+    let store = world::table(team.stack);
+    for _ in 0..16 {
+        let id = team.agent().await.user.unwrap();
+        let (rotated, revoked) = tokio::join!(
+            issue::rotate_user(&store, &team.id, &id, in_an_hour()),
+            store.change_user(&team.id, &id, &Change::Revoke),
+        );
+        assert!(revoked.unwrap());
+        if let Ok(new) = rotated {
+            let caller = holder(&team, &id, new.token);
+            assert_eq!(caller.get(POLICIES).await.status, 401);
+        }
+    }
+}
+
+async fn credentials_end_with_their_teams_plan_whoever_changes_it_meanwhile() {
+    let team = Team::new().await;
+    let store = world::table(team.stack);
+    let mut agents = vec![team.agent().await, team.agent().await];
+    for _ in 0..8 {
+        let update = |plan| issue::update_team(&store, &team.id, None, Some(plan));
+        let (one, other, agent) =
+            tokio::join!(update(Plan::Community), update(Plan::Premium), team.agent(),);
+        one.unwrap();
+        other.unwrap();
+        agents.push(agent);
+        let plan = store.find_team(&team.id).await.unwrap().unwrap().plan;
+        let status = if plan == Plan::Premium { 200 } else { 403 };
+        for agent in &agents {
+            assert_eq!(agent.get(POLICIES).await.status, status, "{plan:?}");
+        }
+    }
+}
+
+async fn a_credential_made_during_a_change_of_plan_has_the_new_plan() {
+    let team = Team::new().await;
+    let wire = OperatorsWire::of_ones_own().await;
+    let (direct, delayed) = (world::table(team.stack), wire.table());
+    let delay = wire.delay_a_transaction();
+    let permissions = [Permission::ViewLivechatRoom];
+    let made = issue::user(&delayed, &team.id, "Ada", &permissions, Terms::default());
+    let updated = async {
+        // By then the team's plan has been read.
+        while delay.hits() == 0 {
+            tokio::task::yield_now().await;
+        }
+        issue::update_team(&direct, &team.id, None, Some(Plan::Community)).await
+    };
+    let (made, updated) = tokio::join!(made, updated);
+    assert_eq!(updated.unwrap(), 0, "nothing is there to be changed yet");
+    let made = made.unwrap();
+    let caller = holder(&team, &made.id, made.token);
+    assert_eq!(caller.get(POLICIES).await.status, 403);
+}
+
+fn in_an_hour() -> Timestamp {
+    Timestamp::now() + SignedDuration::from_hours(1)
+}
+
+fn bearer(team: &Team, key: &str) -> Actor {
+    team.anonymous()
+        .with("authorization", format!("Bearer {key}"))
+}
+
+fn holder(team: &Team, id: &UserId, token: String) -> Actor {
+    team.anonymous()
+        .with("x-user-id", id.to_string())
+        .with("x-auth-token", token)
 }
 
 async fn credentials_made_elsewhere_are_taken_in_by_their_hash() {
     let team = Team::new().await;
     let store = world::table(team.stack);
-    let (kind, mode) = (CredentialKind::Secret, Mode::Live);
-    let secret = Key::generate(kind, mode).unwrap().unwrap();
-    let caller = team
-        .anonymous()
-        .with("authorization", format!("bearer {secret}"));
+    let new = NewKey {
+        name: None,
+        kind: CredentialKind::Secret,
+        mode: Mode::Live,
+        terms: Terms::default(),
+    };
+    let secret = Key::generate(new.kind, new.mode).unwrap().unwrap();
+    let caller = bearer(&team, &secret);
     assert_eq!(caller.get(&team.rules()).await.status, 401);
-    let hash = || Digest::of(&secret);
-    issue::import_key(&store, &team.id, kind, mode, Terms::default(), hash())
+    let kept = Kept {
+        digest: Digest::of(&secret),
+        last_four: None,
+    };
+    issue::import_key(&store, &team.id, &new, &kept)
         .await
         .unwrap();
     assert_eq!(caller.get(&team.rules()).await.status, 200);
-    let again = issue::import_key(&store, &team.id, kind, mode, Terms::default(), hash()).await;
+    let again = issue::import_key(&store, &team.id, &new, &kept).await;
     assert!(again.is_err(), "a secret belongs to one key");
 
     let (token, id) = (
@@ -66,7 +260,10 @@ async fn credentials_made_elsewhere_are_taken_in_by_their_hash() {
         UserId::parse("rbAXPnMktTFbNpwtJ").unwrap(),
     );
     let permissions = [Permission::ViewLivechatRoom];
-    let hash = Digest::of(&token);
+    let kept = Kept {
+        digest: Digest::of(&token),
+        last_four: None,
+    };
     issue::import_user(
         &store,
         &team.id,
@@ -74,14 +271,11 @@ async fn credentials_made_elsewhere_are_taken_in_by_their_hash() {
         "Ada",
         &permissions,
         Terms::default(),
-        hash,
+        &kept,
     )
     .await
     .unwrap();
-    let user = team
-        .anonymous()
-        .with("x-user-id", id.to_string())
-        .with("x-auth-token", token);
+    let user = holder(&team, &id, token);
     assert_eq!(user.get(POLICIES).await.status, 200);
 }
 

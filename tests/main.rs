@@ -23,6 +23,7 @@ mod faults;
 mod log;
 mod model;
 mod open_time;
+mod operators;
 mod policies;
 mod previews;
 mod rules;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
     stories.extend(faults::stories());
     stories.extend(model::stories());
     stories.extend(open_time::stories());
+    stories.extend(operators::stories());
     stories.extend(policies::stories());
     stories.extend(previews::stories());
     stories.extend(rules::stories());

@@ -109,8 +109,13 @@ pub fn end() {
 
 /// The table of a stack, as operators reach it.
 pub fn table(stack: &Stack) -> Store {
+    table_at(stack.dynamodb())
+}
+
+/// The table of the database that listens there.
+pub fn table_at(endpoint: &str) -> Store {
     let id = RequestId::new(Timestamp::now(), &random());
-    client::connect_to(stack.dynamodb(), TABLE_NAME).for_request(&id)
+    client::connect_to(endpoint, TABLE_NAME).for_request(&id)
 }
 
 pub fn random() -> [u8; 10] {

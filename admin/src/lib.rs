@@ -1,4 +1,8 @@
-//! Makes teams and credentials: what `cargo admin` does, and what `cargo local` and the tests
-//! begin with.
+//! Makes and manages teams and credentials: what `cargo admin` does, and what `cargo local` and
+//! the tests begin with.
 
+pub mod cli;
+mod connection;
+pub mod console;
 pub mod issue;
+mod rows;

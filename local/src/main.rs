@@ -2,7 +2,7 @@
 
 mod show;
 
-use admin::issue::{self, IssueError, Terms};
+use admin::issue::{self, IssueError, NewKey, Terms};
 use clap::Parser;
 use jiff::Timestamp;
 use local::{
@@ -205,9 +205,15 @@ async fn seed(endpoint: &str, table: &str) -> Result<Seed, Error> {
         .map_err(failed)?
         .id;
     let terms = Terms::default();
-    let key = |kind| issue::key(&store, &team, kind, Mode::Live, terms);
-    let secret = key(CredentialKind::Secret).await.map_err(failed)?;
-    let publishable = key(CredentialKind::Publishable).await.map_err(failed)?;
+    let mut new = NewKey {
+        name: Some("demo".to_owned()),
+        kind: CredentialKind::Secret,
+        mode: Mode::Live,
+        terms,
+    };
+    let secret = issue::key(&store, &team, &new).await.map_err(failed)?;
+    new.kind = CredentialKind::Publishable;
+    let publishable = issue::key(&store, &team, &new).await.map_err(failed)?;
     let permissions = [Permission::ManageLivechatSla, Permission::ViewLivechatRoom];
     let user = issue::user(&store, &team, "demo", &permissions, terms)
         .await

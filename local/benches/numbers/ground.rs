@@ -1,6 +1,6 @@
 //! Teams to ask about, those who ask, and the events in which they do.
 
-use admin::issue::{self, Terms};
+use admin::issue::{self, NewKey, Terms};
 use bytes::Bytes;
 use http::Method;
 use jiff::Timestamp;
@@ -302,7 +302,13 @@ fn body(endpoint: &Endpoint, number: usize) -> Value {
 }
 
 async fn key(store: &Store, team: &TeamId, terms: Terms) -> (Vec<(&'static str, String)>, String) {
-    let key = issue::key(store, team, CredentialKind::Secret, Mode::Live, terms).await;
+    let new = NewKey {
+        name: None,
+        kind: CredentialKind::Secret,
+        mode: Mode::Live,
+        terms,
+    };
+    let key = issue::key(store, team, &new).await;
     let secret = key.expect("a key").secret;
     (vec![("authorization", format!("Bearer {secret}"))], secret)
 }

@@ -1,9 +1,13 @@
 //! Teams and their credentials, as operators manage them.
 //!
-//! A credential is found by its digest; a pointer under its team, made in the same transaction,
-//! lets an operator find it by its id.
+//! A credential is found by its digest. A pointer under its team, made in the same transaction,
+//! lets an operator find it by its id, and keeps what only operators need to know about it.
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+mod change;
+mod reach;
+mod rotate;
+mod teams;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,8 +17,11 @@ use crate::domain::id::{KeyId, TeamId, UserId};
 use crate::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use crate::problem::Problem;
 use crate::store::credentials::CredentialItem;
-use crate::store::transaction::WRITE_ID;
-use crate::store::{Store, key, malformed, problem, string};
+use crate::store::{Store, key, malformed, number};
+
+/// How often work that meets someone else's change starts again. Operators rarely work on one team
+/// at the same moment, so a second round is an exception and a fourth a fault.
+const MAX_ROUNDS: u32 = 4;
 
 /// A team as operators see it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +44,8 @@ pub struct NewCredential {
     pub holder: Holder,
     /// What its secret hashes to.
     pub digest: Digest,
+    /// The end of its secret, if it is known.
+    pub last_four: Option<LastFour>,
     /// Whose it is.
     pub team: TeamId,
     /// Which world it sees.
@@ -59,13 +68,14 @@ pub struct OwnLimit {
 }
 
 /// Who holds a credential.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "holder")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// Whoever has the key.
     Key {
         /// The key's id.
         id: KeyId,
+        /// What operators call the key.
+        name: Option<String>,
         /// What the key is.
         kind: CredentialKind,
     },
@@ -80,28 +90,47 @@ pub enum Holder {
     },
 }
 
+/// The last four characters of a secret, by which people recognise it. Of a key they are part of
+/// the checksum, so the 26 random characters stay unknown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LastFour(String);
+
 /// A credential as operators see it.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct Listed {
     /// What operators call it.
-    #[serde(flatten)]
     pub holder: Holder,
     /// Which world it sees.
     pub mode: Mode,
-    /// Whether it has been revoked.
+    /// The end of its secret, if it is known.
+    pub last_four: Option<LastFour>,
+    /// Whether it has not been revoked.
     pub active: bool,
     /// When it stops working.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// How often it may be used, if that is its own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub call_limit: Option<u32>,
-    /// The length of its own window.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub window_seconds: Option<u32>,
+    pub limit: Option<OwnLimit>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it was last admitted.
+    pub last_used_at: Option<Timestamp>,
+    /// The key that takes its place, if it is a key that has been rotated.
+    pub successor: Option<KeyId>,
+}
+
+/// Whether a credential works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It works, and nothing ends that.
+    Active,
+    /// It works until an instant that lies ahead.
+    Expiring,
+    /// That instant has passed.
+    Expired,
+    /// It has been revoked.
+    Revoked,
 }
 
 /// A change to a credential.
@@ -111,71 +140,118 @@ pub enum Change {
     Revoke,
     /// It works until then, at the longest.
     ExpireAt(Timestamp),
-    /// It may be used so often; as deployed, if `None`.
+    /// It may be used so often; as deployed, if `None`. Not for revoked credentials.
     Allow(Option<OwnLimit>),
-    /// Its user may do this, and nothing else.
+    /// Its user may do this, and nothing else. Not for revoked credentials.
     Permit(Vec<Permission>),
+    /// Its team has this plan.
+    Plan(Plan),
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TeamItem {
-    pk: String,
-    sk: String,
-    #[serde(flatten)]
-    team: Team,
-    write_id: String,
+/// A secret that takes another's place.
+#[derive(Clone, Debug)]
+pub struct Replacement {
+    /// What it hashes to.
+    pub digest: Digest,
+    /// Its end.
+    pub last_four: LastFour,
+    /// When the secret before it stops working, at the latest.
+    pub grace_ends_at: Timestamp,
+    /// Now.
+    pub now: Timestamp,
 }
 
-#[derive(Serialize, Deserialize)]
+/// What became of a rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// It happened.
+    Done,
+    /// Someone else rotated the credential meanwhile.
+    Overtaken,
+    /// Too many of the user's earlier tokens still work.
+    TooManyTokens,
+}
+
+/// Why the table cannot be used.
+#[derive(Debug)]
+pub struct Unreached {
+    /// The URL that was tried; `None` if no request could be sent, for want of a region or of
+    /// credentials.
+    pub endpoint: Option<String>,
+    /// What went wrong: unavailable if nothing answered.
+    pub problem: Problem,
+}
+
+/// A credential as it was read, to be shown or replaced.
+pub struct Found {
+    /// What operators may see of it.
+    pub listed: Listed,
+    credential: CredentialItem,
+    pointer: PointerItem,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PointerItem {
     pk: String,
     sk: String,
     digest: Digest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_four: Option<LastFour>,
+    /// Of a rotated key: the key that takes its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    successor: Option<KeyId>,
+    /// Of a rotated key: when its grace ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grace_ends_at: Option<i64>,
+    /// Of a rotated key: the expiry that it was made with, since its credential may now have that
+    /// of its grace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    own_expires_at: Option<i64>,
+    /// Of a user whose token was rotated: earlier tokens, which may still work.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<Digest>,
     created_at: Timestamp,
     write_id: String,
 }
 
-impl Store {
-    /// Makes a team, in both modes.
-    pub async fn create_team(&self, team: &Team) -> Result<(), Problem> {
-        let mut transaction = self.transaction();
-        let write_id = transaction.write_id().to_owned();
-        let settings = |pk, sk| TeamItem {
-            pk,
-            sk,
-            team: team.clone(),
-            write_id: write_id.clone(),
-        };
-        let live = settings(key::team(&team.id, Mode::Live), key::TEAM.to_owned());
-        let test = settings(key::team(&team.id, Mode::Test), key::TEAM.to_owned());
-        let listed = settings(key::TEAMS.to_owned(), team.id.to_string());
-        for item in [&live, &test, &listed] {
-            transaction.put_new(item, || {
-                Problem::Internal("a new team's id is in use".into())
-            })?;
+impl LastFour {
+    const CHARS: usize = 4;
+
+    /// Reads the end of a secret that was made elsewhere; `None` if no secret could end so.
+    pub fn parse(text: &str) -> Option<LastFour> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        let fits = text.len() == LastFour::CHARS && text.bytes().all(allowed);
+        fits.then(|| LastFour(text.to_owned()))
+    }
+
+    /// The end of a secret.
+    pub fn of(secret: &str) -> LastFour {
+        let before = secret.chars().count().saturating_sub(LastFour::CHARS);
+        LastFour(secret.chars().skip(before).collect())
+    }
+
+    /// The four characters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Listed {
+    /// Whether it works at this instant.
+    pub fn state(&self, now: Timestamp) -> State {
+        match self.expires_at {
+            _ if !self.active => State::Revoked,
+            None => State::Active,
+            Some(at) if at > now => State::Expiring,
+            Some(_) => State::Expired,
         }
-        transaction.commit().await
     }
+}
 
-    /// Every team, by id, which is by age.
-    pub async fn list_teams(&self) -> Result<Vec<Team>, Problem> {
-        let items: Vec<TeamItem> = self.all(key::TEAMS, key::TEAM_IDS).await?;
-        Ok(items.into_iter().map(|item| item.team).collect())
-    }
-
-    /// A team; `None` if there is none.
-    pub async fn find_team(&self, id: &TeamId) -> Result<Option<Team>, Problem> {
-        let item = self.get(&key::team(id, Mode::Live), key::TEAM).await?;
-        let item: Option<TeamItem> = item
-            .map(serde_dynamo::from_item)
-            .transpose()
-            .map_err(malformed)?;
-        Ok(item.map(|item| item.team))
-    }
-
+impl Store {
     /// Makes a credential. `false` if its holder or its secret is there already.
     pub async fn create_credential(
         &self,
@@ -186,7 +262,7 @@ impl Store {
         let write_id = transaction.write_id().to_owned();
         let (pk, sk) = key::credential(new.digest.as_str());
         let (kind, user_id, permissions, name) = match &new.holder {
-            Holder::Key { kind, .. } => (*kind, None, Vec::new(), None),
+            Holder::Key { kind, name, .. } => (*kind, None, Vec::new(), name.clone()),
             Holder::User {
                 id,
                 name,
@@ -218,13 +294,22 @@ impl Store {
             sk: new.holder.pointer(),
             digest: new.digest.clone(),
             name,
+            last_four: new.last_four.clone(),
+            successor: None,
+            grace_ends_at: None,
+            own_expires_at: None,
+            earlier: Vec::new(),
             created_at: new.now,
             write_id: write_id.clone(),
         };
         let in_use = || Problem::Internal("the credential exists already".into());
         transaction.put_new(&credential, in_use)?;
         transaction.put_new(&pointer, in_use)?;
-        transaction.commit_if_allowed().await
+        let made = transaction.commit_if_allowed().await?;
+        if made {
+            self.correct_plan(&new.team, &new.digest, plan).await?;
+        }
+        Ok(made)
     }
 
     /// A team's keys, in both modes.
@@ -239,33 +324,20 @@ impl Store {
         self.listed(team, Mode::Live, key::USER_POINTERS).await
     }
 
-    /// Changes the credential of a key. `false` if the team has no such key.
-    pub async fn change_key(
-        &self,
-        team: &TeamId,
-        id: &KeyId,
-        change: &Change,
-    ) -> Result<bool, Problem> {
-        for mode in [Mode::Live, Mode::Test] {
-            if self
-                .change(&key::team(team, mode), &key::key_pointer(id), change)
-                .await?
-            {
-                return Ok(true);
-            }
+    /// A key of a team; `None` if the team has no such key.
+    pub async fn find_key(&self, team: &TeamId, id: &KeyId) -> Result<Option<Found>, Problem> {
+        match self.find_key_pointer(team, id).await? {
+            Some(pointer) => self.found(pointer).await,
+            None => Ok(None),
         }
-        Ok(false)
     }
 
-    /// Changes the credential of a user. `false` if the workspace has no such user.
-    pub async fn change_user(
-        &self,
-        team: &TeamId,
-        id: &UserId,
-        change: &Change,
-    ) -> Result<bool, Problem> {
-        self.change(&key::team(team, Mode::Live), &key::user_pointer(id), change)
-            .await
+    /// A user of a workspace; `None` if the workspace has no such user.
+    pub async fn find_user(&self, team: &TeamId, id: &UserId) -> Result<Option<Found>, Problem> {
+        match self.find_user_pointer(team, id).await? {
+            Some(pointer) => self.found(pointer).await,
+            None => Ok(None),
+        }
     }
 
     async fn listed(
@@ -277,51 +349,54 @@ impl Store {
         let pointers: Vec<PointerItem> = self.all(&key::team(team, mode), prefix).await?;
         let mut listed = Vec::with_capacity(pointers.len());
         for pointer in pointers {
-            let (pk, sk) = key::credential(pointer.digest.as_str());
-            let item = self.get(&pk, &sk).await?;
-            let item: Option<CredentialItem> = item
-                .map(serde_dynamo::from_item)
-                .transpose()
-                .map_err(malformed)?;
-            listed.extend(item.and_then(|credential| credential.listed(pointer)));
+            listed.extend(self.found(pointer).await?.map(|found| found.listed));
         }
         Ok(listed)
     }
 
-    async fn change(&self, pk: &str, pointer_sk: &str, change: &Change) -> Result<bool, Problem> {
-        let Some(pointer) = self.get(pk, pointer_sk).await? else {
-            return Ok(false);
-        };
-        let pointer: PointerItem = serde_dynamo::from_item(pointer).map_err(malformed)?;
+    async fn found(&self, pointer: PointerItem) -> Result<Option<Found>, Problem> {
         let (pk, sk) = key::credential(pointer.digest.as_str());
-        let (expression, values) = change.expression();
-        let mut update = self.table.client.update_item().table_name(&self.table.name);
-        update = update.key(key::PK, string(&pk)).key(key::SK, string(&sk));
-        let mut condition = "attribute_exists(pk)".to_owned();
-        if matches!(change, Change::ExpireAt(_)) {
-            condition.push_str(" AND (attribute_not_exists(expiresAt) OR expiresAt > :at)");
+        let Some(item) = self.get(&pk, &sk).await? else {
+            return Ok(None);
+        };
+        let last_used_at = number(&item, "lastUsedAt");
+        let credential: CredentialItem = serde_dynamo::from_item(item).map_err(malformed)?;
+        let listed = credential.listed(&pointer, last_used_at);
+        Ok(listed.map(|listed| Found {
+            listed,
+            credential,
+            pointer,
+        }))
+    }
+
+    async fn find_key_pointer(
+        &self,
+        team: &TeamId,
+        id: &KeyId,
+    ) -> Result<Option<PointerItem>, Problem> {
+        for mode in [Mode::Live, Mode::Test] {
+            let (pk, sk) = (key::team(team, mode), key::key_pointer(id));
+            if let Some(pointer) = self.find_pointer(&pk, &sk).await? {
+                return Ok(Some(pointer));
+            }
         }
-        update = update
-            .update_expression(expression)
-            .condition_expression(condition);
-        update = update.expression_attribute_names("#write", WRITE_ID);
-        update = update.expression_attribute_values(":write", string(&self.next_write_id()));
-        if matches!(change, Change::Permit(_)) {
-            update = update.expression_attribute_names("#permissions", "permissions");
-        }
-        for (name, value) in values {
-            update = update.expression_attribute_values(name, value);
-        }
-        match update.send().await {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                // What expires earlier stays as it is.
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
-                    Ok(matches!(change, Change::ExpireAt(_)))
-                }
-                _ => Err(problem(error)),
-            },
-        }
+        Ok(None)
+    }
+
+    async fn find_user_pointer(
+        &self,
+        team: &TeamId,
+        id: &UserId,
+    ) -> Result<Option<PointerItem>, Problem> {
+        let (pk, sk) = (key::team(team, Mode::Live), key::user_pointer(id));
+        self.find_pointer(&pk, &sk).await
+    }
+
+    async fn find_pointer(&self, pk: &str, sk: &str) -> Result<Option<PointerItem>, Problem> {
+        let item = self.get(pk, sk).await?;
+        item.map(serde_dynamo::from_item)
+            .transpose()
+            .map_err(malformed)
     }
 }
 
@@ -334,81 +409,63 @@ impl Holder {
     }
 }
 
+impl PointerItem {
+    /// What all its secrets hash to, the current one first.
+    fn digests(&self) -> impl Iterator<Item = &Digest> {
+        [&self.digest].into_iter().chain(&self.earlier)
+    }
+}
+
 impl CredentialItem {
-    fn listed(self, pointer: PointerItem) -> Option<Listed> {
-        let holder = match self.user_id {
+    fn listed(&self, pointer: &PointerItem, last_used_at: Option<i64>) -> Option<Listed> {
+        let instant = |second: i64| Timestamp::from_second(second).ok();
+        let holder = match &self.user_id {
             Some(id) => Holder::User {
-                id,
-                name: pointer.name?,
-                permissions: self.permissions,
+                id: id.clone(),
+                name: pointer.name.clone()?,
+                permissions: self.permissions.clone(),
             },
-            None => {
-                let id = KeyId::parse(pointer.sk.strip_prefix(key::KEY_POINTERS)?)?;
-                Holder::Key {
-                    id,
-                    kind: self.kind,
-                }
-            }
+            None => Holder::Key {
+                id: KeyId::parse(pointer.sk.strip_prefix(key::KEY_POINTERS)?)?,
+                name: pointer.name.clone(),
+                kind: self.kind,
+            },
         };
         Some(Listed {
             holder,
             mode: self.mode,
+            last_four: pointer.last_four.clone(),
             active: self.active,
-            expires_at: self
-                .expires_at
-                .and_then(|second| Timestamp::from_second(second).ok()),
-            call_limit: self.call_limit,
-            window_seconds: self.window_seconds,
+            expires_at: self.expires_at.and_then(instant),
+            limit: self.limit(),
             created_at: pointer.created_at,
+            last_used_at: last_used_at.and_then(instant),
+            successor: pointer.successor.clone(),
+        })
+    }
+
+    fn limit(&self) -> Option<OwnLimit> {
+        self.call_limit.map(|calls| OwnLimit {
+            calls,
+            window_seconds: self.window_seconds,
         })
     }
 }
 
-impl Change {
-    /// The update's expression and its values; `#write` and `:write` are given.
-    fn expression(&self) -> (String, Vec<(&'static str, AttributeValue)>) {
-        let number = |n: i64| AttributeValue::N(n.to_string());
-        match self {
-            Change::Revoke => (
-                "SET active = :no, #write = :write".to_owned(),
-                vec![(":no", AttributeValue::Bool(false))],
-            ),
-            Change::ExpireAt(at) => (
-                "SET expiresAt = :at, #write = :write".to_owned(),
-                vec![(":at", number(at.as_second()))],
-            ),
-            Change::Allow(Some(OwnLimit {
-                calls,
-                window_seconds: Some(seconds),
-            })) => (
-                "SET callLimit = :limit, windowSeconds = :window, #write = :write".to_owned(),
-                vec![
-                    (":limit", number((*calls).into())),
-                    (":window", number((*seconds).into())),
-                ],
-            ),
-            Change::Allow(Some(OwnLimit {
-                calls,
-                window_seconds: None,
-            })) => (
-                "SET callLimit = :limit, #write = :write REMOVE windowSeconds".to_owned(),
-                vec![(":limit", number((*calls).into()))],
-            ),
-            Change::Allow(None) => (
-                "SET #write = :write REMOVE callLimit, windowSeconds".to_owned(),
-                Vec::new(),
-            ),
-            Change::Permit(permissions) => {
-                let permissions = permissions
-                    .iter()
-                    .map(|permission| string(permission.as_str()))
-                    .collect();
-                let value = (":permissions", AttributeValue::L(permissions));
-                (
-                    "SET #permissions = :permissions, #write = :write".to_owned(),
-                    vec![value],
-                )
-            }
+fn integer(n: impl Into<i64>) -> AttributeValue {
+    AttributeValue::N(n.into().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_characters_of_a_secret_are_kept_and_no_more() {
+        assert_eq!(LastFour::of("pk_test_x9-Z_").as_str(), "9-Z_");
+        assert_eq!(LastFour::parse("9-Z_"), Some(LastFour::of("pk_test_x9-Z_")));
+        for other in ["", "abc", "abcde", "ab c", "abé"] {
+            assert_eq!(LastFour::parse(other), None, "{other}");
         }
     }
 }

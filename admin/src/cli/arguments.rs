@@ -1,0 +1,215 @@
+//! What several commands take, and how it is read.
+
+use clap::{Args, ValueEnum};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use shared::domain::digest::Digest;
+use shared::domain::id::{KeyId, TeamId, UserId};
+use shared::domain::principal::{Mode, Permission, Plan};
+use shared::store::credentials::manage::{LastFour, OwnLimit};
+
+use crate::console::Failure;
+use crate::issue::{Kept, Terms};
+
+#[derive(Debug, Args)]
+pub struct TeamArgument {
+    /// The team's id, as `team list` shows it
+    #[arg(id = "team", long = "team", value_name = "TEAM_ID", value_parser = team_id)]
+    pub id: TeamId,
+}
+
+#[derive(Debug, Args)]
+pub struct TermsArguments {
+    #[command(flatten)]
+    pub limit: LimitArguments,
+    /// When it stops working: an instant such as 2027-01-01T00:00:00Z, or a time from now such as 90d [default: never]
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub expires_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+pub struct LimitArguments {
+    /// Calls it may make in one window [default: as deployed]
+    #[arg(long, value_name = "CALLS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// Length of that window [default: as deployed]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400), requires = "limit")]
+    pub window_seconds: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct KeptArguments {
+    /// SHA-256 of the whole secret, in hexadecimal digits
+    #[arg(long, value_name = "SHA256", value_parser = digest)]
+    pub hash: Digest,
+    /// The secret's last four characters, to be shown in lists [default: not shown]
+    #[arg(long, value_name = "CHARACTERS", value_parser = last_four)]
+    pub last_four: Option<LastFour>,
+}
+
+#[derive(Debug, Args)]
+pub struct GraceArgument {
+    /// How long the old one goes on working: a length such as 24h or 7d, or 0s
+    #[arg(long, value_name = "LENGTH", value_parser = duration, default_value = "24h")]
+    pub grace: SignedDuration,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PlanArgument {
+    /// SLA policies included
+    Premium,
+    /// SLA policies not included
+    Community,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ModeArgument {
+    /// What customers see
+    Live,
+    /// A separate set of data, to try things in
+    Test,
+}
+
+impl LimitArguments {
+    /// The limit, if one was given.
+    pub fn own(&self) -> Option<OwnLimit> {
+        self.limit.map(|calls| OwnLimit {
+            calls,
+            window_seconds: self.window_seconds,
+        })
+    }
+}
+
+impl TermsArguments {
+    /// What the credential is limited to.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            expires_at: self.expires_at,
+            limit: self.limit.own(),
+        }
+    }
+}
+
+impl KeptArguments {
+    /// What is known of the secret.
+    pub fn kept(&self) -> Kept {
+        Kept {
+            digest: self.hash.clone(),
+            last_four: self.last_four.clone(),
+        }
+    }
+}
+
+impl GraceArgument {
+    /// When the grace ends, in whole seconds as it is kept.
+    pub fn ends_at(&self) -> Result<Timestamp, Failure> {
+        let end = Timestamp::now()
+            .checked_add(self.grace)
+            .map_err(Failure::new)?;
+        Timestamp::from_second(end.as_second()).map_err(Failure::new)
+    }
+}
+
+impl From<PlanArgument> for Plan {
+    fn from(plan: PlanArgument) -> Plan {
+        match plan {
+            PlanArgument::Premium => Plan::Premium,
+            PlanArgument::Community => Plan::Community,
+        }
+    }
+}
+
+impl From<ModeArgument> for Mode {
+    fn from(mode: ModeArgument) -> Mode {
+        match mode {
+            ModeArgument::Live => Mode::Live,
+            ModeArgument::Test => Mode::Test,
+        }
+    }
+}
+
+/// The longest name of a team, a key or a user.
+const MAX_NAME_CHARS: usize = 200;
+
+/// A name as it can be shown on a terminal.
+pub fn name(text: &str) -> Result<String, String> {
+    let shown = !text.trim().is_empty() && !text.chars().any(char::is_control);
+    if !shown || text.chars().count() > MAX_NAME_CHARS {
+        return Err(format!(
+            "a name has 1 to {MAX_NAME_CHARS} characters, not only blanks, and no control characters"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// Where a database listens.
+pub fn endpoint(text: &str) -> Result<String, &'static str> {
+    let authority = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    let fits =
+        authority.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace));
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("an endpoint is a URL such as http://127.0.0.1:8000")
+    }
+}
+
+pub fn key_id(text: &str) -> Result<KeyId, &'static str> {
+    KeyId::parse(text).ok_or(
+        "a key id is key_ and 32 hexadecimal digits, as `key list` shows it; it is not the key",
+    )
+}
+
+pub fn user_id(text: &str) -> Result<UserId, &'static str> {
+    UserId::parse(text).ok_or("a user id is up to 64 letters and digits")
+}
+
+pub fn permission(text: &str) -> Result<Permission, String> {
+    let known = || Permission::ALL.map(Permission::as_str).join(", ");
+    Permission::parse(text).ok_or_else(|| format!("the permissions are {}", known()))
+}
+
+fn team_id(text: &str) -> Result<TeamId, &'static str> {
+    TeamId::parse(text).ok_or("a team id is up to 64 letters, digits, _ and -")
+}
+
+fn digest(text: &str) -> Result<Digest, &'static str> {
+    Digest::parse(text).ok_or("a SHA-256 is 64 hexadecimal digits")
+}
+
+fn last_four(text: &str) -> Result<LastFour, &'static str> {
+    LastFour::parse(text).ok_or("these are four letters, digits, _ or -")
+}
+
+/// A length of time in seconds, minutes, hours, days or weeks.
+fn duration(text: &str) -> Result<SignedDuration, &'static str> {
+    const EXPECTED: &str = "a length of time is a number of weeks, days, hours, minutes or seconds, such as 90d or 24h";
+    let span: Span = text.parse().map_err(|_| EXPECTED)?;
+    let length = span
+        .to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| EXPECTED)?;
+    if length.is_negative() {
+        Err("a length of time is not negative")
+    } else {
+        Ok(length)
+    }
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    let now = Timestamp::now();
+    let instant = match text.parse() {
+        Ok(instant) => instant,
+        Err(_) => {
+            let length = duration(text).map_err(
+                |_| "an instant is written as 2027-01-01T00:00:00Z, a time from now as 90d",
+            )?;
+            now.checked_add(length).map_err(|error| error.to_string())?
+        }
+    };
+    if instant <= now {
+        Err("that instant has passed".to_owned())
+    } else {
+        Ok(instant)
+    }
+}

@@ -1,0 +1,185 @@
+//! `cargo admin key`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use shared::domain::id::{KeyId, TeamId};
+use shared::domain::principal::CredentialKind;
+use shared::store::Store;
+use shared::store::credentials::manage::Change;
+
+use super::arguments::{
+    GraceArgument, KeptArguments, LimitArguments, ModeArgument, TeamArgument, TermsArguments,
+    key_id, name,
+};
+use super::{value, with};
+use crate::console::{Console, Failure};
+use crate::issue::{self, IssueError, NewKey};
+use crate::rows::CredentialRow;
+
+const SHOWN_ONCE: &str = "the key is shown only this once";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a key and show it, once
+    Create {
+        #[command(flatten)]
+        team: TeamArgument,
+        #[command(flatten)]
+        new: NewKeyArguments,
+    },
+    /// Take in a key that was made elsewhere, by its SHA-256
+    Import {
+        #[command(flatten)]
+        team: TeamArgument,
+        #[command(flatten)]
+        new: NewKeyArguments,
+        #[command(flatten)]
+        secret: KeptArguments,
+    },
+    /// List a team's keys
+    List {
+        #[command(flatten)]
+        team: TeamArgument,
+    },
+    /// Make a key like another, which then works only for the grace
+    Rotate {
+        #[command(flatten)]
+        key: KeyArguments,
+        #[command(flatten)]
+        grace: GraceArgument,
+    },
+    /// Give a key a limit of its own, or, without --limit, the deployment's
+    Limit {
+        #[command(flatten)]
+        key: KeyArguments,
+        #[command(flatten)]
+        limit: LimitArguments,
+    },
+    /// Revoke a key, at once
+    Revoke {
+        #[command(flatten)]
+        key: KeyArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct KeyArguments {
+    #[command(flatten)]
+    team: TeamArgument,
+    /// The key's id, as `key list` shows it
+    #[arg(id = "key", long = "key", value_name = "KEY_ID", value_parser = key_id)]
+    id: KeyId,
+}
+
+#[derive(Debug, Args)]
+pub struct NewKeyArguments {
+    /// What it is called in lists
+    #[arg(long, value_parser = name)]
+    name: Option<String>,
+    /// Who may have it
+    #[arg(long = "type", value_name = "TYPE", value_enum)]
+    kind: KindArgument,
+    /// Which of the team's data it sees
+    #[arg(long, value_enum, default_value_t = ModeArgument::Live)]
+    mode: ModeArgument,
+    #[command(flatten)]
+    terms: TermsArguments,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum KindArgument {
+    /// Servers only
+    Secret,
+    /// Browsers, too
+    Publishable,
+}
+
+impl NewKeyArguments {
+    fn new_key(&self) -> NewKey {
+        NewKey {
+            name: self.name.clone(),
+            kind: match self.kind {
+                KindArgument::Secret => CredentialKind::Secret,
+                KindArgument::Publishable => CredentialKind::Publishable,
+            },
+            mode: self.mode.into(),
+            terms: self.terms.terms(),
+        }
+    }
+}
+
+/// Carries out a command.
+pub async fn run(
+    command: &Command,
+    store: &Store,
+    console: &mut Console<'_>,
+) -> Result<Value, Failure> {
+    match command {
+        Command::Create { team, new } => {
+            let key = issue::key(store, &team.id, &new.new_key()).await?;
+            console.note(SHOWN_ONCE);
+            let row = new_row(store, &team.id, &key.id).await;
+            Ok(with(row, [("key", key.secret.into())]))
+        }
+        Command::Import { team, new, secret } => {
+            let id = issue::import_key(store, &team.id, &new.new_key(), &secret.kept()).await?;
+            row(store, &team.id, &id).await
+        }
+        Command::List { team } => list(store, &team.id).await,
+        Command::Rotate { key, grace } => rotate(store, key, grace, console).await,
+        Command::Limit { key, limit } => change(store, key, &Change::Allow(limit.own())).await,
+        Command::Revoke { key } => change(store, key, &Change::Revoke).await,
+    }
+}
+
+async fn list(store: &Store, team: &TeamId) -> Result<Value, Failure> {
+    issue::find_team(store, team).await?;
+    let now = Timestamp::now();
+    let keys = store.list_keys(team).await.map_err(IssueError::from)?;
+    let rows = keys.into_iter().map(|key| CredentialRow::new(key, now));
+    value(&rows.collect::<Vec<_>>())
+}
+
+async fn rotate(
+    store: &Store,
+    KeyArguments { team, id }: &KeyArguments,
+    grace: &GraceArgument,
+    console: &mut Console<'_>,
+) -> Result<Value, Failure> {
+    let old_ends_at = issue::find_key(store, &team.id, id)
+        .await?
+        .listed
+        .expires_at;
+    let grace_ends_at = grace.ends_at()?;
+    let new = issue::rotate_key(store, &team.id, id, grace_ends_at).await?;
+    console.note(SHOWN_ONCE);
+    let ends_at = old_ends_at.map_or(grace_ends_at, |at| at.min(grace_ends_at));
+    let more = [
+        ("key", new.secret.into()),
+        ("previousKeyId", json!(id)),
+        ("previousKeyExpiresAt", json!(ends_at)),
+    ];
+    Ok(with(new_row(store, &team.id, &new.id).await, more))
+}
+
+async fn change(
+    store: &Store,
+    KeyArguments { team, id }: &KeyArguments,
+    change: &Change,
+) -> Result<Value, Failure> {
+    issue::change_key(store, &team.id, id, change).await?;
+    row(store, &team.id, id).await
+}
+
+/// A new key. It is made: if the table fails now, its secret must be shown all the same.
+async fn new_row(store: &Store, team: &TeamId, id: &KeyId) -> Value {
+    let row = row(store, team, id).await;
+    row.unwrap_or_else(|_| json!({"keyId": id}))
+}
+
+/// A key as it is now.
+async fn row(store: &Store, team: &TeamId, id: &KeyId) -> Result<Value, Failure> {
+    let found = issue::find_key(store, team, id).await?;
+    value(&CredentialRow::new(found.listed, Timestamp::now()))
+}

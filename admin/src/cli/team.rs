@@ -1,0 +1,91 @@
+//! `cargo admin team`.
+
+use clap::Subcommand;
+use serde_json::Value;
+use shared::domain::id::TeamId;
+use shared::store::Store;
+
+use super::arguments::{PlanArgument, TeamArgument, name};
+use super::{value, with};
+use crate::console::{Console, Failure};
+use crate::issue::{self, IssueError};
+use crate::rows::TeamRow;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a team
+    Create {
+        /// What its people call it
+        #[arg(long, value_parser = name)]
+        name: String,
+        /// What it has paid for
+        #[arg(long, value_enum, default_value_t = PlanArgument::Premium)]
+        plan: PlanArgument,
+    },
+    /// List all teams
+    List,
+    /// Change a team's name, plan or both; its credentials get the new plan
+    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+    Update {
+        #[command(flatten)]
+        team: TeamArgument,
+        /// What its people call it
+        #[arg(long, group = "change", value_parser = name)]
+        name: Option<String>,
+        /// What it has paid for
+        #[arg(long, group = "change", value_enum)]
+        plan: Option<PlanArgument>,
+    },
+}
+
+/// Carries out a command.
+pub async fn run(
+    command: &Command,
+    store: &Store,
+    console: &mut Console<'_>,
+) -> Result<Value, Failure> {
+    match command {
+        Command::Create { name, plan } => {
+            warn_of_namesakes(store, None, name, console).await?;
+            let team = issue::team(store, name, (*plan).into()).await?;
+            value(&TeamRow::from(team))
+        }
+        Command::List => {
+            let teams = store.list_teams().await.map_err(IssueError::from)?;
+            value(&teams.into_iter().map(TeamRow::from).collect::<Vec<_>>())
+        }
+        Command::Update { team, name, plan } => {
+            if let Some(name) = name {
+                warn_of_namesakes(store, Some(&team.id), name, console).await?;
+            }
+            let plan = plan.map(Into::into);
+            let changed = issue::update_team(store, &team.id, name.as_deref(), plan).await?;
+            let row = TeamRow::from(issue::find_team(store, &team.id).await?);
+            let more = plan.map(|_| ("credentialsChanged", changed.into()));
+            Ok(with(value(&row)?, more))
+        }
+    }
+}
+
+/// Names need not be unique, but two teams of one name are rarely meant.
+async fn warn_of_namesakes(
+    store: &Store,
+    of: Option<&TeamId>,
+    name: &str,
+    console: &mut Console<'_>,
+) -> Result<(), Failure> {
+    let teams = store.list_teams().await.map_err(IssueError::from)?;
+    let others = teams.iter().filter(|team| Some(&team.id) != of);
+    let namesakes = others.filter(|team| team.name == name);
+    let ids: Vec<&str> = namesakes.map(|team| team.id.as_str()).collect();
+    match ids.as_slice() {
+        [] => {}
+        [one] => console.warning(&format!("another team has this name: {one}")),
+        several => console.warning(&format!(
+            "{} other teams have this name: {}",
+            several.len(),
+            several.join(", ")
+        )),
+    }
+    Ok(())
+}

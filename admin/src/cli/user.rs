@@ -1,0 +1,223 @@
+//! `cargo admin user`.
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use shared::domain::id::{TeamId, UserId};
+use shared::domain::principal::Permission;
+use shared::store::Store;
+use shared::store::credentials::manage::{Change, Holder};
+
+use super::arguments::{
+    GraceArgument, KeptArguments, LimitArguments, TeamArgument, TermsArguments, name, permission,
+    user_id,
+};
+use super::{value, with};
+use crate::console::{Console, Failure};
+use crate::issue::{self, IssueError};
+use crate::rows::CredentialRow;
+
+const SHOWN_ONCE: &str = "the token is shown only this once";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a user and show the id and the token, once
+    Create {
+        #[command(flatten)]
+        team: TeamArgument,
+        #[command(flatten)]
+        new: NewUserArguments,
+    },
+    /// Take in a user whose token was made elsewhere, by the token's SHA-256
+    Import {
+        #[command(flatten)]
+        user: UserArguments,
+        #[command(flatten)]
+        new: NewUserArguments,
+        #[command(flatten)]
+        token: KeptArguments,
+    },
+    /// List a workspace's users
+    List {
+        #[command(flatten)]
+        team: TeamArgument,
+    },
+    /// Let a user do more
+    Grant {
+        #[command(flatten)]
+        user: UserArguments,
+        #[command(flatten)]
+        change: PermissionsArgument,
+    },
+    /// Let a user do less
+    Take {
+        #[command(flatten)]
+        user: UserArguments,
+        #[command(flatten)]
+        change: PermissionsArgument,
+    },
+    /// Make another token for a user; earlier ones then work only for the grace
+    Rotate {
+        #[command(flatten)]
+        user: UserArguments,
+        #[command(flatten)]
+        grace: GraceArgument,
+    },
+    /// Give a user a limit of its own, or, without --limit, the deployment's
+    Limit {
+        #[command(flatten)]
+        user: UserArguments,
+        #[command(flatten)]
+        limit: LimitArguments,
+    },
+    /// Revoke a user's tokens, at once
+    Revoke {
+        #[command(flatten)]
+        user: UserArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct UserArguments {
+    #[command(flatten)]
+    team: TeamArgument,
+    /// The user's id, as `user list` shows it
+    #[arg(id = "user", long = "user", value_name = "USER_ID", value_parser = user_id)]
+    id: UserId,
+}
+
+#[derive(Debug, Args)]
+pub struct NewUserArguments {
+    /// What the user is called
+    #[arg(long, value_parser = name)]
+    name: String,
+    /// What the user may do, with commas between
+    #[arg(long, value_name = "PERMISSION", value_parser = permission, value_delimiter = ',')]
+    permissions: Vec<Permission>,
+    #[command(flatten)]
+    terms: TermsArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct PermissionsArgument {
+    /// Which permissions, with commas between
+    #[arg(long, value_name = "PERMISSION", value_parser = permission, value_delimiter = ',', required = true)]
+    permissions: Vec<Permission>,
+}
+
+/// Carries out a command.
+pub async fn run(
+    command: &Command,
+    store: &Store,
+    console: &mut Console<'_>,
+) -> Result<Value, Failure> {
+    match command {
+        Command::Create { team, new } => create(store, &team.id, new, console).await,
+        Command::Import { user, new, token } => {
+            let UserArguments { team, id } = user;
+            let (permissions, terms) = (&new.permissions, new.terms.terms());
+            let token = token.kept();
+            issue::import_user(store, &team.id, id, &new.name, permissions, terms, &token).await?;
+            row(store, &team.id, id).await
+        }
+        Command::List { team } => list(store, &team.id).await,
+        Command::Grant { user, change } => {
+            let mut wanted = permissions_of(store, user).await?;
+            wanted.extend(&change.permissions);
+            permit(store, user, wanted).await
+        }
+        Command::Take { user, change } => {
+            let mut wanted = permissions_of(store, user).await?;
+            wanted.retain(|permission| !change.permissions.contains(permission));
+            permit(store, user, wanted).await
+        }
+        Command::Rotate { user, grace } => rotate(store, user, grace, console).await,
+        Command::Limit { user, limit } => {
+            self::change(store, user, &Change::Allow(limit.own())).await
+        }
+        Command::Revoke { user } => self::change(store, user, &Change::Revoke).await,
+    }
+}
+
+async fn create(
+    store: &Store,
+    team: &TeamId,
+    new: &NewUserArguments,
+    console: &mut Console<'_>,
+) -> Result<Value, Failure> {
+    let terms = new.terms.terms();
+    let user = issue::user(store, team, &new.name, &new.permissions, terms).await?;
+    console.note(SHOWN_ONCE);
+    let row = new_row(store, team, &user.id).await;
+    Ok(with(row, [("authToken", user.token.into())]))
+}
+
+async fn list(store: &Store, team: &TeamId) -> Result<Value, Failure> {
+    issue::find_team(store, team).await?;
+    let now = Timestamp::now();
+    let users = store.list_users(team).await.map_err(IssueError::from)?;
+    let rows = users.into_iter().map(|user| CredentialRow::new(user, now));
+    value(&rows.collect::<Vec<_>>())
+}
+
+async fn rotate(
+    store: &Store,
+    UserArguments { team, id }: &UserArguments,
+    grace: &GraceArgument,
+    console: &mut Console<'_>,
+) -> Result<Value, Failure> {
+    let old_ends_at = issue::find_user(store, &team.id, id)
+        .await?
+        .listed
+        .expires_at;
+    let grace_ends_at = grace.ends_at()?;
+    let new = issue::rotate_user(store, &team.id, id, grace_ends_at).await?;
+    console.note(SHOWN_ONCE);
+    let ends_at = old_ends_at.map_or(grace_ends_at, |at| at.min(grace_ends_at));
+    let more = [
+        ("authToken", new.token.into()),
+        ("previousTokenExpiresAt", json!(ends_at)),
+    ];
+    Ok(with(new_row(store, &team.id, id).await, more))
+}
+
+async fn permissions_of(
+    store: &Store,
+    UserArguments { team, id }: &UserArguments,
+) -> Result<Vec<Permission>, Failure> {
+    match issue::find_user(store, &team.id, id).await?.listed.holder {
+        Holder::User { permissions, .. } => Ok(permissions),
+        Holder::Key { .. } => Err(IssueError::NoUser.into()),
+    }
+}
+
+async fn permit(
+    store: &Store,
+    user: &UserArguments,
+    mut permissions: Vec<Permission>,
+) -> Result<Value, Failure> {
+    permissions.sort();
+    permissions.dedup();
+    change(store, user, &Change::Permit(permissions)).await
+}
+
+async fn change(
+    store: &Store,
+    UserArguments { team, id }: &UserArguments,
+    change: &Change,
+) -> Result<Value, Failure> {
+    issue::change_user(store, &team.id, id, change).await?;
+    row(store, &team.id, id).await
+}
+
+/// A user with a new token. It is made: if the table fails now, it must be shown all the same.
+async fn new_row(store: &Store, team: &TeamId, id: &UserId) -> Value {
+    let row = row(store, team, id).await;
+    row.unwrap_or_else(|_| json!({"userId": id}))
+}
+
+/// A user as it is now.
+async fn row(store: &Store, team: &TeamId, id: &UserId) -> Result<Value, Failure> {
+    let found = issue::find_user(store, team, id).await?;
+    value(&CredentialRow::new(found.listed, Timestamp::now()))
+}

@@ -1,0 +1,95 @@
+//! Which table to work on, and what to do if it cannot be used.
+
+use std::error::Error;
+use std::fmt;
+
+use jiff::Timestamp;
+use shared::config::{Config, TrustStore};
+use shared::domain::id::RequestId;
+use shared::problem::{Cause, Problem};
+use shared::store::credentials::manage::Unreached;
+use shared::store::{Store, client};
+
+use crate::console::Failure;
+use crate::issue::{self, IssueError};
+
+/// The table of `cargo local`.
+const LOCAL_TABLE: &str = "dueline";
+
+const NO_TABLE: &str =
+    "For a table on AWS, set it or pass --table. For `cargo local`, pass --local.";
+
+/// Where the table is.
+pub enum Place<'a> {
+    /// In the database of `cargo local`, at this URL.
+    Local(&'a str),
+    /// Where the usual AWS environment says.
+    Aws,
+}
+
+/// A table that cannot be used.
+#[derive(Debug)]
+struct Unusable {
+    what: String,
+    cause: Cause,
+}
+
+/// Opens the table, and makes sure that it is there.
+pub async fn open(place: Place<'_>, table: Option<&str>) -> Result<Store, Failure> {
+    let opened = match place {
+        Place::Local(endpoint) => client::connect_to(endpoint, table.unwrap_or(LOCAL_TABLE)),
+        Place::Aws => {
+            let config = Config::for_table(table.map(str::to_owned));
+            let mut config = config.map_err(|error| Failure::with_advice(error, NO_TABLE))?;
+            config.trust_store = TrustStore::System;
+            client::connect(&config).await.map_err(Failure::new)?
+        }
+    };
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).map_err(|_| IssueError::NoRandomness)?;
+    let store = opened.for_request(&RequestId::new(Timestamp::now(), &random));
+    match store.reach().await {
+        Ok(()) => Ok(store),
+        Err(unreached) => Err(unusable(&place, unreached)),
+    }
+}
+
+fn unusable(place: &Place<'_>, unreached: Unreached) -> Failure {
+    let answered = !matches!(unreached.problem, Problem::Unavailable(_));
+    let what = match (&unreached.endpoint, answered) {
+        (Some(endpoint), false) => format!("no database answers at {endpoint}"),
+        (Some(endpoint), true) => format!("the database at {endpoint} refuses the table"),
+        (None, _) => "no request could be sent to a database".to_owned(),
+    };
+    let advice = match (place, &unreached.endpoint, answered) {
+        (Place::Local(_), _, false) => {
+            "Start it with `cargo local`. If it has another port, pass the URL that it prints with --endpoint."
+        }
+        (Place::Local(_), _, true) => {
+            "Check --endpoint: it must be the DynamoDB that `cargo local` prints. Its table is \"dueline\", unless --table names another."
+        }
+        (Place::Aws, Some(_), false) => {
+            "Check the network, AWS_REGION and, if set, AWS_ENDPOINT_URL_DYNAMODB. For the database of `cargo local`, pass --local."
+        }
+        (Place::Aws, Some(_), true) => {
+            "Check TABLE_NAME or --table, AWS_REGION, and what the credentials permit: GetItem, Query, PutItem and UpdateItem on the table."
+        }
+        (Place::Aws, None, _) => {
+            "Set AWS_REGION and credentials, for example AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. For the database of `cargo local`, pass --local."
+        }
+    };
+    let cause = issue::cause(unreached.problem);
+    Failure::with_advice(Unusable { what, cause }, advice)
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl Error for Unusable {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.cause.as_ref())
+    }
+}

@@ -1,0 +1,117 @@
+//! What an operator sees: results on standard output, everything else on standard error.
+
+use std::error::Error;
+use std::io::Write;
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+use crate::issue::IssueError;
+
+/// Where results and everything else are written to.
+pub struct Console<'a> {
+    /// Results.
+    pub out: &'a mut (dyn Write + Send),
+    /// Notes, warnings and errors.
+    pub err: &'a mut (dyn Write + Send),
+}
+
+/// The form of a result.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Output {
+    /// `name=value`; of a list, one row a line
+    Text,
+    /// One line of JSON
+    Json,
+}
+
+/// Why a command failed, and what an operator can do about it.
+#[derive(Debug)]
+pub struct Failure {
+    error: Box<dyn Error + Send + Sync>,
+    advice: Option<String>,
+}
+
+impl Failure {
+    /// A failure that needs no advice.
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Failure {
+        Failure {
+            error: error.into(),
+            advice: None,
+        }
+    }
+
+    /// A failure, and what to do about it.
+    pub(crate) fn with_advice(
+        error: impl Into<Box<dyn Error + Send + Sync>>,
+        advice: &str,
+    ) -> Failure {
+        Failure {
+            error: error.into(),
+            advice: Some(advice.to_owned()),
+        }
+    }
+}
+
+impl From<IssueError> for Failure {
+    fn from(error: IssueError) -> Failure {
+        Failure::new(error)
+    }
+}
+
+// A reader that has left, as `| head` does, is no failure.
+impl Console<'_> {
+    /// Shows what a command came to.
+    pub(crate) fn result(&mut self, output: Output, result: &Value) {
+        let lines = match (output, result) {
+            (Output::Json, result) => vec![result.to_string()],
+            (Output::Text, Value::Array(rows)) if rows.is_empty() => vec!["none".to_owned()],
+            (Output::Text, Value::Array(rows)) => {
+                rows.iter().map(|row| members(row).join("  ")).collect()
+            }
+            (Output::Text, result) => members(result),
+        };
+        let _ = writeln!(self.out, "{}", lines.join("\n"));
+    }
+
+    /// Says something beside the result.
+    pub(crate) fn note(&mut self, text: &str) {
+        let _ = writeln!(self.err, "note: {text}");
+    }
+
+    /// Says that something may not be as intended.
+    pub(crate) fn warning(&mut self, text: &str) {
+        let _ = writeln!(self.err, "warning: {text}");
+    }
+
+    /// Says why a command failed.
+    pub fn failure(&mut self, failure: &Failure) {
+        let mut text = format!("error: {}", failure.error);
+        let mut next = failure.error.source();
+        while let Some(source) = next {
+            text.push_str(&format!(": {source}"));
+            next = source.source();
+        }
+        let _ = writeln!(self.err, "{text}");
+        if let Some(advice) = &failure.advice {
+            let _ = writeln!(self.err, "  {advice}");
+        }
+    }
+}
+
+fn members(row: &Value) -> Vec<String> {
+    let Value::Object(members) = row else {
+        return vec![row.to_string()];
+    };
+    let member = |(name, value): (&String, &Value)| format!("{name}={}", text(value));
+    members.iter().map(member).collect()
+}
+
+/// A value as flags take it: lists with commas.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}

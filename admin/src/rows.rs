@@ -1,0 +1,108 @@
+//! What operators see of teams, keys and users: one shape each, whichever command shows it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use shared::domain::id::{KeyId, TeamId, UserId};
+use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
+use shared::store::credentials::manage::{Holder, Listed, State, Team};
+
+/// A team.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TeamRow {
+    team_id: TeamId,
+    name: String,
+    plan: Plan,
+    created_at: Timestamp,
+}
+
+/// A credential: a key or a user, and what they have in common.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialRow {
+    #[serde(flatten)]
+    holder: HolderRow,
+    mode: Mode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_four: Option<String>,
+    state: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_seconds: Option<u32>,
+    created_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    successor_key_id: Option<KeyId>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum HolderRow {
+    #[serde(rename_all = "camelCase")]
+    Key {
+        key_id: KeyId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        #[serde(rename = "type")]
+        kind: CredentialKind,
+    },
+    #[serde(rename_all = "camelCase")]
+    User {
+        user_id: UserId,
+        name: String,
+        permissions: Vec<Permission>,
+    },
+}
+
+impl From<Team> for TeamRow {
+    fn from(team: Team) -> TeamRow {
+        TeamRow {
+            team_id: team.id,
+            name: team.name,
+            plan: team.plan,
+            created_at: whole_seconds(team.created_at),
+        }
+    }
+}
+
+impl CredentialRow {
+    /// A credential as it is now.
+    pub fn new(listed: Listed, now: Timestamp) -> CredentialRow {
+        CredentialRow {
+            state: listed.state(now),
+            holder: match listed.holder {
+                Holder::Key { id, name, kind } => HolderRow::Key {
+                    key_id: id,
+                    name,
+                    kind,
+                },
+                Holder::User {
+                    id,
+                    name,
+                    permissions,
+                } => HolderRow::User {
+                    user_id: id,
+                    name,
+                    permissions,
+                },
+            },
+            mode: listed.mode,
+            last_four: listed.last_four.map(|four| four.as_str().to_owned()),
+            limit: listed.limit.map(|limit| limit.calls),
+            window_seconds: listed.limit.and_then(|limit| limit.window_seconds),
+            created_at: whole_seconds(listed.created_at),
+            expires_at: listed.expires_at,
+            last_used_at: listed.last_used_at,
+            successor_key_id: listed.successor,
+        }
+    }
+}
+
+/// Expiries and uses are kept in whole seconds; so all instants are shown.
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}

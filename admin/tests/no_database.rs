@@ -1,0 +1,87 @@
+//! What the program says when there is no database to work on.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::net::TcpListener;
+use std::process::Command;
+
+/// Runs the program with nothing in its environment but this, and returns what it said of its
+/// failure.
+fn failure(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let ran = Command::new(env!("CARGO_BIN_EXE_admin"))
+        .args(arguments)
+        .env_clear()
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .envs(environment.iter().copied())
+        .output()
+        .expect("the program runs");
+    assert_eq!(ran.status.code(), Some(1));
+    assert!(ran.stdout.is_empty());
+    String::from_utf8(ran.stderr).expect("UTF-8")
+}
+
+/// Where nobody listens.
+fn nowhere() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("its address").port();
+    format!("http://127.0.0.1:{port}")
+}
+
+const AWS: [(&str, &str); 4] = [
+    ("AWS_ACCESS_KEY_ID", "none"),
+    ("AWS_SECRET_ACCESS_KEY", "none"),
+    ("AWS_REGION", "eu-central-1"),
+    ("TABLE_NAME", "dueline"),
+];
+
+#[test]
+fn without_cargo_local_its_endpoint_is_named_and_how_to_start_it() {
+    let endpoint = nowhere();
+    let said = failure(&["--local", "--endpoint", &endpoint, "team", "list"], &[]);
+    assert!(
+        said.starts_with(&format!("error: no database answers at {endpoint}: ")),
+        "{said}"
+    );
+    assert!(said.contains("Connection refused"), "{said}");
+    assert!(said.contains("\n  Start it with `cargo local`."), "{said}");
+}
+
+#[test]
+fn without_aws_its_endpoint_is_named_and_what_to_check() {
+    let endpoint = nowhere();
+    let mut environment = AWS.to_vec();
+    environment.push(("AWS_ENDPOINT_URL_DYNAMODB", &endpoint));
+    let said = failure(&["team", "list"], &environment);
+    assert!(
+        said.starts_with(&format!("error: no database answers at {endpoint}: ")),
+        "{said}"
+    );
+    assert!(said.contains("\n  Check the network, AWS_REGION"), "{said}");
+}
+
+#[test]
+fn without_credentials_it_is_said_which_to_set() {
+    let environment = AWS.into_iter().filter(|(name, _)| !name.ends_with("_ID"));
+    let environment: Vec<_> = environment.collect();
+    let said = failure(&["team", "list"], &environment);
+    assert!(
+        said.starts_with("error: no request could be sent to a database: "),
+        "{said}"
+    );
+    assert!(
+        said.contains("\n  Set AWS_REGION and credentials"),
+        "{said}"
+    );
+}
+
+#[test]
+fn without_a_table_it_is_said_how_to_name_one() {
+    let said = failure(&["team", "list"], &[]);
+    assert_eq!(
+        said,
+        "error: environment variable TABLE_NAME must be the name of the DynamoDB table\n  \
+         For a table on AWS, set it or pass --table. For `cargo local`, pass --local.\n"
+    );
+}
