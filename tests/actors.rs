@@ -24,7 +24,7 @@ use crate::{contract, log, world};
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// What teams and users are called, so that the log can be searched for it.
-const TEAM_NAME: &str = "A team of Ada's";
+pub const TEAM_NAME: &str = "A team of Ada's";
 const USER_NAME: &str = "Ada Lovelace";
 
 /// A team with nothing in it, all of whose credentials are still to be made.

@@ -10,7 +10,7 @@ use shared::domain::principal::Permission;
 use shared::store::Store;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::actors::{Actor, POLICIES, Team};
+use crate::actors::{Actor, POLICIES, TEAM_NAME, Team};
 use crate::world;
 
 crate::stories![
@@ -399,7 +399,7 @@ async fn credentials_follow_their_team_to_another_plan() {
         // Two keys, and both tokens of the user.
         let row = json!({
             "teamId": id,
-            "name": "A team",
+            "name": TEAM_NAME,
             "plan": plan,
             "createdAt": updated["createdAt"],
             "credentialsChanged": 4,
