@@ -10,6 +10,7 @@ crate::stories![
     the_contract_is_served_small_and_only_when_it_is_new,
     the_introduction_leads_to_a_first_call,
     the_latest_instant_is_the_one_that_the_contract_names,
+    the_idempotency_keys_of_the_contract_are_those_that_the_service_takes,
     the_contract_has_nothing_that_generators_of_clients_get_wrong,
 ];
 
@@ -126,6 +127,36 @@ async fn the_latest_instant_is_the_one_that_the_contract_names() {
         &format!("The 'createdAt' field must not be after {LATEST}."),
         r#","param":"createdAt""#,
     );
+}
+
+async fn the_idempotency_keys_of_the_contract_are_those_that_the_service_takes() {
+    let schema = &openapi()["components"]["parameters"]["IdempotencyKey"]["schema"];
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let rule = json!({"name": "r", "priority": "low", "responseTarget": 1, "resolutionTarget": 2});
+    let long = |length: usize| "k".repeat(length);
+    let quoted = |key: String| format!("\"{key}\"");
+    for key in [
+        long(1),
+        long(255),
+        long(256),
+        quoted(long(1)),
+        quoted(long(255)),
+        quoted(long(256)),
+        quoted(String::new()),
+        "\"".to_owned(),
+        "\"\"\"".to_owned(),
+        "\"k".to_owned(),
+        "k\"".to_owned(),
+        "k\"k".to_owned(),
+        "\"k\"k\"".to_owned(),
+        "k k".to_owned(),
+    ] {
+        let answer = caller.with("idempotency-key", key.clone());
+        let answer = answer.post(&team.rules(), &rule).await;
+        let allowed = jsonschema::draft202012::is_valid(schema, &json!(key));
+        assert_eq!(answer.status, if allowed { 201 } else { 400 }, "{key}");
+    }
 }
 
 /// What three generators were seen to get wrong; `tests/clients/run` generates with them, and is
