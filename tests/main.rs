@@ -22,7 +22,6 @@ mod doors;
 mod faults;
 mod log;
 mod model;
-mod open_time;
 mod policies;
 mod previews;
 mod rules;
@@ -42,16 +41,6 @@ macro_rules! stories {
 }
 pub(crate) use stories;
 
-/// Names the stories of a module that need no running service: each a plain `fn`.
-macro_rules! plain_stories {
-    ($($story:ident),* $(,)?) => {
-        pub fn stories() -> Vec<libtest_mimic::Trial> {
-            vec![$(crate::world::plain_story(concat!(module_path!(), "::", stringify!($story)), $story)),*]
-        }
-    };
-}
-pub(crate) use plain_stories;
-
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let everything = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
@@ -66,7 +55,6 @@ fn main() -> ExitCode {
     stories.extend(doors::stories());
     stories.extend(faults::stories());
     stories.extend(model::stories());
-    stories.extend(open_time::stories());
     stories.extend(policies::stories());
     stories.extend(previews::stories());
     stories.extend(rules::stories());

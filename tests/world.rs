@@ -43,14 +43,6 @@ where
     })
 }
 
-/// A story that needs no running service.
-pub fn plain_story(name: &'static str, tell: fn()) -> Trial {
-    Trial::test(name.trim_start_matches("tests::"), move || {
-        tell();
-        Ok(())
-    })
-}
-
 /// The repository's root.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
