@@ -1,13 +1,13 @@
-//! What holds of the table whenever no request is under way.
+//! What holds for the table whenever no request is under way.
 //!
-//! Read from the items alone, and spelled here a second time on purpose: a mistake in the store's
-//! keys is not repeated in what looks for it.
+//! The keys are spelled a second time here on purpose: a mistake in the store's keys must not be
+//! repeated in the check.
 
 use crate::table::{Item, flag, number, text};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Kinds of items that are counted: `COUNT#<kind>` tells how many `<kind>#…` there are.
+/// Kinds of items that are counted: `COUNT#<kind>` has the number of `<kind>#…`.
 const COUNTED: [&str; 3] = ["CALENDAR", "POLICY", "RULE"];
 /// What sort keys in a team's partition begin with.
 const OF_TEAMS: [&str; 10] = [
@@ -22,20 +22,20 @@ const OF_TEAMS: [&str; 10] = [
     "UNIQUE#",
     "USER#",
 ];
-/// What ids of things that idempotency records tell of begin with, before 32 hexadecimal digits.
+/// What ids in idempotency records begin with, before 32 hexadecimal digits.
 const ID_PREFIXES: [&str; 2] = ["cal_", "sla_"];
 const ID_DIGITS: usize = 32;
 
 /// Everything that is wrong with a table, in words.
 ///
-/// `deleted` is the ids of whatever may have been deleted: a record of its creation outlives it.
-/// Without it, records are not compared with what they tell of.
+/// `deleted` has the ids of all that may have been deleted: records and openings outlive it. Without
+/// it, records and openings of things that do not exist are not reported.
 pub fn violations(items: &[Item], deleted: Option<&BTreeSet<String>>) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut partitions: BTreeMap<&str, Partition<'_>> = BTreeMap::new();
     for item in items {
         let (Some(pk), Some(sk)) = (text(item, "pk"), text(item, "sk")) else {
-            wrong.push(format!("an item without a key: {}", told(item)));
+            wrong.push(format!("an item without a key: {}", json(item)));
             continue;
         };
         if text(item, "writeId").is_none_or(str::is_empty) {
@@ -56,11 +56,7 @@ pub fn violations(items: &[Item], deleted: Option<&BTreeSet<String>>) -> Vec<Str
             wrong.extend(spent(partition).into_iter().map(about));
         }
     }
-    wrong.extend(
-        deleted
-            .into_iter()
-            .flat_map(|deleted| orphans(items, deleted)),
-    );
+    wrong.extend(records(items, deleted));
     wrong
 }
 
@@ -160,8 +156,8 @@ fn default_calendar(partition: &Partition<'_>) -> Vec<String> {
         .collect()
 }
 
-/// A calendar has the opening that it names, and every opening is of a calendar that is there or
-/// was: they outlive it.
+/// A calendar has the opening that it names, and every opening is of a calendar that exists or
+/// existed: openings are kept when it is deleted.
 fn openings(partition: &Partition<'_>, deleted: Option<&BTreeSet<String>>) -> Vec<String> {
     let mut wrong = Vec::new();
     for (id, calendar) in of_kind(partition, "CALENDAR#") {
@@ -176,7 +172,7 @@ fn openings(partition: &Partition<'_>, deleted: Option<&BTreeSet<String>>) -> Ve
         let is_there = partition.contains_key(format!("CALENDAR#{id}").as_str());
         let was = deleted.is_none_or(|deleted| deleted.contains(id));
         if !is_there && !was {
-            wrong.push(format!("an opening of {id}, which never was"));
+            wrong.push(format!("an opening of {id}, which never existed"));
         }
     }
     wrong
@@ -216,46 +212,79 @@ fn is_window(attribute: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Records of finished requests that tell of something that never was.
-fn orphans(items: &[Item], deleted: &BTreeSet<String>) -> Vec<String> {
+/// A record of a finished request is of something that exists or existed.
+fn records(items: &[Item], deleted: Option<&BTreeSet<String>>) -> Vec<String> {
     let is_record = |item: &&Item| text(item, "sk") == Some("IDEMPOTENCY");
     let (records, others): (Vec<&Item>, Vec<&Item>) = items.iter().partition(is_record);
     let there: BTreeSet<&str> = others.iter().filter_map(|item| text(item, "id")).collect();
+    let openings: BTreeSet<(&str, &str)> = others
+        .iter()
+        .filter_map(|item| Some((text(item, "pk")?, text(item, "sk")?)))
+        .filter(|(_, sk)| sk.starts_with("OPENING#"))
+        .collect();
     let mut wrong = Vec::new();
     for record in records {
         let pk = text(record, "pk").unwrap_or_default();
-        let ids = ids(record);
-        if ids.is_empty() {
-            wrong.push(format!("{pk} tells of nothing"));
+        if !has_opening(record, &openings) {
+            wrong.push(format!("{pk} refers to an opening that does not exist"));
         }
+        let ids: BTreeSet<String> = record.values().flat_map(ids).collect();
+        if ids.is_empty() {
+            wrong.push(format!("{pk} names no resource"));
+        }
+        let Some(deleted) = deleted else { continue };
         let orphaned = ids
             .into_iter()
             .filter(|id| !there.contains(id.as_str()) && !deleted.contains(id));
-        wrong.extend(orphaned.map(|id| format!("{pk} tells of {id}, which never was")));
+        wrong.extend(orphaned.map(|id| format!("{pk} names {id}, which never existed")));
     }
     wrong
 }
 
-/// The ids in the texts of an item.
-fn ids(item: &Item) -> BTreeSet<String> {
-    let texts = item.values().filter_map(|value| value.get("S")?.as_str());
-    let mut found = BTreeSet::new();
-    for text in texts {
-        for prefix in ID_PREFIXES {
-            for (place, _) in text.match_indices(prefix) {
-                let id = text.get(place..place + prefix.len() + ID_DIGITS);
-                let digits = id.and_then(|id| id.strip_prefix(prefix));
-                if digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
-                {
-                    found.extend(id.map(str::to_owned));
-                }
-            }
-        }
-    }
-    found
+/// Whether the opening that a record refers to is there, if it refers to one.
+fn has_opening(record: &Item, openings: &BTreeSet<(&str, &str)>) -> bool {
+    let Some(calendar) = record
+        .get("calendar")
+        .and_then(|calendar| calendar.get("M"))
+    else {
+        return true;
+    };
+    let Some(calendar) = calendar.as_object() else {
+        return false;
+    };
+    let (Some(partition), Some(id), Some(version)) = (
+        text(calendar, "partition"),
+        text(calendar, "id"),
+        number(calendar, "openingVersion"),
+    ) else {
+        return false;
+    };
+    let key = format!("OPENING#{id}#{version:020}");
+    openings.contains(&(partition, key.as_str()))
 }
 
-fn told(item: &Item) -> String {
+/// The ids in a value and in what it consists of.
+fn ids(value: &Value) -> BTreeSet<String> {
+    match value {
+        Value::String(text) => ID_PREFIXES
+            .iter()
+            .flat_map(|prefix| text.match_indices(prefix))
+            .filter_map(|(place, prefix)| {
+                let id = text.get(place..place + prefix.len() + ID_DIGITS)?;
+                let digits = id.strip_prefix(prefix)?;
+                digits
+                    .bytes()
+                    .all(|byte| byte.is_ascii_hexdigit())
+                    .then(|| id.to_owned())
+            })
+            .collect(),
+        Value::Array(values) => values.iter().flat_map(ids).collect(),
+        Value::Object(members) => members.values().flat_map(ids).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => BTreeSet::new(),
+    }
+}
+
+fn json(item: &Item) -> String {
     Value::from(item.clone()).to_string()
 }
 
@@ -344,7 +373,7 @@ mod tests {
                 of(&items).is_empty(),
                 may_be_absent,
                 "without {}",
-                told(&lost)
+                json(&lost)
             );
         }
         for (sk, name, value) in [
@@ -379,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_outlives_what_was_deleted_and_new_kinds_are_told() {
+    fn a_record_outlives_what_was_deleted_and_new_kinds_are_reported() {
         let mut items = sound();
         items.push(item(
             "IDEMPOTENCY#2",
@@ -387,6 +416,15 @@ mod tests {
             json!({"reply": {"S": "cal_00000000000000000000000000000003"}}),
         ));
         let deleted = BTreeSet::from(["cal_00000000000000000000000000000003".to_owned()]);
+        let refer = |version: &str| {
+            json!({"calendar": {"M": {"partition": {"S": TEAM}, "id": {"S": CALENDAR},
+                "openingVersion": {"N": version}}}})
+        };
+        items.push(item("IDEMPOTENCY#3", "IDEMPOTENCY", refer("3")));
+        assert_eq!(violations(&items, Some(&deleted)), [""; 0]);
+        let dangling = item("IDEMPOTENCY#4", "IDEMPOTENCY", refer("4"));
+        let with_dangling = [items.clone(), vec![dangling]].concat();
+        assert_eq!(violations(&with_dangling, None).len(), 1);
         assert_eq!(violations(&items, Some(&deleted)), [""; 0]);
         assert_eq!(violations(&items, None), [""; 0]);
         assert_eq!(violations(&items, Some(&BTreeSet::new())).len(), 1);

@@ -1,6 +1,6 @@
-//! Numbers that look random, and come again with the same seed.
+//! Pseudo-random numbers, the same for the same seed.
 
-/// A sequence of numbers that its seed determines: SplitMix64.
+/// A sequence of numbers that follows from its seed: SplitMix64.
 #[derive(Clone, Debug)]
 pub struct Random {
     state: u64,
@@ -42,7 +42,7 @@ impl Random {
         from.get(usize::try_from(place).unwrap_or_default())
     }
 
-    /// A sequence of its own that this one's seed determines.
+    /// An independent sequence that follows from the same seed.
     pub fn branch(&mut self) -> Self {
         Self::new(self.next())
     }

@@ -84,12 +84,12 @@ pub struct Matcher {
 /// A share of calls, drawn at random.
 ///
 /// The seed determines what is drawn for the first call, the second and so on. Which call comes
-/// first is for their callers to say: with several of them, no two runs are quite the same.
+/// first depends on the callers: with several of them, no two runs are quite the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chance {
     /// Of a hundred calls, so many.
     pub percent: u8,
-    /// What the draws follow from.
+    /// What the draws follow from: the same seed draws the same.
     pub seed: u64,
 }
 

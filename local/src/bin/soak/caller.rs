@@ -1,4 +1,4 @@
-//! Whom a caller plays.
+//! The kinds of callers.
 
 use crate::limited::Limited;
 use crate::policies::Policies;
@@ -6,13 +6,13 @@ use crate::rules::Rules;
 use crate::site::Shared;
 use local::random::Random;
 
-/// One of the callers, with its model of what is its own.
+/// A caller with its model of its own resources.
 pub enum Caller {
     /// A client of cStar: rules, calendars, previews.
     Rules(Box<Rules>),
     /// A client of Rocket.Chat: policies.
     Policies(Box<Policies>),
-    /// One that calls too often.
+    /// One that exceeds its rate limit.
     Limited(Box<Limited>),
 }
 
@@ -37,7 +37,7 @@ impl Caller {
         }
     }
 
-    /// Compares what is there with what there should be, when nothing is broken any more.
+    /// Compares what exists with the model, once nothing is broken any more.
     pub async fn check(&mut self) {
         match self {
             Caller::Rules(caller) => caller.check().await,

@@ -1,4 +1,4 @@
-//! A client that asks again when there is no answer, or one that says that asking again may help.
+//! A client that retries: after a connection that ends without an answer, and after a 5xx.
 
 use crate::site::{Access, Shared};
 use bytes::Bytes;
@@ -38,12 +38,12 @@ pub struct Request {
     pub body: Option<String>,
 }
 
-/// An answer that is no reason to ask again.
+/// An answer other than a 5xx.
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Value,
-    /// How often was asked; after the first, an earlier attempt may have been done unheard.
+    /// How often the request was sent. An attempt whose answer was lost may have been applied.
     pub attempts: u32,
     about: String,
 }
@@ -89,7 +89,7 @@ impl Answer {
         self.header("etag")?.trim_matches('"').parse().ok()
     }
 
-    /// Whether an earlier attempt of the same request may have been done.
+    /// Whether an earlier attempt of the same request may have been applied.
     pub fn may_be_repeated(&self) -> bool {
         self.attempts > 1
     }
@@ -113,7 +113,7 @@ impl Client {
         }
     }
 
-    /// Asks until there is an answer; `None` if there is none after so many retries.
+    /// Sends a request until it is answered without a 5xx; `None` if that takes too many retries.
     pub async fn ask(&mut self, request: &Request) -> Option<Answer> {
         for attempt in 1..=MAX_RETRIES + 1 {
             if attempt > 1 {
@@ -132,10 +132,10 @@ impl Client {
                 self.site.tally.operation(request.kind, attempt, true);
                 return Some(answer);
             }
-            // The gateway's own answer tells that a function was killed.
+            // Not the service's envelope but the gateway's: a function was killed.
             let is_platforms = answer.body.get("message").is_some();
             if answer.status != 503 && !is_platforms {
-                self.wrong(&answer, "a fault of the service");
+                self.wrong(&answer, "internal error");
             }
         }
         let attempts = MAX_RETRIES + 1;
@@ -171,7 +171,7 @@ impl Client {
         })
     }
 
-    /// Whoever was admitted was told where it stands, and stands there alone.
+    /// Notes what an admitted call has left in its window.
     fn check_rate(&self, answer: &Answer) {
         let limit = answer.number("x-ratelimit-limit");
         let (Some(limit), Some(window), Some(remaining)) = (
@@ -182,7 +182,7 @@ impl Client {
             return;
         };
         if limit != i64::from(self.access.limit) {
-            self.wrong(answer, "another limit");
+            self.wrong(answer, "wrong X-RateLimit-Limit");
         }
         if answer.status != 429 {
             let Access { number, limit, .. } = self.access;
@@ -190,7 +190,7 @@ impl Client {
         }
     }
 
-    /// Notes an answer that the model excludes.
+    /// Records an answer that the model excludes.
     pub fn wrong(&self, answer: &Answer, why: &str) {
         let Answer {
             status,
@@ -206,16 +206,16 @@ impl Client {
         self.site.tally.wrong_answer(what, request);
     }
 
-    /// Whether the status is one of these, which is noted if it is not.
+    /// Whether the status is one of these; if not, it is a wrong answer.
     pub fn expects(&self, answer: &Answer, statuses: &[u16]) -> bool {
         let as_expected = statuses.contains(&answer.status);
         if !as_expected {
-            self.wrong(answer, &format!("instead of {statuses:?}"));
+            self.wrong(answer, &format!("expected {statuses:?}"));
         }
         as_expected
     }
 
-    /// Whether something is so, which is noted if it is not.
+    /// Records a wrong answer unless the condition holds.
     pub fn holds(&self, answer: &Answer, so: bool, what: &str) {
         if !so {
             self.wrong(answer, what);

@@ -25,7 +25,7 @@ impl Limited {
         }
     }
 
-    /// Is answered or told to wait, and nothing else; the tally counts how often in each window.
+    /// Expects 200 or 429; the tally counts the admitted calls of each window.
     pub async fn act(&mut self) {
         let ask = serde_json::json!({"createdAt": "2026-11-22T09:00:00Z", "responseTarget": 1, "resolutionTarget": 2});
         let request = Request::new("limited preview", http::Method::POST, self.path.clone());
@@ -34,12 +34,11 @@ impl Limited {
             && answer.status == 429
         {
             let none_left = answer.number("x-ratelimit-remaining") == Some(0);
-            self.client
-                .holds(&answer, none_left, "refused with calls left");
+            self.client.holds(&answer, none_left, "429 with calls left");
             let waits = answer
                 .number("retry-after")
                 .is_some_and(|seconds| seconds >= 0);
-            self.client.holds(&answer, waits, "no time to wait is told");
+            self.client.holds(&answer, waits, "no Retry-After");
         }
         time::sleep(Duration::from_millis(self.random.below(MAX_PAUSE_MS))).await;
     }

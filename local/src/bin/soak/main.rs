@@ -1,8 +1,8 @@
 //! `cargo soak`: callers of two teams and both dialects do all that the API offers, while a share
 //! of DynamoDB's answers is broken and functions are killed.
 //!
-//! Whatever a caller is answered must be what a plain model of its own things says, and in the end
-//! the table must be in order.
+//! Each answer must be what a plain model of the caller's own resources says, and in the end the
+//! table must be in order.
 
 mod caller;
 mod client;
@@ -34,23 +34,22 @@ use tokio::{
     time::{self, Instant},
 };
 
-/// Late calls arrive within this time; longer than a function waits for one, so that some arrive
-/// after it has given up.
+/// How late calls arrive. The second is longer than a function waits for an attempt.
 const DELAYS: [Duration; 2] = [Duration::from_millis(150), Duration::from_millis(1_300)];
-/// Of a hundred transactions, so many are told that they met another one.
+/// Percent of the transactions that fail with a conflict.
 const CONFLICT_PERCENT: u8 = 3;
-/// How often recorded calls are counted and forgotten: the wire holds no more than 100,000.
+/// How often the wire's recorded calls are counted and removed: it keeps no more than 100,000.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 
-/// Uses the service for a while, broken, and checks every answer and the table.
+/// Uses the service while a share of DynamoDB's answers is broken and functions are killed.
 ///
-/// Ends with a failure if an answer was wrong, if the table is not in order, or if fewer than
-/// 99.9 % of the operations were done within five retries.
+/// Checks every answer against a model, and the table at the end. Fails if an answer was wrong, if
+/// the table is not in order, or if fewer than 99.9 % of the operations were done within five retries.
 #[derive(Parser)]
 #[command(name = "cargo soak", bin_name = "cargo soak", version)]
 struct Arguments {
-    /// What all choices follow from; drawn if absent. It is printed, and the order in which calls
-    /// meet is not part of it
+    /// What all choices follow from, except the order in which calls meet; random if absent, and
+    /// printed either way
     #[arg(long)]
     seed: Option<u64>,
 
@@ -62,7 +61,7 @@ struct Arguments {
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..=32))]
     callers: u64,
 
-    /// Of a hundred DynamoDB calls, how many are broken
+    /// Percent of the DynamoDB calls that are broken
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=90))]
     broken_percent: u8,
 
@@ -102,7 +101,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reproducible once it is printed.
+/// A seed for a run that names none.
 fn drawn() -> u64 {
     u64::try_from(Timestamp::now().as_nanosecond()).unwrap_or_default() % 1_000_000
 }
@@ -199,7 +198,7 @@ async fn soak(arguments: &Arguments, seed: u64, options: StackOptions) -> Result
     }
     let calls_broken = broken.iter().map(FaultGuard::hits).sum();
     drop(broken);
-    // What is late arrives by then.
+    // Delayed calls arrive by then.
     time::sleep(DELAYS.iter().sum()).await;
     calls += calls_since(&stack);
     for caller in &mut finished {
@@ -211,6 +210,7 @@ async fn soak(arguments: &Arguments, seed: u64, options: StackOptions) -> Result
     stack.shutdown().await;
     Ok(Report {
         seed,
+        broken_percent: arguments.broken_percent,
         calls,
         calls_broken,
         kills,
@@ -221,7 +221,7 @@ async fn soak(arguments: &Arguments, seed: u64, options: StackOptions) -> Result
     })
 }
 
-/// Breaks a share of all calls, and tells some transactions that they met another one.
+/// Breaks a share of all calls, and lets some transactions fail with a conflict.
 fn break_calls(wire: &Wire, random: &mut Random, percent: u8) -> Vec<FaultGuard> {
     let mut chance = |percent| {
         let seed = random.next();
@@ -264,7 +264,7 @@ fn failures(stack: &Stack) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// How many calls there were since this was last asked.
+/// How many calls there were since the last look.
 fn calls_since(stack: &Stack) -> usize {
     stack.wire().map_or(0, |wire| wire.take().len())
 }

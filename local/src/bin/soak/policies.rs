@@ -22,7 +22,7 @@ pub struct Policies {
     first_due: u64,
     made: u64,
     policies: Vec<Policy>,
-    /// Names of policies that may be there or not: nobody said.
+    /// Names of policies that may exist: the request was given up.
     doubtful: BTreeSet<String>,
 }
 
@@ -38,9 +38,9 @@ impl Policy {
         json!({"name": self.name, "description": self.name, "dueTimeInMinutes": self.due})
     }
 
-    /// Whether this is how it is told.
-    fn is(&self, told: &Value) -> bool {
-        let member = |name: &str| told.get(name).unwrap_or(&Value::Null);
+    /// Whether a row of an answer is this policy.
+    fn is(&self, row: &Value) -> bool {
+        let member = |name: &str| row.get(name).unwrap_or(&Value::Null);
         *member("_id") == json!(self.id)
             && *member("name") == json!(self.name)
             && *member("description") == json!(self.name)
@@ -73,12 +73,12 @@ impl Policies {
             5 | 6 => self.replace().await,
             7 => self.list().await,
             8 => self.collide().await,
-            9 => self.look_abroad().await,
+            9 => self.read_other_team().await,
             _ => self.delete().await,
         }
     }
 
-    /// The final look, when nothing is broken any more.
+    /// Compares everything, once nothing is broken any more.
     pub async fn check(&mut self) {
         self.list().await;
         for policy in self.policies.clone() {
@@ -112,7 +112,7 @@ impl Policies {
             return;
         };
         let found = if answer.status == 400 && answer.may_be_repeated() {
-            // An earlier attempt took the name: then it is ours.
+            // An earlier attempt was applied and has the name.
             is_duplicate(&self.client, &answer);
             self.find(&policy.name).await
         } else if self.client.expects(&answer, &[200]) {
@@ -126,9 +126,9 @@ impl Policies {
         };
         policy.id = id;
         if answer.status == 200 {
-            let told = policy.is(answer.at("/sla"));
+            let same = policy.is(answer.at("/sla"));
             self.client
-                .holds(&answer, told, "another policy than was sent");
+                .holds(&answer, same, "not the policy that was sent");
         }
         let site = Shared::clone(&self.client.site);
         site.board.offer(self.team, Offered::Policy, &policy.id);
@@ -143,8 +143,11 @@ impl Policies {
         let row = rows
             .iter()
             .find(|row| row.get("name") == Some(&json!(name)));
-        self.client
-            .holds(&answer, row.is_some(), "a name that is taken by nobody");
+        self.client.holds(
+            &answer,
+            row.is_some(),
+            "the name is taken, but no policy has it",
+        );
         row?.get("_id")?.as_str().map(str::to_owned)
     }
 
@@ -160,7 +163,8 @@ impl Policies {
             && self.client.expects(&answer, &[200])
         {
             let same = policy.is(&answer.body);
-            self.client.holds(&answer, same, "not what was written");
+            self.client
+                .holds(&answer, same, "not the policy that was written");
         }
     }
 
@@ -185,9 +189,9 @@ impl Policies {
             return;
         };
         if self.client.expects(&answer, &[200]) {
-            let told = policy.is(answer.at("/sla"));
+            let same = policy.is(answer.at("/sla"));
             self.client
-                .holds(&answer, told, "another policy than was sent");
+                .holds(&answer, same, "not the policy that was sent");
             if let Some(slot) = self.policies.get_mut(place) {
                 *slot = policy;
             }
@@ -208,8 +212,7 @@ impl Policies {
         if answer.status == 400 && answer.may_be_repeated() {
             let gone =
                 answer.text("/error") == Some(format!("SLA with id {} not found", policy.id));
-            self.client
-                .holds(&answer, gone, "refused for another reason");
+            self.client.holds(&answer, gone, "the wrong error");
         } else {
             self.client.expects(&answer, &[200]);
         }
@@ -229,7 +232,7 @@ impl Policies {
             let own = self.policies.iter().any(|policy| policy.is(row));
             let doubtful = name(row).is_some_and(|name| self.doubtful.contains(&name));
             self.client
-                .holds(&answer, own || doubtful, "a row that nobody wrote");
+                .holds(&answer, own || doubtful, "an unexpected row");
         }
         let missing = self
             .policies
@@ -239,7 +242,7 @@ impl Policies {
         self.client.holds(&answer, whole, "a policy is missing");
     }
 
-    /// A name or a due time that another policy has is refused.
+    /// A name or a due time in use is refused.
     async fn collide(&mut self) {
         let Some((_, taken)) = self.any() else {
             return;
@@ -256,8 +259,8 @@ impl Policies {
         }
     }
 
-    /// What another team has is not there.
-    async fn look_abroad(&mut self) {
+    /// A policy of another team does not exist for this one.
+    async fn read_other_team(&mut self) {
         let site = Shared::clone(&self.client.site);
         let Some(id) = site.board.offered(1 - self.team, Offered::Policy) else {
             return;
@@ -271,7 +274,7 @@ impl Policies {
 
 fn is_duplicate(client: &Client, answer: &Answer) {
     if client.expects(answer, &[400]) {
-        let told = answer.text("/error").as_deref() == Some("error-duplicated-sla");
-        client.holds(answer, told, "refused for another reason");
+        let duplicate = answer.text("/error").as_deref() == Some("error-duplicated-sla");
+        client.holds(answer, duplicate, "the wrong error");
     }
 }

@@ -1,4 +1,4 @@
-//! What callers saw, and what comes of it.
+//! What callers record, and the report that follows from it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,18 +6,18 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// Wrong answers that are told whole; the rest are only counted.
-const MAX_TOLD: usize = 20;
+/// Wrong answers that are printed; the rest are only counted.
+const MAX_PRINTED: usize = 20;
 /// Of a thousand operations, at least so many must be done within the client's retries.
 const MIN_DONE_PERMILLE: u64 = 999;
 
-/// What callers write down as they go.
+/// Collects what callers record.
 #[derive(Default)]
 pub struct Tally {
     counted: Mutex<Counted>,
 }
 
-/// What was written down.
+/// What was recorded.
 #[derive(Clone, Default)]
 pub struct Counted {
     /// Answers by status; `dropped` for a connection that ended without one.
@@ -30,17 +30,18 @@ pub struct Counted {
     pub given_up: u64,
     /// Operations by what they are.
     pub kinds: BTreeMap<&'static str, u64>,
-    /// Answers that the model excludes.
+    /// How many answers the model excludes.
     pub wrong: u64,
     /// The first of them, each with the id of its request, if it has one.
-    pub told: Vec<(String, Option<String>)>,
-    /// For each credential and window: what was left, as each admitted call was told.
+    pub first_wrong: Vec<(String, Option<String>)>,
+    /// `X-RateLimit-Remaining` of each admitted call, by credential and window.
     windows: BTreeMap<(usize, String), BTreeSet<i64>>,
 }
 
-/// What a soak comes to.
+/// The result of a soak.
 pub struct Report {
     pub seed: u64,
+    pub broken_percent: u8,
     pub calls: usize,
     pub calls_broken: usize,
     pub kills: usize,
@@ -56,7 +57,7 @@ impl Tally {
         *self.lock().statuses.entry(status.to_owned()).or_default() += 1;
     }
 
-    /// An operation that took so many attempts, and whether it was done.
+    /// Records an operation.
     pub fn operation(&self, kind: &'static str, attempts: u32, done: bool) {
         let mut counted = self.lock();
         counted.operations += 1;
@@ -65,22 +66,22 @@ impl Tally {
         *counted.kinds.entry(kind).or_default() += 1;
     }
 
-    /// Something that the model excludes.
+    /// Records something that the model excludes.
     pub fn wrong(&self, what: String) {
         self.wrong_answer(what, None);
     }
 
-    /// An answer that the model excludes, to the request of this id.
+    /// Records an answer that the model excludes, to the request with this id.
     pub fn wrong_answer(&self, what: String, request: Option<&str>) {
         let mut counted = self.lock();
         counted.wrong += 1;
-        if counted.told.len() < MAX_TOLD {
-            counted.told.push((what, request.map(str::to_owned)));
+        if counted.first_wrong.len() < MAX_PRINTED {
+            counted.first_wrong.push((what, request.map(str::to_owned)));
         }
     }
 
-    /// A call that was admitted: what is left in its window. No two calls are left with the same,
-    /// and no more are admitted than the limit.
+    /// Records an admitted call. No two calls of a window have the same number left, and no more
+    /// are admitted than the limit.
     pub fn admitted(&self, credential: usize, limit: u32, window: &str, remaining: i64) {
         let mut counted = self.lock();
         let key = (credential, window.to_owned());
@@ -111,7 +112,7 @@ impl Tally {
 }
 
 impl Report {
-    /// Whether everything was as it must be.
+    /// Whether every answer was right, the table is in order, and enough operations were done.
     pub fn is_sound(&self) -> bool {
         let Counted {
             operations,
@@ -120,7 +121,10 @@ impl Report {
             ..
         } = &self.counted;
         let done = operations.saturating_sub(*given_up);
-        *wrong == 0
+        // A soak in which nothing was broken proves nothing.
+        let was_broken = self.broken_percent == 0 || self.calls_broken > 0;
+        was_broken
+            && *wrong == 0
             && self.violations.is_empty()
             && *operations > 0
             && done * 1_000 >= *operations * MIN_DONE_PERMILLE
@@ -157,11 +161,11 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "windows         {} counted by the limited and the others",
+            "windows         {} of five credentials",
             counted.windows.len()
         )?;
         writeln!(f, "wrong answers   {}", counted.wrong)?;
-        for (wrong, request) in &counted.told {
+        for (wrong, request) in &counted.first_wrong {
             writeln!(f, "  {wrong}")?;
             let cause = request.as_ref().and_then(|id| self.failures.get(id));
             if let Some(cause) = cause {

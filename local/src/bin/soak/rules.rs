@@ -28,9 +28,9 @@ pub struct Rules {
     made: u64,
     rules: Vec<Rule>,
     calendars: Vec<calendars::Calendar>,
-    /// Ids and names of what may be there or not, or be this or that: nobody said.
+    /// Ids and names of rules and calendars whose last request was given up: it may have been applied.
     doubtful: BTreeSet<String>,
-    /// Calendars that doubtful rules may name.
+    /// Ids of calendars that doubtful rules may name.
     perhaps_named: BTreeSet<String>,
     /// Requests that were done: key, body, id.
     done: Vec<(String, Value, String)>,
@@ -39,16 +39,16 @@ pub struct Rules {
 #[derive(Clone)]
 struct Rule {
     id: String,
-    /// As it is told, but for the id.
+    /// Its JSON without the id.
     members: Map<String, Value>,
     version: u64,
 }
 
 impl Rule {
-    fn told(&self) -> Value {
-        let mut told = self.members.clone();
-        told.insert("id".to_owned(), json!(self.id));
-        Value::Object(told)
+    fn json(&self) -> Value {
+        let mut json = self.members.clone();
+        json.insert("id".to_owned(), json!(self.id));
+        Value::Object(json)
     }
 
     fn calendar(&self) -> Option<&str> {
@@ -88,9 +88,9 @@ impl Rules {
             6..9 => self.change().await,
             9 | 10 => self.delete().await,
             11 => self.list().await,
-            12 => self.be_stale().await,
+            12 => self.change_stale().await,
             13 => self.repeat().await,
-            14 => self.look_abroad().await,
+            14 => self.read_other_team().await,
             15 | 16 => self.preview().await,
             17 | 18 => self.create_calendar().await,
             19 => self.get_calendar().await,
@@ -102,7 +102,7 @@ impl Rules {
         }
     }
 
-    /// The final look, when nothing is broken any more.
+    /// Compares everything, once nothing is broken any more.
     pub async fn check(&mut self) {
         self.list().await;
         self.list_calendars().await;
@@ -173,11 +173,11 @@ impl Rules {
             members: body.as_object().cloned().unwrap_or_default(),
             version: 1,
         };
-        self.is_told(&answer, &rule);
+        self.expect_rule(&answer, &rule);
         let replayed = answer.header("idempotent-replayed").is_some();
         let honest = !replayed || answer.may_be_repeated();
         self.client
-            .holds(&answer, honest, "replayed what was asked for once");
+            .holds(&answer, honest, "replayed, but sent only once");
         let site = Shared::clone(&self.client.site);
         site.board.offer(self.team, Offered::Rule, &rule.id);
         if self.done.len() >= MAX_DONE {
@@ -187,16 +187,16 @@ impl Rules {
         self.rules.push(rule);
     }
 
-    /// The answer tells this rule, in this version.
-    fn is_told(&self, answer: &Answer, rule: &Rule) {
-        let same = *answer.at("/data") == rule.told();
+    /// The answer has this rule, in this version.
+    fn expect_rule(&self, answer: &Answer, rule: &Rule) {
+        let same = *answer.at("/data") == rule.json();
         self.client
-            .holds(answer, same, &format!("another rule than {}", rule.told()));
+            .holds(answer, same, &format!("expected {}", rule.json()));
         let version = answer.version() == Some(rule.version);
         self.client.holds(
             answer,
             version,
-            &format!("another version than {}", rule.version),
+            &format!("expected version {}", rule.version),
         );
     }
 
@@ -211,7 +211,7 @@ impl Rules {
         if let Some(answer) = self.client.ask(&request).await
             && self.client.expects(&answer, &[200])
         {
-            self.is_told(&answer, rule);
+            self.expect_rule(&answer, rule);
         }
     }
 
@@ -253,16 +253,16 @@ impl Rules {
             return;
         };
         if self.client.expects(&answer, &[200]) {
-            // Whatever was repeated is told as it was done, once.
+            // A repeated request is replayed, so it counts once.
             rule.version = was.version + 1;
-            self.is_told(&answer, &rule);
+            self.expect_rule(&answer, &rule);
             if let Some(slot) = self.rules.get_mut(place) {
                 *slot = rule;
             }
         }
     }
 
-    /// From now on, nothing is expected of a rule.
+    /// Stops checking a rule.
     fn doubt(&mut self, rule: &Rule) {
         self.perhaps_named
             .extend(rule.calendar().map(str::to_owned));
@@ -295,12 +295,12 @@ impl Rules {
             return;
         };
         if self.client.expects(&answer, &[200]) {
-            let rules: Vec<Value> = self.rules.iter().map(Rule::told).collect();
-            self.is_listed(&answer, &rules, |told, listed| told == listed);
+            let rules: Vec<Value> = self.rules.iter().map(Rule::json).collect();
+            self.is_listed(&answer, &rules, |own, row| own == row);
         }
     }
 
-    /// The list has everything that is one's own, as it is, and nothing of another team.
+    /// The list has all of this caller's own, as the model has it, and nothing of another team.
     fn is_listed(&self, answer: &Answer, own: &[Value], same: fn(&Value, &Value) -> bool) {
         let listed = answer.at("/data").as_array().cloned().unwrap_or_default();
         let of_team = format!("t{}-", self.team);
@@ -309,22 +309,22 @@ impl Rules {
             let doubtful =
                 self.doubtful.contains(text("id")) || self.doubtful.contains(text("name"));
             let known = if text("name").starts_with(&self.prefix) {
-                doubtful || own.iter().any(|told| same(told, row))
+                doubtful || own.iter().any(|one| same(one, row))
             } else {
                 text("name").starts_with(&of_team)
             };
             self.client
-                .holds(answer, known, &format!("{row}, which nobody wrote"));
+                .holds(answer, known, &format!("unexpected {row}"));
         }
-        for told in own {
-            let there = listed.iter().any(|row| same(told, row));
+        for one in own {
+            let there = listed.iter().any(|row| same(one, row));
             self.client
-                .holds(answer, there, &format!("{told} is missing"));
+                .holds(answer, there, &format!("{one} is missing"));
         }
     }
 
-    /// A change of a version that is gone is refused.
-    async fn be_stale(&mut self) {
+    /// A change that starts from a version that is not the present one is refused.
+    async fn change_stale(&mut self) {
         let Some((_, rule)) = self.any() else {
             return;
         };
@@ -336,7 +336,7 @@ impl Rules {
         }
     }
 
-    /// A key that was used is told the same again, or refused with another body.
+    /// A used key replays its response, or is refused with another body.
     async fn repeat(&mut self) {
         let Some((key, body, id)) = self.random.one_of(&self.done).cloned() else {
             return;
@@ -360,14 +360,14 @@ impl Rules {
             self.client.expects(&answer, &[409]);
         } else if self.client.expects(&answer, &[201]) {
             let same = answer.text("/data/id") == Some(id);
-            self.client.holds(&answer, same, "made once more");
+            self.client.holds(&answer, same, "created a second time");
             let marked = answer.header("idempotent-replayed") == Some("true");
             self.client.holds(&answer, marked, "not marked as replayed");
         }
     }
 
-    /// Another team is closed, and what it has is not there.
-    async fn look_abroad(&mut self) {
+    /// Another team is forbidden, and its rules do not exist for this one.
+    async fn read_other_team(&mut self) {
         let site = Shared::clone(&self.client.site);
         let Some(id) = site.board.offered(1 - self.team, Offered::Rule) else {
             return;

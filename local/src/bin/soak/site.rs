@@ -1,4 +1,4 @@
-//! What callers know: where the service is, their credentials, and what other teams have.
+//! What callers share: where the service is, their credentials, and ids of other teams.
 
 use crate::report::Tally;
 use admin::issue::{self, IssueError, Terms};
@@ -14,12 +14,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// More than anyone here calls in a window, so that only those are limited who are meant to be.
+/// A limit that no caller reaches.
 pub const UNLIMITED: u32 = 100_000_000;
-/// As many ids of each kind are offered to strangers.
+/// Ids of each kind that are offered to callers of the other team.
 const MAX_OFFERED: usize = 64;
 
-/// The service, two teams, and what everybody writes down.
+/// The service, two teams, and what their callers record.
 pub struct Site {
     pub url: String,
     pub teams: [Team; 2],
@@ -46,7 +46,7 @@ pub struct Access {
     pub limit: u32,
 }
 
-/// What callers tell each other.
+/// Ids that callers share.
 #[derive(Default)]
 pub struct Board {
     notes: Mutex<Notes>,
@@ -58,7 +58,7 @@ struct Notes {
     deleted: BTreeSet<String>,
 }
 
-/// What an id is of, where it is offered to strangers.
+/// What an offered id belongs to.
 #[derive(Clone, Copy)]
 pub enum Offered {
     Rule,
@@ -66,7 +66,7 @@ pub enum Offered {
 }
 
 impl Site {
-    /// Makes the teams and their credentials, past every fault.
+    /// Creates the teams and their credentials.
     pub async fn begin(stack: &Stack, limit: u32) -> Result<Site, Error> {
         let store = store(stack)?;
         let teams = [team(&store, 0).await?, team(&store, 1).await?];
@@ -148,7 +148,7 @@ fn failed(error: IssueError) -> Error {
 }
 
 impl Board {
-    /// Offers something of a team's to strangers, who must not see it.
+    /// Offers an id of a team's to callers of the other one, who must not find it.
     pub fn offer(&self, team: usize, kind: Offered, id: &str) {
         if let Some(offered) = self.lock().offered.get_mut(slot(team, kind)) {
             if offered.len() >= MAX_OFFERED {
@@ -158,17 +158,17 @@ impl Board {
         }
     }
 
-    /// The latest thing of a team's that was offered.
+    /// The latest offered id of a team's.
     pub fn offered(&self, team: usize, kind: Offered) -> Option<String> {
         self.lock().offered.get(slot(team, kind))?.last().cloned()
     }
 
-    /// Notes that something is deleted, or may be.
+    /// Records an id that is deleted, or may be.
     pub fn delete(&self, id: &str) {
         self.lock().deleted.insert(id.to_owned());
     }
 
-    /// Whatever may have been deleted.
+    /// The ids of all that may have been deleted.
     pub fn deleted(&self) -> BTreeSet<String> {
         self.lock().deleted.clone()
     }

@@ -17,7 +17,7 @@ pub struct Calendar {
     zone: &'static str,
     monday: [String; 2],
     holidays: Vec<String>,
-    /// The least it can be: another calendar that becomes the default raises it too.
+    /// At least this: it also grows when another calendar becomes the default.
     version: u64,
 }
 
@@ -31,13 +31,13 @@ impl Calendar {
         })
     }
 
-    /// What lists tell too.
+    /// What a list also has.
     fn head(&self) -> Value {
         json!({"id": self.id, "name": self.name, "timeZone": self.zone})
     }
 }
 
-/// Whether a calendar is told as one that has this head.
+/// Whether a row is the calendar with this head.
 fn has_head(head: &Value, row: &Value) -> bool {
     ["id", "name", "timeZone"]
         .iter()
@@ -88,28 +88,28 @@ impl Rules {
             return;
         };
         calendar.id = id;
-        self.is_told_calendar(&answer, &calendar);
+        self.expect_calendar(&answer, &calendar);
         self.calendars.push(calendar);
     }
 
-    /// The answer tells this calendar. Whether it is the default is for others to change.
-    fn is_told_calendar(&self, answer: &Answer, calendar: &Calendar) {
-        let mut told = answer.at("/data").clone();
-        if let Some(told) = told.as_object_mut() {
-            told.remove("default");
-            let none = told.remove("exceptions") == Some(json!({}));
-            self.client.holds(answer, none, "exceptions of nobody's");
+    /// The answer has this calendar. Other callers may change whether it is the default.
+    fn expect_calendar(&self, answer: &Answer, calendar: &Calendar) {
+        let mut calendar_now = answer.at("/data").clone();
+        if let Some(members) = calendar_now.as_object_mut() {
+            members.remove("default");
+            let none = members.remove("exceptions") == Some(json!({}));
+            self.client.holds(answer, none, "unexpected exceptions");
         }
         let mut expected = calendar.body();
         if let Some(expected) = expected.as_object_mut() {
             expected.insert("id".to_owned(), json!(calendar.id));
         }
-        let same = told == expected;
-        let what = format!("another calendar than {expected}");
+        let same = calendar_now == expected;
+        let what = format!("expected {expected}");
         self.client.holds(answer, same, &what);
         let version = answer.version();
         let grown = version.is_some_and(|version| version >= calendar.version);
-        let what = format!("a version before {}", calendar.version);
+        let what = format!("expected version {} or later", calendar.version);
         self.client.holds(answer, grown, &what);
     }
 
@@ -124,7 +124,7 @@ impl Rules {
         if let Some(answer) = self.client.ask(&request).await
             && self.client.expects(&answer, &[200])
         {
-            self.is_told_calendar(&answer, calendar);
+            self.expect_calendar(&answer, calendar);
         }
     }
 
@@ -212,7 +212,7 @@ impl Rules {
         };
         if self.client.expects(&answer, &[200]) {
             calendar.version += 1;
-            self.is_told_calendar(&answer, &calendar);
+            self.expect_calendar(&answer, &calendar);
             calendar.version = answer.version().unwrap_or(calendar.version);
             if let Some(slot) = self.calendars.get_mut(place) {
                 *slot = calendar;
@@ -220,7 +220,7 @@ impl Rules {
         }
     }
 
-    /// A calendar that rules name stays.
+    /// A calendar that rules name cannot be deleted.
     pub(super) async fn delete_calendar(&mut self) {
         let Some((place, calendar)) = self.any_calendar() else {
             return;
@@ -257,7 +257,7 @@ impl Rules {
         }
     }
 
-    /// A promise that counts every hour, and one that counts those of a calendar.
+    /// A preview with a calendar of this caller, or without one.
     pub(super) async fn preview(&mut self) {
         let minutes = 1 + self.random.below(super::RESOLUTION);
         let calendar = self.any_calendar().map(|(_, calendar)| calendar);
@@ -281,15 +281,15 @@ impl Rules {
             let expected =
                 json!({"id": calendar.id, "timeZone": calendar.zone, "source": "inline"});
             let same = *answer.at("/data/calendar") == expected;
-            let what = format!("another calendar than {expected}");
+            let what = format!("expected {expected}");
             self.client.holds(&answer, same, &what);
         } else {
             let created: Option<Timestamp> = "2026-11-22T09:00:00Z".parse().ok();
             let length = SignedDuration::from_mins(i64::try_from(minutes).unwrap_or_default());
             let due = created.and_then(|at| at.checked_add(length).ok());
-            let told = answer.text("/data/resolution/dueAt");
-            let same = told == due.map(|at| at.to_string());
-            self.client.holds(&answer, same, "another due date");
+            let due_at = answer.text("/data/resolution/dueAt");
+            let same = due_at == due.map(|at| at.to_string());
+            self.client.holds(&answer, same, "the wrong due date");
         }
     }
 }
