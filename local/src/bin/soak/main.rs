@@ -73,6 +73,10 @@ struct Arguments {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=16))]
     processes: u16,
 
+    /// Build the functions as they are deployed
+    #[arg(long)]
+    release: bool,
+
     /// The length of the rate limit's window
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3_600))]
     window_seconds: u32,
@@ -110,10 +114,10 @@ fn run(arguments: &Arguments, seed: u64) -> Result<Report, Error> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap_or(Path::new("."));
-    let profile = if cfg!(debug_assertions) {
-        Profile::Dev
-    } else {
+    let profile = if arguments.release {
         Profile::Release
+    } else {
+        Profile::Dev
     };
     let options = StackOptions {
         template: Template::read(&workspace.join("template.yaml"))?,
