@@ -241,8 +241,10 @@ impl Actor {
             headers: parts.headers,
             body: String::from_utf8(body).expect("UTF-8"),
         };
-        if let Some(request) = answer.header("x-cstar-request-id") {
-            log::answered(request);
+        for name in ["x-cstar-request-id", "x-request-id"] {
+            if let Some(request) = answer.header(name) {
+                log::answered(request);
+            }
         }
         contract::saw(&method, path, &answer);
         answer

@@ -9,6 +9,7 @@ use http::Method;
 use jsonschema::Validator;
 use libtest_mimic::Trial;
 use local::template::Route;
+use local::{invariants, table};
 use serde_json::{Value, json};
 use shared::api::{self, Endpoint};
 
@@ -343,6 +344,7 @@ pub fn afterwards() -> Vec<Trial> {
             "contract::functions_may_do_what_they_did_and_nothing_else",
             functions_may_do_what_they_did_and_nothing_else,
         ),
+        world::story("contract::the_table_is_in_order", the_table_is_in_order),
         world::story(
             "log::every_line_is_json_and_tells_no_secret",
             log::every_line_is_json_and_tells_no_secret,
@@ -399,6 +401,14 @@ async fn functions_may_do_what_they_did_and_nothing_else() {
         }
     }
     assert!(wrong.is_empty(), "template.yaml: {}", wrong.join("\n"));
+}
+
+async fn the_table_is_in_order() {
+    let items = table::items(world::stack().dynamodb()).await;
+    let items = items.expect("the items");
+    assert!(items.len() > 1_000, "the suite writes: {}", items.len());
+    let violations = invariants::violations(&items, None);
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
 
 fn compare(place: &str, told: &BTreeSet<String>, there: &BTreeSet<String>) {

@@ -221,6 +221,7 @@ async fn a_lost_answer_is_no_conflict() {
                     function: Some(function.clone()),
                     operation: Some(operation.clone()),
                     nth: Some(nth),
+                    ..Matcher::default()
                 };
                 let (again, hits) = outcome(stack, endpoint, Some(matcher)).await;
                 let about = format!("{}'s {operation} number {nth}", endpoint.name);
@@ -306,6 +307,7 @@ async fn a_transaction_that_only_met_another_is_tried_again() {
         function: Some("PolicyCreate".into()),
         operation: Some("TransactWriteItems".into()),
         nth: Some(1),
+        ..Matcher::default()
     };
     let broken = wire.fault(matcher, conflict);
     let body = json!({"name": "after a conflict", "description": "", "dueTimeInMinutes": 77});

@@ -22,7 +22,6 @@ mod doors;
 mod faults;
 mod log;
 mod model;
-mod open_time;
 mod operators;
 mod policies;
 mod previews;
@@ -68,7 +67,6 @@ fn main() -> ExitCode {
     stories.extend(doors::stories());
     stories.extend(faults::stories());
     stories.extend(model::stories());
-    stories.extend(open_time::stories());
     stories.extend(operators::stories());
     stories.extend(policies::stories());
     stories.extend(previews::stories());

@@ -1,5 +1,12 @@
 //! Open time against the reference cases, and against a walk that knows only
-//! how `jiff` reads an instant on a wall clock.
+//! how `jiff` reads an instant on a wall clock. A test of `shared` alone: it needs no service.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::sync::LazyLock;
 
@@ -13,26 +20,9 @@ use shared::domain::deadline::{
     DeadlineError, SEARCH_DAYS_MAX, TRACE_STRETCHES_MAX, due, elapsed, is_open, stretches, trace,
 };
 
-crate::plain_stories![
-    reference_cases,
-    an_exception_beats_a_holiday,
-    a_target_of_nothing_is_due_at_once,
-    fractions_are_exact,
-    a_clock_change_closes,
-    searches_end,
-    a_closed_decade_is_an_error,
-    all_of_time_is_measured,
-    a_trace_is_bounded,
-    a_night_shift_is_one_stretch,
-    minutes_agree_with_a_walk,
-    seconds_agree_with_a_walk,
-    due_inverts_elapsed,
-    splitting_changes_no_sum,
-    a_trace_adds_up,
-];
+const CASES: &str = include_str!("open-time.jsonl");
 
-pub const CASES: &str = include_str!("open-time.jsonl");
-
+#[test]
 fn reference_cases() {
     let mut counted = 0;
     for line in CASES.lines() {
@@ -57,6 +47,7 @@ fn reference_cases() {
     assert_eq!(counted, 231);
 }
 
+#[test]
 fn an_exception_beats_a_holiday() {
     let mut draft = office("UTC");
     draft.holidays = vec!["2026-12-24".to_owned(), "2026-12-25".to_owned()];
@@ -70,6 +61,7 @@ fn an_exception_beats_a_holiday() {
     assert_eq!(open, SignedDuration::from_hours(2));
 }
 
+#[test]
 fn a_target_of_nothing_is_due_at_once() {
     let calendar = Calendar::built_in();
     for (from, breach_at) in [
@@ -83,6 +75,7 @@ fn a_target_of_nothing_is_due_at_once() {
     }
 }
 
+#[test]
 fn fractions_are_exact() {
     let calendar = Calendar::built_in();
     for (from, nanoseconds, due_at, breach_at) in [
@@ -116,6 +109,7 @@ fn fractions_are_exact() {
     }
 }
 
+#[test]
 fn a_clock_change_closes() {
     let mut draft = office("Europe/Berlin");
     let [.., sunday] = &mut draft.hours;
@@ -128,6 +122,7 @@ fn a_clock_change_closes() {
     assert_eq!(due.breach_at(), at("2026-03-31T07:00:00Z"));
 }
 
+#[test]
 fn searches_end() {
     let calendar = Calendar::built_in();
     let start = at("2026-01-05T09:00:00Z");
@@ -161,6 +156,7 @@ fn searches_end() {
     assert_eq!(too_far, Err(DeadlineError::BeyondSearch));
 }
 
+#[test]
 fn a_closed_decade_is_an_error() {
     let mut draft = office("Europe/Berlin");
     draft.hours = Default::default();
@@ -186,6 +182,7 @@ fn a_closed_decade_is_an_error() {
     );
 }
 
+#[test]
 fn all_of_time_is_measured() {
     let whole = Timestamp::MAX.duration_since(Timestamp::MIN);
     assert_eq!(
@@ -207,6 +204,7 @@ fn all_of_time_is_measured() {
     }
 }
 
+#[test]
 fn a_trace_is_bounded() {
     let calendar = Calendar::built_in();
     let from = at("2026-01-05T00:00:00Z");
@@ -228,6 +226,7 @@ fn a_trace_is_bounded() {
     );
 }
 
+#[test]
 fn a_night_shift_is_one_stretch() {
     let mut draft = office("Europe/Berlin");
     let night = || vec![interval("22:00", "24:00"), interval("00:00", "06:00")];
@@ -251,11 +250,13 @@ proptest! {
 
     /// Minutes are fine enough after 1972, when the last zone took an offset of
     /// whole minutes.
+    #[test]
     fn minutes_agree_with_a_walk((draft, from) in scene(MODERN), hours in 1i64..240, target in target()) {
         let to = from + SignedDuration::from_hours(hours);
         agrees_with_walk(&draft, from, to, target, 60)?;
     }
 
+    #[test]
     fn seconds_agree_with_a_walk((draft, from) in scene(ANY_TIME), seconds in 1i64..40_000, target in target()) {
         let to = from + SignedDuration::from_secs(seconds);
         agrees_with_walk(&draft, from, to, target, 1)?;
@@ -265,6 +266,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
+    #[test]
     fn due_inverts_elapsed(
         (draft, from) in scene(ANY_TIME),
         target in long_target(),
@@ -289,6 +291,7 @@ proptest! {
         }
     }
 
+    #[test]
     fn splitting_changes_no_sum((draft, from) in scene(ANY_TIME), gaps in [gap(), gap()]) {
         let calendar = Calendar::parse(&draft).unwrap();
         let clamped = |from: Timestamp, gap| from.saturating_add(gap).unwrap();
@@ -299,6 +302,7 @@ proptest! {
         prop_assert_eq!(elapsed(&calendar, end, from), -parts);
     }
 
+    #[test]
     fn a_trace_adds_up((draft, from) in scene(ANY_TIME), hours in 0i64..5_000) {
         let calendar = Calendar::parse(&draft).unwrap();
         let to = from.saturating_add(SignedDuration::from_hours(hours)).unwrap();

@@ -80,6 +80,7 @@ impl OperatorsWire {
             function: Some(OPERATOR.to_owned()),
             operation: Some("UpdateItem".to_owned()),
             nth: None,
+            chance: None,
         };
         self.wire.fault(matcher, Fault::Deny)
     }
@@ -90,6 +91,7 @@ impl OperatorsWire {
             function: Some(OPERATOR.to_owned()),
             operation: Some("TransactWriteItems".to_owned()),
             nth: Some(1),
+            chance: None,
         };
         self.wire.fault(matcher, Fault::Hang)
     }

@@ -8,7 +8,6 @@ use shared::domain::principal::Plan;
 
 use crate::actors::{Actor, Answer, Team};
 use crate::faults::breakable;
-use crate::open_time::CASES;
 
 crate::stories![
     the_reference_cases_hold_through_the_api,
@@ -19,6 +18,9 @@ crate::stories![
     what_cannot_be_answered_is_refused,
     previews_write_nothing,
 ];
+
+/// The cases that `open_time.rs` compares with the domain.
+const CASES: &str = include_str!("open-time.jsonl");
 
 fn preview(team: &Team) -> String {
     format!("/api/v1/teams/{}/sla/preview", team.id)

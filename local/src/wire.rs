@@ -9,9 +9,10 @@ pub mod call;
 use crate::{
     error::Error,
     http::{self, Answer, Hangup, Patience, Server},
+    random::Random,
 };
 use ::http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header, uri::PathAndQuery,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, uri::PathAndQuery,
 };
 use bytes::Bytes;
 use call::Call;
@@ -30,8 +31,9 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
+use tokio::time;
 
 /// DynamoDB's own limit for a request, 16 MB.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -41,8 +43,12 @@ const MAX_CALLS: usize = 100_000;
 /// What to do to a call instead of just passing it on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Pass it on, then close the connection without the answer. Only the first match.
+    /// Pass it on, then close the connection without the answer.
+    DropAnswer,
+    /// The same, but only for the first match.
     DropAnswerOnce,
+    /// Pass it on after this long, even if its caller has given up by then.
+    Delay(Duration),
     /// Neither pass it on nor answer, until the caller gives up.
     Hang,
     /// `ProvisionedThroughputExceededException`.
@@ -58,6 +64,8 @@ pub enum Fault {
         /// The reasons' codes, in the items' order.
         reasons: Vec<String>,
     },
+    /// One of these, drawn anew for each call.
+    OneOf(Vec<Fault>),
 }
 
 /// Which calls a fault is for. `Matcher::default()` is all.
@@ -69,6 +77,20 @@ pub struct Matcher {
     pub operation: Option<String>,
     /// Only the nth of the calls that match otherwise, from 1, counted from when the fault was asked for.
     pub nth: Option<usize>,
+    /// Only a share of the calls that match otherwise.
+    pub chance: Option<Chance>,
+}
+
+/// A share of calls, drawn at random.
+///
+/// The seed determines what is drawn for the first call, the second and so on. Which call comes
+/// first depends on the callers: with several of them, no two runs are quite the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chance {
+    /// Of a hundred calls, so many.
+    pub percent: u8,
+    /// What the draws follow from: the same seed draws the same.
+    pub seed: u64,
 }
 
 /// Keeps a fault in force until dropped.
@@ -94,6 +116,7 @@ impl Drop for FaultGuard {
 struct Rule {
     matcher: Matcher,
     fault: Fault,
+    random: Mutex<Random>,
     seen: AtomicUsize,
     struck: AtomicUsize,
 }
@@ -174,9 +197,11 @@ impl Wire {
     /// assert_eq!(fault.hits(), 1);
     /// ```
     pub fn fault(&self, matcher: Matcher, fault: Fault) -> FaultGuard {
+        let seed = matcher.chance.map_or(0, |chance| chance.seed);
         let rule = Arc::new(Rule {
             matcher,
             fault,
+            random: Mutex::new(Random::new(seed)),
             seen: AtomicUsize::new(0),
             struck: AtomicUsize::new(0),
         });
@@ -189,7 +214,7 @@ impl Wire {
 }
 
 impl Tape {
-    async fn handle(&self, request: Request<Incoming>) -> Answer {
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Answer {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
         let Ok(body) = http::read(body, MAX_BODY_BYTES).await else {
@@ -199,32 +224,33 @@ impl Tape {
         let fault = self.fault_for(&call);
         call.fault = fault.clone();
         let entry = self.record(call);
+        let passed = Passed {
+            method: parts.method,
+            path: parts.uri.path_and_query().cloned(),
+            headers: parts.headers,
+            body,
+        };
+        self.answer(fault, passed, entry).await
+    }
 
+    async fn answer(self: Arc<Self>, fault: Option<Fault>, passed: Passed, entry: Entry) -> Answer {
         match fault {
-            None => {
-                self.forward(
-                    parts.method,
-                    parts.uri.path_and_query(),
-                    parts.headers,
-                    body,
-                    &entry,
-                )
-                .await
-            }
-            Some(Fault::DropAnswerOnce) => {
+            None => self.forward(passed, &entry).await,
+            Some(Fault::DropAnswer | Fault::DropAnswerOnce) => {
                 // The answer exists, but its caller never sees it.
-                drop(
-                    self.forward(
-                        parts.method,
-                        parts.uri.path_and_query(),
-                        parts.headers,
-                        body,
-                        &entry,
-                    )
-                    .await,
-                );
+                drop(self.forward(passed, &entry).await);
                 Err(Hangup)
             }
+            Some(Fault::Delay(length)) => {
+                // A task of its own goes on when the caller has hung up.
+                let late = tokio::spawn(async move {
+                    time::sleep(length).await;
+                    self.forward(passed, &entry).await
+                });
+                late.await.unwrap_or(Err(Hangup))
+            }
+            // Drawn from before it gets here, unless there is nothing to draw from.
+            Some(Fault::OneOf(_)) => Err(Hangup),
             Some(Fault::Hang) => future::pending().await,
             Some(Fault::Refuse) => Err(Hangup),
             Some(Fault::Throttle) => Ok(entry.refuse(
@@ -261,13 +287,13 @@ impl Tape {
         for rule in rules {
             if rule.strikes(call) && fault.is_none() {
                 rule.struck.fetch_add(1, Ordering::SeqCst);
-                fault = Some(rule.fault.clone());
+                fault = Some(rule.draw());
             }
         }
         fault
     }
 
-    fn record(&self, call: Call) -> Entry<'_> {
+    fn record(self: &Arc<Self>, call: Call) -> Entry {
         let mut calls = lock(&self.calls);
         if calls.held.len() >= MAX_CALLS {
             calls.held.pop_front();
@@ -275,19 +301,19 @@ impl Tape {
         }
         let number = calls.first + calls.held.len();
         calls.held.push_back(call);
-        Entry { tape: self, number }
+        let tape = Arc::clone(self);
+        Entry { tape, number }
     }
 
-    async fn forward(
-        &self,
-        method: ::http::Method,
-        path: Option<&PathAndQuery>,
-        mut headers: HeaderMap,
-        body: Bytes,
-        entry: &Entry<'_>,
-    ) -> Answer {
+    async fn forward(&self, passed: Passed, entry: &Entry) -> Answer {
+        let Passed {
+            method,
+            path,
+            mut headers,
+            body,
+        } = passed;
         let mut target = self.target.clone().into_parts();
-        target.path_and_query = path.cloned();
+        target.path_and_query = path;
         let target = Uri::from_parts(target).map_err(|_| Hangup)?;
         headers.remove(header::CONTENT_LENGTH);
         headers.remove(header::TRANSFER_ENCODING);
@@ -317,6 +343,7 @@ impl Rule {
             function,
             operation,
             nth,
+            chance,
         } = &self.matcher;
         if function
             .as_ref()
@@ -327,6 +354,9 @@ impl Rule {
         {
             return false;
         }
+        if chance.is_some_and(|chance| !lock(&self.random).chance(chance.percent)) {
+            return false;
+        }
         let seen = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
         match (nth, &self.fault) {
             (Some(nth), _) => seen == *nth,
@@ -334,15 +364,31 @@ impl Rule {
             (None, _) => true,
         }
     }
+
+    fn draw(&self) -> Fault {
+        let Fault::OneOf(faults) = &self.fault else {
+            return self.fault.clone();
+        };
+        let drawn = lock(&self.random).one_of(faults).cloned();
+        drawn.unwrap_or_else(|| self.fault.clone())
+    }
+}
+
+/// A request on its way to the database.
+struct Passed {
+    method: Method,
+    path: Option<PathAndQuery>,
+    headers: HeaderMap,
+    body: Bytes,
 }
 
 /// A recorded call while it is under way; dropping it notes the end.
-struct Entry<'t> {
-    tape: &'t Tape,
+struct Entry {
+    tape: Arc<Tape>,
     number: usize,
 }
 
-impl Entry<'_> {
+impl Entry {
     fn edit(&self, edit: impl FnOnce(&mut Call)) {
         let mut calls = lock(&self.tape.calls);
         // It may have been taken or made room meanwhile.
@@ -381,7 +427,7 @@ impl Entry<'_> {
     }
 }
 
-impl Drop for Entry<'_> {
+impl Drop for Entry {
     fn drop(&mut self) {
         self.edit(|call| call.finished = Some(Instant::now()));
     }

@@ -10,8 +10,9 @@ use local::{
     Stack, StackOptions,
     invoke_error::InvokeError,
     journal::{Line, Stream},
+    table,
     template::Template,
-    wire::{Fault, Matcher, call::depth},
+    wire::{Chance, Fault, Matcher, call::depth},
 };
 use serde_json::{Value, json};
 use std::{
@@ -74,6 +75,14 @@ fn main() -> ExitCode {
         story(
             "the_wire_sees_and_breaks_calls",
             the_wire_sees_and_breaks_calls,
+        ),
+        story(
+            "the_wire_breaks_a_share_of_the_calls",
+            the_wire_breaks_a_share_of_the_calls,
+        ),
+        story(
+            "a_delayed_call_arrives_after_its_caller_has_gone",
+            a_delayed_call_arrives_after_its_caller_has_gone,
         ),
     ];
     libtest_mimic::run(&Arguments::from_args(), stories).exit_code()
@@ -241,6 +250,62 @@ fn the_wire_sees_and_breaks_calls() -> Outcome {
     })
 }
 
+fn the_wire_breaks_a_share_of_the_calls() -> Outcome {
+    with_stack(1, async |stack| {
+        let wire = stack.wire().ok_or("no wire")?;
+        let share = |percent| Matcher {
+            chance: Some(Chance { percent, seed: 7 }),
+            ..Matcher::default()
+        };
+        let never = wire.fault(share(0), Fault::Deny);
+        let always = wire.fault(share(100), Fault::OneOf(vec![Fault::DropAnswer]));
+        for _ in 0..2 {
+            let (_, lost) = get(stack, "/put").await?;
+            assert_eq!(lost, json!({ "answer": "" }));
+        }
+        assert_eq!((never.hits(), always.hits()), (0, 2));
+        drop(always);
+        let half = wire.fault(
+            share(50),
+            Fault::OneOf(vec![Fault::Throttle, Fault::Refuse]),
+        );
+        for _ in 0..20 {
+            get(stack, "/put").await?;
+        }
+        let faults: Vec<_> = wire.take().into_iter().map(|call| call.fault).collect();
+        for fault in [None, Some(Fault::Throttle), Some(Fault::Refuse)] {
+            assert!(faults.contains(&fault), "{fault:?} is not in {faults:?}");
+        }
+        let struck = faults.iter().skip(2).flatten().count();
+        assert_eq!(half.hits(), struck);
+        Ok(())
+    })
+}
+
+fn a_delayed_call_arrives_after_its_caller_has_gone() -> Outcome {
+    with_stack(1, async |stack| {
+        let wire = stack.wire().ok_or("no wire")?;
+        let delay = Fault::Delay(Duration::from_millis(50));
+        let delayed = wire.fault(Matcher::default(), delay);
+        let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+        let body = json!({ "TableName": "dueline", "Item": { "pk": { "S": "late" } } });
+        let request = Request::post(wire.endpoint())
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", "DynamoDB_20120810.PutItem")
+            .header("x-amz-date", "20261122T000000Z")
+            .header(header::AUTHORIZATION, authorization("nobody"))
+            .body(Full::from(body.to_string()))?;
+        let put = client.request(request);
+        let gave_up = tokio::time::timeout(Duration::from_millis(10), put).await;
+        assert!(gave_up.is_err() && table::items(stack.dynamodb()).await?.is_empty());
+        while table::items(stack.dynamodb()).await?.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(delayed.hits(), 1);
+        Ok(())
+    })
+}
+
 fn with_stack(concurrency: usize, tell: impl AsyncFnOnce(&Stack) -> Outcome) -> Outcome {
     tokio::runtime::Runtime::new()?.block_on(async {
         let stack = Stack::start(options(concurrency)?).await?;
@@ -341,10 +406,7 @@ fn reply(body: &Value) -> String {
 
 /// Puts an item as the SDK would, and returns the answer's first line; empty when there is none.
 fn put() -> Result<String, Box<dyn Error + Send + Sync>> {
-    let credential = format!(
-        "AWS4-HMAC-SHA256 Credential={}/20261122/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
-        env::var("AWS_ACCESS_KEY_ID")?
-    );
+    let credential = authorization(&env::var("AWS_ACCESS_KEY_ID")?);
     let headers = [
         ("Content-Type", "application/x-amz-json-1.0"),
         ("X-Amz-Target", "DynamoDB_20120810.PutItem"),
@@ -360,6 +422,13 @@ fn put() -> Result<String, Box<dyn Error + Send + Sync>> {
         &body,
     )?
     .0)
+}
+
+/// A signature as the wire and the embedded database read it.
+fn authorization(function: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential={function}/20261122/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0"
+    )
 }
 
 /// Status line, headers in lower case, body.

@@ -589,6 +589,15 @@ mod tests {
                 refusal("hours.monday[3]", CalendarFault::IntervalOverlaps),
             ]
         );
+        // Of two that overlap, the one that was written later.
+        let nested = with_monday(&[("16:00", "18:00"), ("09:00", "17:00"), ("10:00", "17:00")]);
+        assert_eq!(
+            refusals(&nested),
+            [
+                refusal("hours.monday[2]", CalendarFault::IntervalOverlaps),
+                refusal("hours.monday[1]", CalendarFault::IntervalOverlaps),
+            ]
+        );
         let twice = with_monday(&[("09:00", "17:00"), ("09:00", "17:00")]);
         assert_eq!(
             refusals(&twice),
@@ -651,6 +660,11 @@ mod tests {
             .zip(minutes.iter().skip(1))
             .map(|(start, end)| (start.clone(), end.clone()))
             .collect();
+        let mut busy = office();
+        let [.., day_of_rest] = &mut busy.hours;
+        day_of_rest.clone_from(sunday);
+        assert_eq!(day_of_rest.len(), INTERVALS_PER_DAY_MAX);
+        Calendar::parse(&busy).unwrap();
         sunday.push(("10:00".to_owned(), "11:00".to_owned()));
         assert_eq!(
             refusals(&draft),
@@ -682,11 +696,9 @@ mod tests {
         let long = "é".repeat(100);
         let mut draft = with_monday(&[("nine", "17:00")]);
         draft.exceptions = vec![(long, day(&[]))];
-        let told: Vec<String> = Calendar::parse(&draft)
-            .unwrap_err()
-            .iter()
-            .map(CalendarError::to_string)
-            .collect();
+        let errors = Calendar::parse(&draft).unwrap_err();
+        assert_eq!(errors[0].member(), "hours.monday[0]");
+        let told: Vec<String> = errors.iter().map(CalendarError::to_string).collect();
         let shortened = "é".repeat(MEMBER_KEY_BYTES_MAX / 2);
         assert_eq!(
             told,

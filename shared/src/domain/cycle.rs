@@ -98,3 +98,73 @@ impl Status {
 fn length(minutes: Minutes) -> SignedDuration {
     SignedDuration::from_mins(i64::from(minutes.get()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A promise of ten hours that starts on a Friday at noon, in an office of eight hours.
+    fn promise() -> (&'static Calendar, Timestamp, Marks) {
+        let (calendar, from) = (Calendar::built_in(), at("2026-01-09T12:00:00Z"));
+        let target = Minutes::new(600, Minutes::RULE_MAX).expect("a target");
+        (
+            calendar,
+            from,
+            Marks::of(calendar, from, target).expect("marks"),
+        )
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a timestamp")
+    }
+
+    #[test]
+    fn a_warning_comes_when_four_fifths_are_used_up() {
+        let (_, _, marks) = promise();
+        assert_eq!(marks.due_at, at("2026-01-12T14:00:00Z"));
+        assert_eq!(marks.breach_at, at("2026-01-12T14:00:00Z"));
+        assert_eq!(marks.warn_at, at("2026-01-12T12:00:00Z"));
+    }
+
+    #[test]
+    fn a_promise_that_ends_at_closing_is_broken_at_the_next_opening() {
+        let (calendar, from) = (Calendar::built_in(), at("2026-01-09T12:00:00Z"));
+        let target = Minutes::new(300, Minutes::RULE_MAX).expect("a target");
+        let marks = Marks::of(calendar, from, target).expect("marks");
+        assert_eq!(marks.due_at, at("2026-01-09T17:00:00Z"));
+        assert_eq!(marks.breach_at, at("2026-01-12T09:00:00Z"));
+        let standing = |as_of| marks.standing(calendar, from, at(as_of)).status;
+        assert_eq!(standing("2026-01-10T00:00:00Z"), Status::Warning);
+        assert_eq!(standing("2026-01-12T09:00:00.001Z"), Status::Breached);
+    }
+
+    #[test]
+    fn standing_changes_just_at_the_marks() {
+        let (calendar, from, marks) = promise();
+        for (as_of, elapsed, remaining, status) in [
+            ("2026-01-09T12:00:00Z", 0, 36_000, Status::Active),
+            ("2026-01-12T11:59:59.5Z", 28_799, 7_200, Status::Active),
+            ("2026-01-12T12:00:00Z", 28_800, 7_200, Status::Warning),
+            ("2026-01-12T14:00:00Z", 36_000, 0, Status::Warning),
+            ("2026-01-12T14:00:00.001Z", 36_000, 0, Status::Breached),
+            ("2026-01-13T10:00:00Z", 50_400, 0, Status::Breached),
+        ] {
+            let standing = Standing {
+                elapsed_seconds: elapsed,
+                remaining_seconds: remaining,
+                status,
+            };
+            assert_eq!(
+                marks.standing(calendar, from, at(as_of)),
+                standing,
+                "{as_of}"
+            );
+        }
+    }
+
+    #[test]
+    fn statuses_have_a_word_each() {
+        let words = [Status::Active, Status::Warning, Status::Breached].map(Status::as_str);
+        assert_eq!(words, ["active", "warning", "breached"]);
+    }
+}

@@ -339,3 +339,54 @@ fn search(calendar: &Calendar, from: Timestamp, target: SignedDuration, last: i6
         breach_at: Timestamp::from_second(breach_second).ok()?,
     })
 }
+
+// The properties that hold for all calendars are in tests/open_time.rs.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a timestamp")
+    }
+
+    #[test]
+    fn a_trace_ends_before_an_opening_at_its_end() {
+        let calendar = Calendar::built_in();
+        let (saturday, monday) = (at("2026-01-10T00:00:00Z"), at("2026-01-12T09:00:00Z"));
+        assert_eq!(trace(calendar, saturday, monday).stretches(), []);
+        let nanosecond = SignedDuration::from_nanos(1);
+        let traced = trace(calendar, saturday, monday + nanosecond);
+        let open = traced
+            .stretches()
+            .iter()
+            .map(|open| (open.from(), open.length()));
+        assert_eq!(open.collect::<Vec<_>>(), [(monday, nanosecond)]);
+    }
+
+    #[test]
+    fn nothing_is_open_backwards_or_at_once_within_a_second_either() {
+        let calendar = Calendar::built_in();
+        let (early, late) = (at("2026-01-12T10:00:00.25Z"), at("2026-01-12T10:00:00.5Z"));
+        for (from, to) in [(late, early), (early, early)] {
+            assert_eq!(stretches(calendar, from, to).next(), None);
+        }
+        assert_eq!(stretches(calendar, early, late).count(), 1);
+    }
+
+    #[test]
+    fn an_error_says_which_bound_was_met() {
+        for (error, message) in [
+            (DeadlineError::TargetNegative, "the target is negative"),
+            (
+                DeadlineError::BeyondSearch,
+                "the due date is more than ten years away",
+            ),
+            (
+                DeadlineError::BeyondTime,
+                "the due date is after the year 9999",
+            ),
+        ] {
+            assert_eq!(error.to_string(), message);
+        }
+    }
+}

@@ -55,3 +55,31 @@ impl fmt::Debug for Digest {
         f.write_str("Digest(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// FIPS 180-2, appendix B.1.
+    const OF_ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn a_text_hashes_to_what_the_standard_says() {
+        assert_eq!(Digest::of("abc").as_str(), OF_ABC);
+        assert_ne!(Digest::of_all(&["ab", "c"]), Digest::of_all(&["a", "bc"]));
+        assert_ne!(Digest::of_all(&["abc"]), Digest::of_all(&["abc", ""]));
+        assert_eq!(Digest::of_all(&["ab", "c"]), Digest::of_all(&["ab", "c"]));
+    }
+
+    #[test]
+    fn a_digest_is_read_in_either_case_and_shows_nothing() {
+        let digest = Digest::of("abc");
+        assert_eq!(Digest::parse(OF_ABC), Some(digest.clone()));
+        assert_eq!(Digest::parse(&OF_ABC.to_uppercase()), Some(digest.clone()));
+        let (shorter, other) = (&OF_ABC[1..], OF_ABC.replace('f', "g"));
+        for text in ["", shorter, &format!("{OF_ABC}0"), &other] {
+            assert_eq!(Digest::parse(text), None, "{text}");
+        }
+        assert_eq!(format!("{digest:?}"), "Digest(…)");
+    }
+}

@@ -159,3 +159,78 @@ fn sortable(prefix: &str, now: Timestamp, random: &Randomness) -> String {
 fn is_lower_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RANDOM: Randomness = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    const DIGITS: &str = "0198c0de000070018203040506070809";
+
+    fn now() -> Timestamp {
+        Timestamp::from_millisecond(0x0198_c0de_0000).expect("in range")
+    }
+
+    #[test]
+    fn a_new_id_is_told_and_read_again() {
+        let rule = RuleId::new(now(), &RANDOM);
+        assert_eq!(rule.to_string(), format!("sla_{DIGITS}"));
+        assert_eq!(RuleId::parse(rule.as_str()), Some(rule));
+        let calendar = CalendarId::new(now(), &RANDOM);
+        assert_eq!(calendar.as_str(), format!("cal_{DIGITS}"));
+        assert_eq!(CalendarId::parse(calendar.as_str()), Some(calendar));
+        let key = KeyId::new(now(), &RANDOM);
+        assert_eq!(key.as_str(), format!("key_{DIGITS}"));
+        assert_eq!(KeyId::parse(key.as_str()), Some(key));
+        let team = TeamId::new(now(), &RANDOM);
+        assert_eq!(team.as_str(), format!("team_{DIGITS}"));
+        assert_eq!(TeamId::parse(team.as_str()), Some(team));
+        let request = RequestId::new(now(), &RANDOM);
+        assert_eq!(request.as_str(), format!("req_{DIGITS}"));
+        let policy = PolicyId::new(now(), &RANDOM);
+        let seconds = now().as_second();
+        assert_eq!(policy.as_str(), format!("{seconds:08x}0001020304050607"));
+        assert_eq!(PolicyId::parse(policy.as_str()), Some(policy));
+    }
+
+    #[test]
+    fn an_id_has_exactly_its_digits_and_they_are_lower_case() {
+        let spoiled = |id: &str| {
+            let shorter = id.get(..id.len() - 1).unwrap_or_default();
+            let (upper, other) = (id.replace('f', "F"), id.replace('f', "g"));
+            [shorter.to_owned(), format!("{id}0"), upper, other]
+        };
+        let digits = DIGITS.replace('0', "f");
+        for text in spoiled(&format!("sla_{digits}")) {
+            assert_eq!(RuleId::parse(&text), None, "{text}");
+        }
+        for text in spoiled(&format!("cal_{digits}")) {
+            assert_eq!(CalendarId::parse(&text), None, "{text}");
+        }
+        for text in spoiled(&format!("key_{digits}")) {
+            assert_eq!(KeyId::parse(&text), None, "{text}");
+        }
+        for text in spoiled("641db89a7718f90c810429cc") {
+            assert_eq!(PolicyId::parse(&text), None, "{text}");
+        }
+        assert_eq!(RuleId::parse(&format!("cal_{digits}")), None);
+    }
+
+    #[test]
+    fn what_comes_from_elsewhere_has_plain_characters_and_an_end() {
+        let longest = "a".repeat(64);
+        for text in ["a", "Z", "9", longest.as_str()] {
+            assert!(TeamId::parse(text).is_some(), "{text}");
+            assert!(UserId::parse(text).is_some(), "{text}");
+        }
+        let longer = "a".repeat(65);
+        for text in ["", "é", "a b", "a#b", longer.as_str()] {
+            assert_eq!(TeamId::parse(text), None, "{text}");
+            assert_eq!(UserId::parse(text), None, "{text}");
+        }
+        for text in ["_", "-"] {
+            assert!(TeamId::parse(text).is_some(), "{text}");
+            assert_eq!(UserId::parse(text), None, "{text}");
+        }
+    }
+}

@@ -25,3 +25,18 @@ impl Minutes {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_at_least_one_minute_and_at_most_the_limit() {
+        let of = |value| Minutes::new(value, Minutes::RULE_MAX).map(Minutes::get);
+        assert_eq!(of(1), Some(1));
+        assert_eq!(of(525_600), Some(525_600));
+        for value in [i64::MIN, -1, 0, 525_601, i64::from(u32::MAX) + 2] {
+            assert_eq!(of(value), None, "{value}");
+        }
+    }
+}

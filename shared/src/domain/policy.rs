@@ -66,3 +66,26 @@ impl Policy {
 fn to_millisecond(now: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_kept_to_the_millisecond_and_counts_its_replacements() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("a timestamp");
+        let now = at("2026-11-22T10:00:17.001999Z");
+        let draft = Draft {
+            name: PolicyName::new("a".to_owned()).expect("a name"),
+            description: Description::new(String::new()).expect("a description"),
+            due_time_in_minutes: Minutes::new(4, Minutes::POLICY_MAX).expect("a due time"),
+        };
+        let policy = Policy::new(PolicyId::new(now, &[0; 10]), draft.clone(), now);
+        assert_eq!(policy.updated_at, at("2026-11-22T10:00:17.001Z"));
+        assert_eq!(policy.version.get(), 1);
+        let later = at("2026-11-22T10:00:18.0009Z");
+        let replaced = policy.replaced(draft, later);
+        assert_eq!(replaced.updated_at, at("2026-11-22T10:00:18Z"));
+        assert_eq!((&replaced.id, replaced.version.get()), (&policy.id, 2));
+    }
+}

@@ -98,3 +98,21 @@ impl Permission {
             .find(|permission| permission.as_str() == text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_the_two_products() {
+        assert_eq!([Mode::Live, Mode::Test].map(Mode::as_str), ["live", "test"]);
+        let words = [
+            "manage-livechat-sla",
+            "view-l-room",
+            "api-bypass-rate-limit",
+        ];
+        assert_eq!(Permission::ALL.map(Permission::as_str), words);
+        assert_eq!(words.map(Permission::parse), Permission::ALL.map(Some));
+        assert_eq!(Permission::parse("Manage-livechat-sla"), None);
+    }
+}

@@ -42,3 +42,16 @@ impl Priority {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_cstars_in_lower_case() {
+        let words = ["low", "normal", "high", "urgent"];
+        assert_eq!(Priority::ALL.map(Priority::as_str), words);
+        assert_eq!(words.map(Priority::parse), Priority::ALL.map(Some));
+        assert_eq!(Priority::parse("High"), None);
+    }
+}

@@ -101,3 +101,62 @@ impl Targets {
         self.resolution_target
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn minutes(value: i64) -> Minutes {
+        Minutes::new(value, Minutes::RULE_MAX).expect("a target")
+    }
+
+    fn rule(priority: Priority, enabled: bool, number: u8) -> Rule {
+        let id = RuleId::new(Timestamp::UNIX_EPOCH, &[number; 10]);
+        let draft = Draft {
+            name: Name::new("r".to_owned()).expect("a name"),
+            priority,
+            targets: Targets::new(minutes(1), minutes(2)).expect("targets"),
+            business_hours_only: false,
+            enabled,
+            calendar_id: None,
+        };
+        Rule::new(id, draft)
+    }
+
+    #[test]
+    fn the_oldest_enabled_rule_of_a_priority_is_applied() {
+        let rules = vec![
+            rule(Priority::Low, true, 0),
+            rule(Priority::High, false, 1),
+            rule(Priority::High, true, 2),
+            rule(Priority::High, true, 3),
+        ];
+        let found = |priority| applied(rules.clone(), priority).map(|rule| rule.id);
+        assert_eq!(found(Priority::High), Some(rules[2].id.clone()));
+        assert_eq!(found(Priority::Low), Some(rules[0].id.clone()));
+        assert_eq!(found(Priority::Urgent), None);
+    }
+
+    #[test]
+    fn a_change_keeps_the_id_and_counts() {
+        let rule = rule(Priority::Low, true, 0);
+        let changed = rule.changed(Draft {
+            enabled: false,
+            ..rule.draft.clone()
+        });
+        assert_eq!((&changed.id, changed.version.get()), (&rule.id, 2));
+        assert!(!changed.draft.enabled);
+    }
+
+    #[test]
+    fn a_solution_is_not_promised_before_the_first_answer() {
+        assert_eq!(Targets::new(minutes(2), minutes(1)), None);
+        let same = Targets::new(minutes(2), minutes(2)).expect("targets");
+        assert_eq!(
+            (same.response(), same.resolution()),
+            (minutes(2), minutes(2))
+        );
+    }
+}

@@ -101,3 +101,31 @@ impl TeamCalendar {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn only_a_change_of_the_opening_brings_another_opening_about() {
+        let draft = |name: &str, zone: &str| Draft {
+            name: Name::new(name.to_owned()).expect("a name"),
+            opening: CalendarDraft {
+                time_zone: zone.to_owned(),
+                ..CalendarDraft::default()
+            },
+            is_default: false,
+        };
+        let id = CalendarId::new(Timestamp::UNIX_EPOCH, &[0; 10]);
+        let mut calendar = TeamCalendar::new(id.clone(), draft("a", "UTC"));
+        calendar.uses = 3;
+        let renamed = calendar.changed(draft("b", "UTC"));
+        let versions = (renamed.version.get(), renamed.opening_version.get());
+        assert_eq!((versions, renamed.uses), ((2, 1), 3));
+        let moved = renamed.changed(draft("b", "Europe/Berlin"));
+        let versions = (moved.version.get(), moved.opening_version.get());
+        assert_eq!((versions, &moved.id), ((3, 3), &id));
+    }
+}

@@ -82,3 +82,34 @@ fn bounded(text: &str, min: usize, max: usize) -> Result<(), TextError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_bounded_in_characters_not_bytes() {
+        let of = |count: usize| "é".repeat(count);
+        for (count, error) in [
+            (0, Some(TextError::TooShort)),
+            (1, None),
+            (200, None),
+            (201, Some(TextError::TooLong)),
+        ] {
+            assert_eq!(Name::new(of(count)).err(), error, "{count}");
+            assert_eq!(PolicyName::new(of(count)).err(), error, "{count}");
+        }
+        for (count, error) in [(0, None), (2_000, None), (2_001, Some(TextError::TooLong))] {
+            assert_eq!(Description::new(of(count)).err(), error, "{count}");
+        }
+    }
+
+    #[test]
+    fn only_a_policys_name_may_be_blank_and_none_is_trimmed() {
+        let blank = " \t\u{a0}".to_owned();
+        assert_eq!(Name::new(blank.clone()), Err(TextError::TooShort));
+        assert!(PolicyName::new(blank).is_ok());
+        let name = Name::new(" a ".to_owned()).expect("a name");
+        assert_eq!(name.as_str(), " a ");
+    }
+}

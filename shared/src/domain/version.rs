@@ -51,3 +51,35 @@ pub fn list_tag<'a>(things: impl Iterator<Item = (&'a str, Version)>) -> String 
     tag.truncate(LIST_TAG_DIGITS);
     tag
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_count_from_one() {
+        let first = Version::default();
+        assert_eq!((first.get(), first.next().get()), (1, 2));
+        assert_eq!(first.next().to_string(), "2");
+        assert_eq!(Version(u64::MAX).next(), Version(u64::MAX));
+    }
+
+    #[test]
+    fn a_list_has_another_tag_when_an_id_a_version_or_the_order_is_another() {
+        let (one, two) = (Version(1), Version(2));
+        let lists: [&[(&str, Version)]; 6] = [
+            &[],
+            &[("a", one)],
+            &[("a", two)],
+            &[("b", one)],
+            &[("a", one), ("b", one)],
+            &[("b", one), ("a", one)],
+        ];
+        let tags = lists.map(|list| list_tag(list.iter().copied()));
+        for (place, tag) in tags.iter().enumerate() {
+            assert!(tag.len() == LIST_TAG_DIGITS && tag.bytes().all(|b| b.is_ascii_hexdigit()));
+            assert_eq!(tags.iter().position(|other| other == tag), Some(place));
+        }
+        assert_eq!(list_tag([("a", one)].into_iter()), tags[1]);
+    }
+}

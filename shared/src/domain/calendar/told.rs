@@ -74,3 +74,39 @@ impl<'de> Visitor<'de> for Days {
         Ok(days)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::calendar::CalendarDraft;
+
+    #[test]
+    fn open_days_are_told_and_read_again_in_their_order() {
+        let text = concat!(
+            r#"{"timeZone":"UTC","hours":{"monday":[["09:00","17:00"]],"sunday":[["10:00","12:00"]]},"#,
+            r#""holidays":["2026-12-25"],"exceptions":{"2026-12-31":[],"2026-12-24":[["09:00","12:00"]]}}"#,
+        );
+        let draft: CalendarDraft = serde_json::from_str(text).expect("a calendar");
+        let [monday, tuesday, .., sunday] = &draft.hours;
+        assert_eq!((monday.len(), tuesday.len(), sunday.len()), (1, 0, 1));
+        let dates: Vec<_> = draft.exceptions.iter().map(|(date, _)| date).collect();
+        assert_eq!(dates, ["2026-12-31", "2026-12-24"]);
+        assert_eq!(serde_json::to_string(&draft).expect("JSON"), text);
+    }
+
+    #[test]
+    fn a_day_that_is_none_is_refused() {
+        for (hours, why) in [
+            (r#"{"funday":[]}"#, "not a weekday"),
+            ("[]", "expected an object of days"),
+        ] {
+            let text =
+                format!(r#"{{"timeZone":"UTC","hours":{hours},"holidays":[],"exceptions":{{}}}}"#);
+            let refused =
+                serde_json::from_str::<CalendarDraft>(&text).map_err(|why| why.to_string());
+            assert!(
+                refused.clone().is_err_and(|told| told.contains(why)),
+                "{refused:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! `cargo soak`: callers of two teams and both dialects do all that the API offers, while a share
+//! of DynamoDB's answers is broken and functions are killed.
+//!
+//! Each answer must be what a plain model of the caller's own resources says, and in the end the
+//! table must be in order.
+
+mod caller;
+mod client;
+mod limited;
+mod policies;
+mod report;
+mod rules;
+mod site;
+
+use caller::Caller;
+use clap::Parser;
+use jiff::Timestamp;
+use local::{
+    Stack, StackOptions,
+    binaries::{self, Profile},
+    error::Error,
+    invariants,
+    random::Random,
+    table,
+    template::Template,
+    wire::{Chance, Fault, FaultGuard, Matcher, Wire},
+};
+use report::Report;
+use serde_json::Value;
+use site::{Site, UNLIMITED};
+use std::{collections::BTreeMap, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use tokio::{
+    task::JoinSet,
+    time::{self, Instant},
+};
+
+/// How late calls arrive. The second is longer than a function waits for an attempt.
+const DELAYS: [Duration; 2] = [Duration::from_millis(150), Duration::from_millis(1_300)];
+/// Percent of the transactions that fail with a conflict.
+const CONFLICT_PERCENT: u8 = 3;
+/// How often the wire's recorded calls are counted and removed: it keeps no more than 100,000.
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
+
+/// Uses the service while a share of DynamoDB's answers is broken and functions are killed.
+///
+/// Checks every answer against a model, and the table at the end. Fails if an answer was wrong, if
+/// the table is not in order, or if fewer than 99.9 % of the operations were done within five retries.
+#[derive(Parser)]
+#[command(name = "cargo soak", bin_name = "cargo soak", version)]
+struct Arguments {
+    /// What all choices follow from, except the order in which calls meet; random if absent, and
+    /// printed either way
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// How long callers begin new operations
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+
+    /// How many callers there are at once
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..=32))]
+    callers: u64,
+
+    /// Percent of the DynamoDB calls that are broken
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=90))]
+    broken_percent: u8,
+
+    /// How many times a minute a function's processes are killed
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=600))]
+    kills_per_minute: u64,
+
+    /// The most processes per function
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=16))]
+    processes: u16,
+
+    /// Build the functions as they are deployed
+    #[arg(long)]
+    release: bool,
+
+    /// The length of the rate limit's window
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    window_seconds: u32,
+
+    /// Calls in a window of the credential that is limited
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let seed = arguments.seed.unwrap_or_else(drawn);
+    match run(&arguments, seed) {
+        Ok(report) => {
+            print!("{report}");
+            if report.is_sound() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A seed for a run that names none.
+fn drawn() -> u64 {
+    u64::try_from(Timestamp::now().as_nanosecond()).unwrap_or_default() % 1_000_000
+}
+
+fn run(arguments: &Arguments, seed: u64) -> Result<Report, Error> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."));
+    let profile = if arguments.release {
+        Profile::Release
+    } else {
+        Profile::Dev
+    };
+    let options = StackOptions {
+        template: Template::read(&workspace.join("template.yaml"))?,
+        binaries: binaries::build(workspace, profile)?,
+        concurrency: usize::from(arguments.processes),
+        gateway_port: 0,
+        db_port: 0,
+        data: None,
+        environment: environment(arguments),
+        record: true,
+        dynamodb_endpoint: None,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Io {
+            doing: "start the runtime".to_owned(),
+            source,
+        })?;
+    println!("seed {seed}");
+    runtime.block_on(soak(arguments, seed, options))
+}
+
+fn environment(arguments: &Arguments) -> Vec<(String, String)> {
+    let unlimited = UNLIMITED.to_string();
+    let window = arguments.window_seconds.to_string();
+    [
+        ("SECRET_KEY_LIMIT", &unlimited),
+        ("USER_TOKEN_LIMIT", &unlimited),
+        ("RATE_WINDOW_SECONDS", &window),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.clone()))
+    .to_vec()
+}
+
+async fn soak(arguments: &Arguments, seed: u64, options: StackOptions) -> Result<Report, Error> {
+    let functions: Vec<String> = options
+        .template
+        .functions
+        .iter()
+        .map(|function| function.logical_id.clone())
+        .collect();
+    let stack = Stack::start(options).await?;
+    let site = Arc::new(Site::begin(&stack, arguments.limit).await?);
+    let mut random = Random::new(seed);
+    let broken: Vec<FaultGuard> = stack
+        .wire()
+        .map(|wire| break_calls(wire, &mut random, arguments.broken_percent))
+        .unwrap_or_default();
+
+    let ends_at = Instant::now() + Duration::from_secs(arguments.seconds);
+    let mut callers = JoinSet::new();
+    for number in 0..arguments.callers {
+        let mut caller = Caller::new(&site, number, random.branch());
+        callers.spawn(async move {
+            while Instant::now() < ends_at {
+                caller.act().await;
+            }
+            caller
+        });
+    }
+    let mut kill = time::interval(Duration::from_millis(
+        60_000 / arguments.kills_per_minute.max(1),
+    ));
+    let mut sweep = time::interval(SWEEP_EVERY);
+    let (mut finished, mut kills, mut calls) = (Vec::new(), 0, 0);
+    loop {
+        tokio::select! {
+            joined = callers.join_next() => match joined {
+                Some(Ok(caller)) => finished.push(caller),
+                Some(Err(error)) => site.tally.wrong(format!("a caller ended: {error}")),
+                None => break,
+            },
+            _ = kill.tick(), if arguments.kills_per_minute > 0 => {
+                if let Some(function) = random.one_of(&functions) {
+                    kills += stack.processes(function).len();
+                    stack.kill(function);
+                }
+            }
+            _ = sweep.tick() => calls += calls_since(&stack),
+        }
+    }
+    let calls_broken = broken.iter().map(FaultGuard::hits).sum();
+    drop(broken);
+    // Delayed calls arrive by then.
+    time::sleep(DELAYS.iter().sum()).await;
+    calls += calls_since(&stack);
+    for caller in &mut finished {
+        caller.check().await;
+    }
+    let items = table::items(stack.dynamodb()).await?;
+    let violations = invariants::violations(&items, Some(&site.board.deleted()));
+    let failures = failures(&stack);
+    stack.shutdown().await;
+    Ok(Report {
+        seed,
+        broken_percent: arguments.broken_percent,
+        calls,
+        calls_broken,
+        kills,
+        items: items.len(),
+        violations,
+        failures,
+        counted: site.tally.counted(),
+    })
+}
+
+/// Breaks a share of all calls, and lets some transactions fail with a conflict.
+fn break_calls(wire: &Wire, random: &mut Random, percent: u8) -> Vec<FaultGuard> {
+    let mut chance = |percent| {
+        let seed = random.next();
+        Some(Chance { percent, seed })
+    };
+    let any = Matcher {
+        chance: chance(percent),
+        ..Matcher::default()
+    };
+    let transactions = Matcher {
+        operation: Some("TransactWriteItems".to_owned()),
+        chance: chance(CONFLICT_PERCENT.min(percent)),
+        ..Matcher::default()
+    };
+    let mut faults = vec![
+        Fault::DropAnswer,
+        Fault::InternalError,
+        Fault::Refuse,
+        Fault::Throttle,
+    ];
+    faults.extend(DELAYS.map(Fault::Delay));
+    let conflict = Fault::TransactionConflict {
+        reasons: vec!["TransactionConflict".to_owned()],
+    };
+    vec![
+        wire.fault(any, Fault::OneOf(faults)),
+        wire.fault(transactions, conflict),
+    ]
+}
+
+/// The newest failures that functions have logged, by the request's id.
+fn failures(stack: &Stack) -> BTreeMap<String, String> {
+    let lines = stack.logs().into_iter();
+    let lines = lines.filter_map(|line| serde_json::from_str::<Value>(&line.text).ok());
+    lines
+        .filter_map(|line| {
+            let member = |name: &str| Some(line.get(name)?.as_str()?.to_owned());
+            Some((member("request_id")?, member("cause")?))
+        })
+        .collect()
+}
+
+/// How many calls there were since the last look.
+fn calls_since(stack: &Stack) -> usize {
+    stack.wire().map_or(0, |wire| wire.take().len())
+}

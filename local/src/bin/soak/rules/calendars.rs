@@ -1,0 +1,295 @@
+//! The calendars of a client of cStar, and what a preview makes of them.
+
+use super::Rules;
+use crate::client::{Answer, Request};
+use crate::site::Shared;
+use http::Method;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+/// Thirty-two callers' calendars stay below a team's 100.
+const MAX_CALENDARS: usize = 5;
+
+#[derive(Clone)]
+pub struct Calendar {
+    pub id: String,
+    name: String,
+    zone: &'static str,
+    monday: [String; 2],
+    holidays: Vec<String>,
+    /// At least this: it also grows when another calendar becomes the default.
+    version: u64,
+}
+
+impl Calendar {
+    fn body(&self) -> Value {
+        json!({
+            "name": self.name,
+            "timeZone": self.zone,
+            "hours": {"monday": [self.monday]},
+            "holidays": self.holidays,
+        })
+    }
+
+    /// What a list also has.
+    fn head(&self) -> Value {
+        json!({"id": self.id, "name": self.name, "timeZone": self.zone})
+    }
+}
+
+/// Whether a row is the calendar with this head.
+fn has_head(head: &Value, row: &Value) -> bool {
+    ["id", "name", "timeZone"]
+        .iter()
+        .all(|name| head.get(name) == row.get(name))
+}
+
+impl Rules {
+    pub(super) fn any_calendar(&mut self) -> Option<(usize, Calendar)> {
+        let place = self.random.below(self.calendars.len() as u64) as usize;
+        Some((place, self.calendars.get(place)?.clone()))
+    }
+
+    fn calendar_path(&self, calendar: &Calendar) -> String {
+        format!("{}/calendars/{}", self.base, calendar.id)
+    }
+
+    fn draw_hours(&mut self) -> [String; 2] {
+        let start = self.random.below(12);
+        let end = start + 1 + self.random.below(11);
+        [start, end].map(|hour| format!("{hour:02}:00"))
+    }
+
+    pub(super) async fn create_calendar(&mut self) {
+        if self.calendars.len() >= MAX_CALENDARS {
+            return self.delete_calendar().await;
+        }
+        let mut calendar = Calendar {
+            id: String::new(),
+            name: self.fresh(),
+            zone: "Europe/Berlin",
+            monday: self.draw_hours(),
+            holidays: Vec::new(),
+            version: 1,
+        };
+        let path = format!("{}/calendars", self.base);
+        let request = Request::new("calendar create", Method::POST, path)
+            .with("idempotency-key", calendar.name.clone())
+            .json(&calendar.body());
+        let Some(answer) = self.client.ask(&request).await else {
+            self.doubtful.insert(calendar.name);
+            return;
+        };
+        let (true, Some(id)) = (
+            self.client.expects(&answer, &[201]),
+            answer.text("/data/id"),
+        ) else {
+            self.doubtful.insert(calendar.name);
+            return;
+        };
+        calendar.id = id;
+        self.expect_calendar(&answer, &calendar);
+        self.calendars.push(calendar);
+    }
+
+    /// The answer has this calendar. Other callers may change whether it is the default.
+    fn expect_calendar(&self, answer: &Answer, calendar: &Calendar) {
+        let mut calendar_now = answer.at("/data").clone();
+        if let Some(members) = calendar_now.as_object_mut() {
+            members.remove("default");
+            let none = members.remove("exceptions") == Some(json!({}));
+            self.client.holds(answer, none, "unexpected exceptions");
+        }
+        let mut expected = calendar.body();
+        if let Some(expected) = expected.as_object_mut() {
+            expected.insert("id".to_owned(), json!(calendar.id));
+        }
+        let same = calendar_now == expected;
+        let what = format!("expected {expected}");
+        self.client.holds(answer, same, &what);
+        let version = answer.version();
+        let grown = version.is_some_and(|version| version >= calendar.version);
+        let what = format!("expected version {} or later", calendar.version);
+        self.client.holds(answer, grown, &what);
+    }
+
+    pub(super) async fn get_calendar(&mut self) {
+        if let Some((_, calendar)) = self.any_calendar() {
+            self.get_one_calendar(&calendar).await;
+        }
+    }
+
+    pub(super) async fn get_one_calendar(&mut self, calendar: &Calendar) {
+        let request = Request::get("calendar get", self.calendar_path(calendar));
+        if let Some(answer) = self.client.ask(&request).await
+            && self.client.expects(&answer, &[200])
+        {
+            self.expect_calendar(&answer, calendar);
+        }
+    }
+
+    pub(super) async fn list_calendars(&mut self) {
+        let request = Request::get("calendar list", format!("{}/calendars", self.base));
+        let Some(answer) = self.client.ask(&request).await else {
+            return;
+        };
+        if self.client.expects(&answer, &[200]) {
+            let heads: Vec<Value> = self.calendars.iter().map(Calendar::head).collect();
+            self.is_listed(&answer, &heads, has_head);
+            let rows = answer.at("/data").as_array().cloned().unwrap_or_default();
+            let defaults = rows
+                .iter()
+                .filter(|row| row.get("default") == Some(&json!(true)));
+            let one = defaults.count() <= 1;
+            self.client.holds(&answer, one, "two default calendars");
+        }
+    }
+
+    pub(super) async fn change_calendar(&mut self) {
+        let Some((place, mut calendar)) = self.any_calendar() else {
+            return;
+        };
+        calendar.monday = self.draw_hours();
+        calendar.zone = self
+            .random
+            .one_of(&["UTC", "Europe/Berlin", "Asia/Tokyo"])
+            .copied()
+            .unwrap_or("UTC");
+        let body = json!({"timeZone": calendar.zone, "hours": {"monday": [calendar.monday]}});
+        let request = Request::new(
+            "calendar change",
+            Method::PATCH,
+            self.calendar_path(&calendar),
+        )
+        .with("idempotency-key", self.fresh())
+        .json(&body);
+        self.write_calendar(place, calendar, &request).await;
+    }
+
+    pub(super) async fn replace_holidays(&mut self) {
+        let Some((place, mut calendar)) = self.any_calendar() else {
+            return;
+        };
+        let days = 1 + self.random.below(28);
+        let days: Vec<u64> = (1..=days).collect();
+        calendar.holidays = days.iter().map(|day| format!("2026-12-{day:02}")).collect();
+        let events: String = days
+            .iter()
+            .map(|day| {
+                format!(
+                    "BEGIN:VEVENT\r\nUID:{day}\r\nDTSTART;VALUE=DATE:202612{day:02}\r\nEND:VEVENT\r\n"
+                )
+            })
+            .collect();
+        let path = format!("{}/holidays", self.calendar_path(&calendar));
+        let mut request = Request::new("holidays replace", Method::PUT, path)
+            .with("content-type", "text/calendar");
+        request.body = Some(format!("BEGIN:VCALENDAR\r\n{events}END:VCALENDAR\r\n"));
+        self.write_calendar(place, calendar, &request).await;
+    }
+
+    /// Makes a calendar the default of the team, in the place of whichever is.
+    pub(super) async fn default_calendar(&mut self) {
+        let Some((place, calendar)) = self.any_calendar() else {
+            return;
+        };
+        let body = json!({"default": self.random.chance(70)});
+        let request = Request::new(
+            "calendar default",
+            Method::PATCH,
+            self.calendar_path(&calendar),
+        )
+        .with("idempotency-key", self.fresh())
+        .json(&body);
+        self.write_calendar(place, calendar, &request).await;
+    }
+
+    async fn write_calendar(&mut self, place: usize, mut calendar: Calendar, request: &Request) {
+        let Some(answer) = self.client.ask(request).await else {
+            self.calendars.remove(place);
+            self.doubtful.insert(calendar.id);
+            return;
+        };
+        if self.client.expects(&answer, &[200]) {
+            calendar.version += 1;
+            self.expect_calendar(&answer, &calendar);
+            calendar.version = answer.version().unwrap_or(calendar.version);
+            if let Some(slot) = self.calendars.get_mut(place) {
+                *slot = calendar;
+            }
+        }
+    }
+
+    /// A calendar that rules name cannot be deleted.
+    pub(super) async fn delete_calendar(&mut self) {
+        let Some((place, calendar)) = self.any_calendar() else {
+            return;
+        };
+        let is_named = |rule: &super::Rule| rule.calendar() == Some(&calendar.id);
+        let named = self.rules.iter().any(is_named);
+        let site = Shared::clone(&self.client.site);
+        site.board.delete(&calendar.id);
+        let request = Request::new(
+            "calendar delete",
+            Method::DELETE,
+            self.calendar_path(&calendar),
+        );
+        let answer = self.client.ask(&request).await;
+        let mut expected = vec![if named { 409 } else { 200 }];
+        if self.perhaps_named.contains(&calendar.id) {
+            expected.push(409);
+        }
+        if answer.as_ref().is_some_and(Answer::may_be_repeated) && !named {
+            expected.push(404);
+        }
+        match answer {
+            None if named => {}
+            None => {
+                self.calendars.remove(place);
+                self.doubtful.insert(calendar.id);
+            }
+            Some(answer) => {
+                self.client.expects(&answer, &expected);
+                if answer.status != 409 {
+                    self.calendars.remove(place);
+                }
+            }
+        }
+    }
+
+    /// A preview with a calendar of this caller, or without one.
+    pub(super) async fn preview(&mut self) {
+        let minutes = 1 + self.random.below(super::RESOLUTION);
+        let calendar = self.any_calendar().map(|(_, calendar)| calendar);
+        let mut body = json!({
+            "createdAt": "2026-11-22T09:00:00Z",
+            "responseTarget": minutes,
+            "resolutionTarget": minutes,
+        });
+        if let (Some(calendar), Some(body)) = (&calendar, body.as_object_mut()) {
+            body.insert("calendarId".to_owned(), json!(calendar.id));
+        }
+        let path = format!("{}/preview", self.base);
+        let request = Request::new("preview", Method::POST, path).json(&body);
+        let Some(answer) = self.client.ask(&request).await else {
+            return;
+        };
+        if !self.client.expects(&answer, &[200]) {
+            return;
+        }
+        if let Some(calendar) = calendar {
+            let expected =
+                json!({"id": calendar.id, "timeZone": calendar.zone, "source": "inline"});
+            let same = *answer.at("/data/calendar") == expected;
+            let what = format!("expected {expected}");
+            self.client.holds(&answer, same, &what);
+        } else {
+            let created: Option<Timestamp> = "2026-11-22T09:00:00Z".parse().ok();
+            let length = SignedDuration::from_mins(i64::try_from(minutes).unwrap_or_default());
+            let due = created.and_then(|at| at.checked_add(length).ok());
+            let due_at = answer.text("/data/resolution/dueAt");
+            let same = due_at == due.map(|at| at.to_string());
+            self.client.holds(&answer, same, "the wrong due date");
+        }
+    }
+}
