@@ -99,7 +99,7 @@ impl std::error::Error for Refused {}
 ///
 /// ```
 /// use jiff::civil::date;
-/// use shared::fields::icalendar::{Refused, holidays};
+/// use shared::icalendar::{Refused, holidays};
 ///
 /// let file = "BEGIN:VCALENDAR\r\n\
 ///     BEGIN:VEVENT\r\n\
