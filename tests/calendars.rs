@@ -18,6 +18,8 @@ crate::stories![
     there_is_never_more_than_one_default,
     a_calendar_that_rules_name_stays,
     holidays_come_from_an_icalendar_file,
+    an_export_from_exchange_gives_its_all_day_events,
+    a_file_without_holidays_is_refused_unless_that_is_wanted,
     a_file_that_cannot_be_read_changes_nothing,
     the_101st_calendar_is_refused,
     requests_with_a_key_are_done_once_and_stale_ones_not_at_all,
@@ -477,12 +479,144 @@ async fn holidays_come_from_an_icalendar_file() {
         .send(Method::PUT, &path, HOLIDAYS.into())
         .await;
     assert_eq!(stale.status, 412);
-    let none = "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n";
+}
+
+/// A text written in 2026, moved to this year: which occurrences count depends on today.
+fn this_year(text: &str) -> String {
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    (2026..2030).rev().fold(text.to_owned(), |text, year| {
+        let moved = i32::from(now.year()) + year - 2026;
+        text.replace(&year.to_string(), &moved.to_string())
+    })
+}
+
+/// A file as Exchange writes it: an all-day event lasts from midnight to midnight.
+fn exchange(events: &str) -> String {
+    format!(
+        "BEGIN:VCALENDAR\r\nMETHOD:PUBLISH\r\nPRODID:Microsoft Exchange Server 2010\r\n\
+         VERSION:2.0\r\nBEGIN:VTIMEZONE\r\nTZID:W. Europe Standard Time\r\nBEGIN:STANDARD\r\n\
+         DTSTART:16010101T030000\r\nTZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\n\
+         RRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=10\r\nEND:STANDARD\r\nBEGIN:DAYLIGHT\r\n\
+         DTSTART:16010101T020000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\n\
+         RRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=3\r\nEND:DAYLIGHT\r\nEND:VTIMEZONE\r\n\
+         {events}END:VCALENDAR\r\n"
+    )
+}
+
+const NEW_YEAR: &str = "BEGIN:VEVENT\r\nUID:new-year\r\nSUMMARY:Neujahr\r\n\
+     DTSTART;TZID=W. Europe Standard Time:20270101T000000\r\n\
+     DTEND;TZID=W. Europe Standard Time:20270102T000000\r\n\
+     X-MICROSOFT-CDO-BUSYSTATUS:OOF\r\nX-MICROSOFT-CDO-ALLDAYEVENT:TRUE\r\nEND:VEVENT\r\n";
+
+/// Until 2029 in UTC, without 2027, and with 2028 moved by a day.
+const CHRISTMAS: &str = "BEGIN:VEVENT\r\nUID:christmas\r\nSUMMARY:Weihnachten\r\n\
+     RRULE:FREQ=YEARLY;UNTIL=20291224T230000Z;INTERVAL=1;BYMONTHDAY=25;BYMONTH=12\r\n\
+     EXDATE;TZID=W. Europe Standard Time:20271225T000000\r\n\
+     DTSTART;TZID=W. Europe Standard Time:20261225T000000 \r\n\
+     DTEND;TZID=W. Europe Standard Time:20261227T000000 \r\n\
+     X-MICROSOFT-CDO-ALLDAYEVENT:TRUE\r\nEND:VEVENT\r\n\
+     BEGIN:VEVENT\r\nUID:christmas\r\nSUMMARY:Weihnachten\r\n\
+     RECURRENCE-ID;TZID=W. Europe Standard Time:20281225T000000\r\n\
+     DTSTART;TZID=W. Europe Standard Time:20281226T000000\r\n\
+     DTEND;TZID=W. Europe Standard Time:20281227T000000\r\n\
+     X-MICROSOFT-CDO-ALLDAYEVENT:TRUE\r\nEND:VEVENT\r\n";
+
+const MEETING: &str = "BEGIN:VEVENT\r\nUID:meeting\r\nSUMMARY:Jour fixe\r\n\
+     DTSTART;TZID=W. Europe Standard Time:20270104T090000\r\n\
+     DTEND;TZID=W. Europe Standard Time:20270104T100000\r\n\
+     X-MICROSOFT-CDO-ALLDAYEVENT:FALSE\r\nEND:VEVENT\r\n";
+
+async fn an_export_from_exchange_gives_its_all_day_events() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let id = caller.post(&calendars(&team), &office("Office")).await.id();
+    let path = format!("{}/{id}/holidays", calendars(&team));
+    let export = this_year(&exchange(&[NEW_YEAR, MEETING, CHRISTMAS].concat()));
+    let file = caller.with(
+        "content-type",
+        "text/calendar; charset=utf-8; method=PUBLISH",
+    );
+    let replaced = file.send(Method::PUT, &path, export.into_bytes()).await;
+    let dates = concat!(
+        r#""2026-12-25","2026-12-26","2027-01-01","2028-12-26","#,
+        r#""2029-12-25","2029-12-26""#
+    );
+    let dates = this_year(dates);
+    let members = format!(
+        r#""name":"Office",{OPENING},"holidays":[{dates}],"exceptions":{{}},"default":false"#
+    );
+    replaced.is(200, &told(&id, &members));
+}
+
+async fn a_file_without_holidays_is_refused_unless_that_is_wanted() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let id = caller.post(&calendars(&team), &office("Office")).await.id();
+    let path = format!("{}/{id}/holidays", calendars(&team));
+    let file = caller.with("content-type", "text/calendar");
+    file.send(Method::PUT, &path, HOLIDAYS.into()).await;
+    let meetings = exchange(&MEETING.repeat(120));
+    let cancelled = HOLIDAYS.replace("END:VEVENT", "STATUS:CANCELLED\r\nEND:VEVENT");
+    let over = HOLIDAYS.replace(
+        "END:VEVENT",
+        "RRULE:FREQ=YEARLY;UNTIL=20200101\r\nEND:VEVENT",
+    );
+    for (text, found) in [
+        (
+            meetings.as_str(),
+            "0 all-day events, 120 with a time of day",
+        ),
+        (&exchange(""), "0 all-day events, 0 with a time of day"),
+        (
+            &cancelled,
+            "0 all-day events, 0 with a time of day, 1 cancelled",
+        ),
+        (
+            &over,
+            "1 all-day event that is over or excludes its dates, 0 with a time of day",
+        ),
+    ] {
+        let message = format!(
+            "The file gives no holidays: {found}. To remove all holidays, add '?allowEmpty=true'."
+        );
+        for query in ["", "?allowEmpty=false", "?allow_empty=true"] {
+            let path = format!("{path}{query}");
+            let answer = file.send(Method::PUT, &path, text.into()).await;
+            answer.is_cstar_error(400, "invalid_request_error", "no_holidays", &message, "");
+        }
+    }
+    for query in [
+        "allowEmpty=",
+        "allowEmpty=yes",
+        "allowEmpty=True",
+        "allowEmpty=true&allowEmpty=true",
+    ] {
+        let path = format!("{path}?{query}");
+        let answer = file.send(Method::PUT, &path, HOLIDAYS.into()).await;
+        answer.is_cstar_error(
+            400,
+            "invalid_request_error",
+            "parameter_invalid",
+            "The 'allowEmpty' field must be true or false.",
+            r#","param":"allowEmpty""#,
+        );
+    }
+    let members = |dates: &str| {
+        format!(
+            r#""name":"Office",{OPENING},"holidays":[{dates}],"exceptions":{{}},"default":false"#
+        )
+    };
+    let read = caller.get(&format!("{}/{id}", calendars(&team))).await;
+    read.is(200, &told(&id, &members(r#""2026-12-25""#)));
+    assert_eq!(read.header("etag"), Some("\"2\""));
+
+    let wanted = format!("{path}?allowEmpty=true&unknown=1");
     let replaced = file
-        .with("if-match", "\"3\"")
-        .send(Method::PUT, &path, none.into())
+        .with("if-match", "\"2\"")
+        .send(Method::PUT, &wanted, meetings.into_bytes())
         .await;
-    assert_eq!(replaced.json()["data"]["holidays"], json!([]));
+    replaced.is(200, &told(&id, &members("")));
+    assert_eq!(replaced.header("etag"), Some("\"3\""));
 }
 
 async fn a_file_that_cannot_be_read_changes_nothing() {

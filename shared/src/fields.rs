@@ -2,7 +2,6 @@
 //! because one dialect tells the first violation in Ajv's words and the other tells every one.
 
 pub mod calendar;
-pub mod icalendar;
 pub mod json;
 pub mod policy;
 pub mod preview;

@@ -19,6 +19,7 @@ pub mod config;
 pub mod dialect;
 pub mod domain;
 pub mod fields;
+pub mod icalendar;
 pub mod idempotency;
 pub mod limit;
 pub mod log;

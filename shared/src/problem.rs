@@ -103,6 +103,15 @@ pub enum Problem {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A file of holidays gives none.
+    NoHolidays {
+        /// All-day events, none of which gives a date that counts.
+        all_day_events: usize,
+        /// Events with a time of day.
+        timed_events: usize,
+        /// Cancelled events of either kind.
+        cancelled_events: usize,
+    },
     /// A promise falls due later than anyone looks.
     DueDateOutOfReach,
     /// The table throttles, hangs or cannot be reached.
@@ -152,6 +161,7 @@ impl Problem {
             Problem::CalendarInUse { .. } => "calendar_in_use",
             Problem::CalendarTooLarge { .. } => "calendar_too_large",
             Problem::InvalidHolidays { .. } => "invalid_holidays",
+            Problem::NoHolidays { .. } => "no_holidays",
             Problem::DueDateOutOfReach => "due_date_out_of_reach",
             Problem::Unavailable(_) => "unavailable",
             Problem::Internal(_) => "internal",

@@ -213,6 +213,18 @@ fn words(problem: &Problem) -> (u16, &'static str, &'static str, String) {
             "invalid_calendar",
             format!("Line {line} cannot be read: {reason}."),
         ),
+        Problem::NoHolidays {
+            all_day_events,
+            timed_events,
+            cancelled_events,
+        } => {
+            let found = found(*all_day_events, *timed_events, *cancelled_events);
+            let message = format!(
+                "The file gives no holidays: {found}. To remove all holidays, add \
+                 '?allowEmpty=true'."
+            );
+            (400, REQUEST, "no_holidays", message)
+        }
         Problem::DueDateOutOfReach => {
             let message = "The due date is more than ten years away, or after the year 9999.";
             return told((400, REQUEST, "due_date_out_of_reach"), message);
@@ -269,6 +281,20 @@ fn told(
     message: &str,
 ) -> (u16, &'static str, &'static str, String) {
     (status, kind, code, message.to_owned())
+}
+
+/// The events of a file without holidays.
+fn found(all_day: usize, timed: usize, cancelled: usize) -> String {
+    let all_day = match all_day {
+        0 => "0 all-day events".to_owned(),
+        1 => "1 all-day event that is over or excludes its dates".to_owned(),
+        _ => format!("{all_day} all-day events that are over or exclude their dates"),
+    };
+    let cancelled = match cancelled {
+        0 => String::new(),
+        _ => format!(", {cancelled} cancelled"),
+    };
+    format!("{all_day}, {timed} with a time of day{cancelled}")
 }
 
 fn noun(resource: Resource) -> &'static str {

@@ -77,6 +77,7 @@ pub(super) fn problem(problem: &Problem) -> (u16, String) {
         }
         Problem::CalendarTooLarge { .. }
         | Problem::InvalidHolidays { .. }
+        | Problem::NoHolidays { .. }
         | Problem::DueDateOutOfReach => {
             typed(400, "The calendar cannot be used", "error-invalid-calendar")
         }

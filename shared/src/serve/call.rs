@@ -16,11 +16,11 @@ use crate::domain::calendar::HOLIDAYS_MAX;
 use crate::domain::id::{CalendarId, PolicyId, RuleId};
 use crate::domain::principal::Principal;
 use crate::domain::version::Version;
-use crate::fields::icalendar::{self, MAX_HOLIDAY_FILE_BYTES, Refused};
 use crate::fields::json::{self, Repeated};
 use crate::fields::{Fields, MAX_BODY_BYTES};
+use crate::icalendar::{self, MAX_HOLIDAY_FILE_BYTES, Refusal, Unreadable};
 use crate::idempotency::Once;
-use crate::problem::{Problem, Resource};
+use crate::problem::{Allowed, Fault, Problem, Resource, Violation};
 use crate::reply::{self, Reply};
 use crate::serve::event::Request;
 use crate::serve::randomness;
@@ -203,25 +203,32 @@ impl Call {
         self.store.team_writer(&self.principal)
     }
 
-    /// The dates of the body, an iCalendar file.
+    /// The dates of the body, an iCalendar file; none only if the query says `allowEmpty=true`.
     pub fn holidays(&self) -> Result<Vec<Date>, Problem> {
         let request = &self.public.request;
         if !request.declares(CALENDAR) {
             return Err(Problem::UnsupportedMediaType { expected: CALENDAR });
         }
+        let body = request.body.bytes(MAX_HOLIDAY_FILE_BYTES)?;
+        let empty = EmptyFile::read(self.query())?;
         let today = self.now().to_zoned(TimeZone::UTC).date();
-        icalendar::holidays(&request.body.bytes(MAX_HOLIDAY_FILE_BYTES)?, today).map_err(|error| {
-            match error {
-                Refused::Unreadable { line, reason } => Problem::InvalidHolidays { line, reason },
-                Refused::TooMany => {
-                    let max = u32::try_from(HOLIDAYS_MAX).unwrap_or(u32::MAX);
-                    Problem::LimitExceeded {
-                        resource: Resource::Holiday,
-                        max,
-                    }
-                }
+        let file = icalendar::read(&body, today).map_err(|refusal| match refusal {
+            Refusal::Unreadable(Unreadable { line, reason }) => {
+                Problem::InvalidHolidays { line, reason }
             }
-        })
+            Refusal::TooManyDates => Problem::LimitExceeded {
+                resource: Resource::Holiday,
+                max: u32::try_from(HOLIDAYS_MAX).unwrap_or(u32::MAX),
+            },
+        })?;
+        if file.dates.is_empty() && empty == EmptyFile::Refused {
+            return Err(Problem::NoHolidays {
+                all_day_events: file.all_day_events,
+                timed_events: file.timed_events,
+                cancelled_events: file.cancelled_events,
+            });
+        }
+        Ok(file.dates)
     }
 
     /// The request as one that is to be done once, if it says so.
@@ -278,6 +285,35 @@ impl Call {
     /// A new policy's id.
     pub fn new_policy_id(&self) -> PolicyId {
         PolicyId::new(self.now(), &randomness())
+    }
+}
+
+/// What happens to a file that gives no holidays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EmptyFile {
+    /// It is refused: more likely than a calendar without holidays is an export that went wrong.
+    Refused,
+    /// It removes all holidays.
+    Allowed,
+}
+
+impl EmptyFile {
+    const PARAMETER: &str = "allowEmpty";
+
+    /// Reads a query. Other parameters are ignored, as everywhere in this dialect.
+    fn read(query: &str) -> Result<EmptyFile, Problem> {
+        let given = form_urlencoded::parse(query.as_bytes());
+        let mut given = given.filter(|(name, _)| name == Self::PARAMETER);
+        let value = given.next().map(|(_, value)| value);
+        match (value.as_deref(), given.next()) {
+            (None | Some("false"), None) => Ok(EmptyFile::Refused),
+            (Some("true"), None) => Ok(EmptyFile::Allowed),
+            _ => Err(Problem::Invalid(vec![Violation {
+                field: Self::PARAMETER.into(),
+                fault: Fault::Type,
+                allowed: Allowed::Boolean,
+            }])),
+        }
     }
 }
 

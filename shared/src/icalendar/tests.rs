@@ -8,8 +8,8 @@ use super::*;
 
 const TODAY: Date = date(2026, 11, 22);
 
-fn read(text: &str) -> Result<Vec<Date>, Refused> {
-    holidays(text.as_bytes(), TODAY)
+fn read_text(text: &str) -> Result<HolidayFile, Refusal> {
+    read(text.as_bytes(), TODAY)
 }
 
 /// A file with one event.
@@ -27,17 +27,34 @@ fn calendar(events: &[&[&str]]) -> String {
     text + "END:VCALENDAR\r\n"
 }
 
-fn told(text: &str) -> String {
-    let dates = read(text).unwrap();
+fn dates_of(text: &str) -> String {
+    let dates = read_text(text).unwrap().dates;
     let dates: Vec<String> = dates.iter().map(Date::to_string).collect();
     dates.join(" ")
 }
 
-fn refused(text: &str) -> (usize, &'static str) {
-    match read(text) {
-        Err(Refused::Unreadable { line, reason }) => (line, reason),
+fn refusal_of(text: &str) -> (usize, &'static str) {
+    match read_text(text) {
+        Err(Refusal::Unreadable(Unreadable { line, reason })) => (line, reason),
         other => panic!("{other:?}"),
     }
+}
+
+/// All-day events, those with a time of day, cancelled ones.
+fn counts_of(text: &str) -> (usize, usize, usize) {
+    let file = read_text(text).unwrap();
+    (
+        file.all_day_events,
+        file.timed_events,
+        file.cancelled_events,
+    )
+}
+
+/// Whether a file takes no more steps than any file may.
+fn is_bounded(text: &str) -> bool {
+    let mut steps = Steps::default();
+    let _ = read_in(text.as_bytes(), TODAY, &mut steps);
+    steps.expanding <= MAX_RULE_STEPS && steps.reading <= 2 * text.len()
 }
 
 /// The dates of a rule, its `DTSTART` being on line 4 and its rule on line 5.
@@ -82,7 +99,7 @@ fn google_export() {
         SUMMARY:Weihnachten\r\n\
         END:VEVENT\r\n\
         END:VCALENDAR\r\n";
-    assert_eq!(told(text), "2026-12-08 2026-12-25 2026-12-26");
+    assert_eq!(dates_of(text), "2026-12-08 2026-12-25 2026-12-26");
 }
 
 #[test]
@@ -116,7 +133,7 @@ fn apple_export() {
         DTSTART;VALUE=DATE:20260102\n\
         END:VTODO\n\
         END:VCALENDAR";
-    assert_eq!(told(text), "2026-05-01 2027-05-01");
+    assert_eq!(dates_of(text), "2026-05-01 2027-05-01");
 }
 
 #[test]
@@ -137,7 +154,259 @@ fn outlook_export() {
         X-ALT-DESC;FMTTYPE=text/html:<html>\r\n\t<body></body></html>\r\n\
         END:VEVENT\r\n\
         END:VCALENDAR\r\n\r\n";
-    assert_eq!(told(text), "2026-11-26 2027-11-25 2030-11-28");
+    assert_eq!(dates_of(text), "2026-11-26 2027-11-25 2030-11-28");
+}
+
+/// A file with a time zone before its events, the first property of the first on line 10.
+fn zoned(offset: &str, events: &[&[&str]]) -> String {
+    let zone = format!(
+        "BEGIN:VTIMEZONE\r\nTZID:Zone Standard Time\r\nBEGIN:STANDARD\r\n\
+         TZOFFSETTO:{offset}\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+    );
+    let version = "VERSION:2.0\r\n";
+    calendar(events).replacen(version, &format!("{version}{zone}"), 1)
+}
+
+const MARKED: &str = "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE";
+
+/// `DTSTART` and the other properties of an event, and its dates, if it lasts all day.
+const MIDNIGHTS: &[(&[&str], &str)] = &[
+    // As Outlook and Exchange write.
+    (
+        &[
+            "DTSTART;TZID=\"Zone Standard Time\":20261225T000000",
+            "DTEND;TZID=\"Zone Standard Time\":20261226T000000",
+            MARKED,
+        ],
+        "2026-12-25",
+    ),
+    (
+        &["DTSTART;TZID=Zone Standard Time:20261225T000000", MARKED],
+        "2026-12-25",
+    ),
+    (
+        &["DTSTART:20261225T000000", "DURATION:P2D", MARKED],
+        "2026-12-25 2026-12-26",
+    ),
+    // Midnight of one date in one zone, of another in the other: what counts is what is written.
+    (
+        &[
+            "DTSTART;TZID=A:20261225T000000",
+            "DTEND;TZID=B:20261227T000000",
+            MARKED,
+        ],
+        "2026-12-25 2026-12-26",
+    ),
+    // As older versions write: 23:00 in winter, 22:00 in summer.
+    (
+        &["DTSTART:20261224T230000Z", "DTEND:20261225T230000Z", MARKED],
+        "2026-12-25",
+    ),
+    (
+        &["DTSTART:20260630T220000Z", "DTEND:20260701T220000Z", MARKED],
+        "2026-07-01",
+    ),
+    (
+        &["DTSTART:20261225T000000Z", "DTEND:20261226T000000Z", MARKED],
+        "2026-12-25",
+    ),
+    // Without a mark.
+    (
+        &["DTSTART:20261225T000000", "DTEND:20261227T000000"],
+        "2026-12-25 2026-12-26",
+    ),
+    (
+        &[
+            "DTSTART;TZID=A:20261225T000000",
+            "DTEND;TZID=A:20261226T000000",
+        ],
+        "2026-12-25",
+    ),
+    (
+        &["DTSTART;TZID=A:20261225T000000", "DURATION:P1D"],
+        "2026-12-25",
+    ),
+    // With a time of day.
+    (
+        &[
+            "DTSTART;TZID=A:20261225T000000",
+            "DTEND;TZID=B:20261226T000000",
+        ],
+        "",
+    ),
+    (
+        &["DTSTART;TZID=A:20261225T000000", "DTEND:20261226T000000"],
+        "",
+    ),
+    (
+        &[
+            "DTSTART;TZID=A:20261225T000000",
+            "DTEND;TZID=A:20261226T000001",
+        ],
+        "",
+    ),
+    (
+        &[
+            "DTSTART;TZID=A:20261225T000000",
+            "DTEND;TZID=A:20261225T000000",
+        ],
+        "",
+    ),
+    (&["DTSTART;TZID=A:20261225T000000", "DURATION:PT8H"], ""),
+    (&["DTSTART;TZID=A:20261225T000000"], ""),
+    (&["DTSTART:20261225T000000Z", "DTEND:20261226T000000Z"], ""),
+    (
+        &[
+            "DTSTART:20261225T000000",
+            "DTEND:20261226T000000",
+            "X-MICROSOFT-CDO-ALLDAYEVENT:FALSE",
+        ],
+        "",
+    ),
+    // A date lasts all day whatever the mark says.
+    (
+        &[
+            "DTSTART;VALUE=DATE:20261225",
+            "X-MICROSOFT-CDO-ALLDAYEVENT:FALSE",
+        ],
+        "2026-12-25",
+    ),
+];
+
+#[test]
+fn all_day_events_may_last_from_midnight_to_midnight() {
+    for (event, dates) in MIDNIGHTS {
+        let text = zoned("+0100", &[event]);
+        assert_eq!(dates_of(&text), *dates, "{event:?}");
+        let counts = if dates.is_empty() {
+            (0, 1, 0)
+        } else {
+            (1, 0, 0)
+        };
+        assert_eq!(counts_of(&text), counts, "{event:?}");
+    }
+}
+
+#[test]
+fn all_day_events_that_begin_or_end_within_a_day_are_refused_by_line() {
+    let no_midnight = "the event is marked as all-day, but this is not midnight";
+    let ambiguous = "the time is midnight of different dates east and west of UTC, and the file \
+         defines no time zone to tell them apart";
+    let start = "DTSTART:20261225T000000";
+    let cases: &[(&[&str], usize, &str)] = &[
+        (&["DTSTART:20261225T090000", MARKED], 4, no_midnight),
+        (&["DTSTART:20261224T231000Z", MARKED], 4, no_midnight),
+        (&[start, "DTEND:20261225T235900", MARKED], 5, no_midnight),
+        (&[start, start, MARKED], 5, "the property is given twice"),
+        (
+            &[start, "DTEND:20261225T000000", MARKED],
+            5,
+            "DTEND is not after DTSTART",
+        ),
+        (
+            &[start, "DURATION:PT9H", MARKED],
+            5,
+            "DURATION is no number of days or weeks",
+        ),
+        (&["DTSTART:20261224T110000Z", MARKED], 4, ambiguous),
+        (
+            &[
+                "DTSTART:20261224T230000Z",
+                MARKED,
+                "RRULE:FREQ=YEARLY;BYMONTHDAY=24",
+            ],
+            6,
+            "the rule counts days in UTC, which are not those of the event",
+        ),
+        (&[start, MARKED, "EXDATE:20261224T101500Z"], 6, ambiguous),
+    ];
+    for (event, line, reason) in cases {
+        assert_eq!(refusal_of(&file(event)), (*line, *reason), "{event:?}");
+    }
+}
+
+#[test]
+fn the_date_of_a_midnight_in_utc_follows_from_the_side_of_the_zone() {
+    let event: &[&str] = &["DTSTART:20261224T110000Z", "DTEND:20261225T110000Z", MARKED];
+    assert_eq!(dates_of(&zoned("+1300", &[event])), "2026-12-25");
+    assert_eq!(dates_of(&zoned("-1100", &[event])), "2026-12-24");
+    // Outside the zones that people live in, either side has one midnight only.
+    for (time, date) in [("T050000Z", "2026-12-24"), ("T130000Z", "2026-12-25")] {
+        let start = format!("DTSTART:20261224{time}");
+        assert_eq!(dates_of(&file(&[&start, MARKED])), date);
+    }
+    // Zones on both sides decide nothing.
+    let text = zoned("-1100", &[event]);
+    let other = "BEGIN:VTIMEZONE\r\nTZID:Other\r\nBEGIN:DAYLIGHT\r\nTZOFFSETTO:+1300\r\n\
+         END:DAYLIGHT\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT";
+    let (line, _) = refusal_of(&text.replacen("BEGIN:VEVENT", other, 1));
+    assert_eq!(line, 16);
+}
+
+/// As Exchange writes a series: all of it in times, `UNTIL` in UTC.
+#[test]
+fn recurring_midnights() {
+    let zone = "TZID=Zone Standard Time";
+    let (start, end) = (
+        format!("DTSTART;{zone}:20201225T000000"),
+        format!("DTEND;{zone}:20201226T000000"),
+    );
+    let cases = [
+        ("+0100", "20301224T230000Z"),
+        ("+0100", "20301225T225959Z"),
+        ("-0500", "20301225T050000Z"),
+        ("-1000", "20301225T100000Z"),
+        ("+1300", "20301224T110000Z"),
+        ("+0000", "20301225T000000Z"),
+        ("+0100", "20301225"),
+        ("+0100", "20301225T000000"),
+    ];
+    for (offset, until) in cases {
+        let rule = format!("RRULE:FREQ=YEARLY;UNTIL={until};BYMONTHDAY=25;BYMONTH=12");
+        let excluded = format!("EXDATE;{zone}:20271225T000000,20271224T000000");
+        let series: &[&str] = &["UID:1", &start, &end, &rule, &excluded, MARKED];
+        let replaced = format!("RECURRENCE-ID;{zone}:20281225T000000");
+        let moved: &[&str] = &[
+            "UID:1",
+            &replaced,
+            "DTSTART:20281227T000000",
+            "DTEND:20281228T000000",
+            MARKED,
+        ];
+        let dates = "2025-12-25 2026-12-25 2028-12-27 2029-12-25 2030-12-25";
+        assert_eq!(dates_of(&zoned(offset, &[series, moved])), dates, "{until}");
+    }
+    // Older versions write exceptions in UTC as well.
+    let rule = "RRULE:FREQ=YEARLY;COUNT=9";
+    let excluded = "EXDATE:20261224T230000Z,20271224T220000Z";
+    let series: &[&str] = &["UID:1", &start, &end, rule, excluded];
+    let cancelled: &[&str] = &[
+        "UID:1",
+        "RECURRENCE-ID:20281224T230000Z",
+        "DTSTART:20281224T230000Z",
+        "STATUS:CANCELLED",
+    ];
+    let text = zoned("+0100", &[series, cancelled]);
+    assert_eq!(dates_of(&text), "2025-12-25");
+    assert_eq!(counts_of(&text), (1, 0, 1));
+}
+
+#[test]
+fn trailing_blanks_are_no_part_of_a_date() {
+    let text = calendar(&[
+        &[
+            "DTSTART;VALUE=DATE:20261225 ",
+            "DTEND;VALUE=DATE:20261227\t ",
+            "RRULE:FREQ=YEARLY;UNTIL=20281225 ;INTERVAL=1 ",
+            "EXDATE;VALUE=DATE:20271225 ,20291225 ",
+            "RDATE:20300101 ",
+        ],
+        &["DTSTART:20260101  ", "DURATION:P1D ", "STATUS:CANCELLED "],
+        &["DTSTART:20260101T000000 ", "DTEND:20260102T000000 "],
+    ]);
+    let text = text.replace("END:VEVENT", "END:VEVENT ");
+    let dates = "2026-01-01 2026-12-25 2026-12-26 2028-12-25 2028-12-26 2030-01-01 2030-01-02";
+    assert_eq!(dates_of(&text), dates);
 }
 
 #[test]
@@ -151,16 +420,16 @@ fn dates_are_sorted_and_unique_and_may_be_any() {
     ]);
     let week = "2026-12-24 2026-12-25 2026-12-26 2026-12-27 2026-12-28 2026-12-29";
     let later = "2026-12-30 2026-12-31 2027-01-01 9999-12-31";
-    assert_eq!(told(&text), format!("0001-01-01 {week} {later}"));
-    assert_eq!(told(&calendar(&[])), "");
-    assert_eq!(told("begin:vcalendar\nend:Vcalendar"), "");
-    assert_eq!(told(&calendar(&[]).repeat(2)), "");
+    assert_eq!(dates_of(&text), format!("0001-01-01 {week} {later}"));
+    assert_eq!(dates_of(&calendar(&[])), "");
+    assert_eq!(dates_of("begin:vcalendar\nend:Vcalendar"), "");
+    assert_eq!(dates_of(&calendar(&[]).repeat(2)), "");
 }
 
 #[test]
-fn times_of_day_and_cancelled_events_are_passed_over() {
+fn times_of_day_and_cancelled_events_are_counted_but_give_no_date() {
     let text = calendar(&[
-        &["DTSTART:20261224T000000", "DTEND:20261225T000000"],
+        &["DTSTART:20261224T000000", "DTEND:20261225T003000"],
         &[
             "DTSTART;TZID=Europe/Berlin:20261224T120000",
             "EXDATE:nonsense",
@@ -172,7 +441,13 @@ fn times_of_day_and_cancelled_events_are_passed_over() {
             "RRULE:FREQ=DAILY",
         ],
     ]);
-    assert_eq!(told(&text), "");
+    assert_eq!(dates_of(&text), "");
+    assert_eq!(counts_of(&text), (0, 3, 1));
+    let over = rule("20000101", "FREQ=YEARLY;UNTIL=20201231");
+    assert_eq!(
+        (dates_of(&over).as_str(), counts_of(&over)),
+        ("", (1, 0, 0))
+    );
 }
 
 /// `DTSTART`, rule, dates.
@@ -250,7 +525,7 @@ const RULES: &[(&str, &str, &str)] = &[
 #[test]
 fn rules() {
     for (start, text, dates) in RULES {
-        assert_eq!(told(&rule(start, text)), *dates, "{text}");
+        assert_eq!(dates_of(&rule(start, text)), *dates, "{text}");
     }
 }
 
@@ -266,13 +541,13 @@ fn occurrences_last_as_long_as_their_event() {
         "EXDATE:20261231T120000",
     ]);
     let dates = "2020-01-01 2020-01-02 2026-12-31 2027-01-01 2028-02-29 2028-03-01";
-    assert_eq!(told(&text), dates);
+    assert_eq!(dates_of(&text), dates);
 }
 
 #[test]
 fn the_first_day_can_be_excluded() {
     let text = file(&["DTSTART;VALUE=DATE:20261231", "EXDATE;VALUE=DATE:20261231"]);
-    assert_eq!(told(&text), "");
+    assert_eq!(dates_of(&text), "");
 }
 
 #[test]
@@ -310,26 +585,26 @@ fn overrides_replace_their_occurrence() {
     ];
     let text = calendar(&[series, moved, cancelled, timed, long_ago, of_another]);
     let dates = "2021-12-24 2025-12-26 2026-12-26 2027-12-28 2030-12-26";
-    assert_eq!(told(&text), dates);
+    assert_eq!(dates_of(&text), dates);
     // An override may stand before its series.
     let text = calendar(&[moved, series, cancelled, timed, of_another, long_ago]);
-    assert_eq!(told(&text), dates);
+    assert_eq!(dates_of(&text), dates);
 }
 
 #[test]
 fn folds_part_names_dates_and_characters() {
     let text = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTST\r\n ART;VALUE=DATE:2026\r\n\t1225\r\n\
         RRULE:FREQ=YEAR\n LY;COU\r\n NT=1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
-    assert_eq!(told(text), "2026-12-25");
+    assert_eq!(dates_of(text), "2026-12-25");
     let mut bytes = b"BEGIN:VCALENDAR\nSUMMARY:\xC3\n \xA4\n".to_vec();
     bytes.extend_from_slice(b"END:VCALENDAR\n");
-    assert_eq!(holidays(&bytes, TODAY), Ok(vec![]));
+    assert_eq!(read(&bytes, TODAY).map(|file| file.dates), Ok(vec![]));
 }
 
 #[test]
 fn a_folded_line_is_named_by_its_first() {
     let text = "BEGIN:VCALENDAR\r\n\r\nX-A:1\r\n 2\r\n 3\r\nX-B\r\n C\r\nEND:VCALENDAR\r\n";
-    assert_eq!(refused(text), (6, "not a line of iCalendar"));
+    assert_eq!(refusal_of(text), (6, "not a line of iCalendar"));
 }
 
 #[test]
@@ -361,7 +636,7 @@ fn structure_is_refused_by_line() {
         ),
     ];
     for (text, line, reason) in cases {
-        assert_eq!(refused(text), (line, reason), "{text:?}");
+        assert_eq!(refusal_of(text), (line, reason), "{text:?}");
     }
     for line in [
         "DTSTART",
@@ -374,17 +649,15 @@ fn structure_is_refused_by_line() {
         "D\u{e9}:1",
     ] {
         assert_eq!(
-            refused(&file(&[line])),
+            refusal_of(&file(&[line])),
             (4, "not a line of iCalendar"),
             "{line}"
         );
     }
     let bytes = b"BEGIN:VCALENDAR\nX:\xFF\nEND:VCALENDAR\n";
     let (line, reason) = (2, "not UTF-8");
-    assert_eq!(
-        holidays(bytes, TODAY),
-        Err(Refused::Unreadable { line, reason })
-    );
+    let unreadable = Unreadable { line, reason };
+    assert_eq!(read(bytes, TODAY), Err(Refusal::Unreadable(unreadable)));
 }
 
 #[test]
@@ -422,7 +695,7 @@ fn events_are_refused_by_line() {
         ),
     ];
     for (line, reason) in cases {
-        assert_eq!(refused(&file(&[start, line])), (5, *reason), "{line}");
+        assert_eq!(refusal_of(&file(&[start, line])), (5, *reason), "{line}");
     }
 }
 
@@ -458,7 +731,7 @@ fn properties_that_contradict_are_refused_by_line() {
     ];
     for (lines, line, reason) in cases {
         let text = file(&[&[start], *lines].concat());
-        assert_eq!(refused(&text), (*line, *reason), "{lines:?}");
+        assert_eq!(refusal_of(&text), (*line, *reason), "{lines:?}");
     }
 }
 
@@ -481,10 +754,10 @@ fn dates_are_refused_by_line() {
         "",
     ] {
         let text = file(&[&format!("DTSTART:{value}")]);
-        assert_eq!(refused(&text), (4, "not a date"), "{value}");
+        assert_eq!(refusal_of(&text), (4, "not a date"), "{value}");
     }
     let text = file(&["DTSTART;VALUE=DATE-TIME:20261225"]);
-    assert_eq!(refused(&text), (4, mistyped));
+    assert_eq!(refusal_of(&text), (4, mistyped));
 }
 
 const RANGE: &str = "a number of the rule is out of range";
@@ -566,7 +839,7 @@ const REFUSED_RULES: &[(&str, &str)] = &[
 #[test]
 fn rules_are_refused_by_line() {
     for (text, reason) in REFUSED_RULES {
-        assert_eq!(refused(&rule("20261225", text)), (5, *reason), "{text}");
+        assert_eq!(refusal_of(&rule("20261225", text)), (5, *reason), "{text}");
     }
 }
 
@@ -577,32 +850,40 @@ fn more_than_a_thousand_dates_are_too_many() {
         file(&["DTSTART;VALUE=DATE:20260101", &more])
     };
     assert_eq!(
-        read(&days(HOLIDAYS_MAX)).map(|dates| dates.len()),
+        read_text(&days(HOLIDAYS_MAX)).map(|file| file.dates.len()),
         Ok(1_000)
     );
-    assert_eq!(read(&days(HOLIDAYS_MAX + 1)), Err(Refused::TooMany));
+    assert_eq!(
+        read_text(&days(HOLIDAYS_MAX + 1)),
+        Err(Refusal::TooManyDates)
+    );
     let forever = ["DTSTART;VALUE=DATE:00010101", "DTEND;VALUE=DATE:99991231"];
-    assert_eq!(read(&file(&forever)), Err(Refused::TooMany));
+    assert_eq!(read_text(&file(&forever)), Err(Refusal::TooManyDates));
     // Many events on the same dates are not.
     let event = ["DTSTART;VALUE=DATE:20260101", "DURATION:P1000D"];
     let text = calendar(&vec![event.as_slice(); 1_000]);
-    assert_eq!(read(&text).map(|dates| dates.len()), Ok(1_000));
+    assert_eq!(read_text(&text).map(|file| file.dates.len()), Ok(1_000));
+}
+
+/// `1,-1,2,-2` and so on.
+fn numbers(max: i32) -> String {
+    let numbers = (1..=max).map(|number| format!("{number},-{number}"));
+    numbers.collect::<Vec<_>>().join(",")
 }
 
 #[test]
-fn hostile_rules_end_soon() {
-    let numbers = |max: i32| {
-        let numbers: Vec<String> = (1..=max)
-            .map(|number| format!("{number},-{number}"))
-            .collect();
-        numbers.join(",")
-    };
+fn hostile_rules_take_few_steps() {
     let rules = [
         format!("FREQ=DAILY;BYMONTHDAY=1;BYSETPOS={}", numbers(366)),
         format!("FREQ=YEARLY;BYYEARDAY={};BYSETPOS=366", numbers(366)),
+        format!(
+            "FREQ=YEARLY;COUNT=99;BYDAY=SA;BYMONTHDAY=31;BYYEARDAY=1;BYSETPOS={}",
+            numbers(99)
+        ),
         "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=300".to_owned(),
         "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30".to_owned(),
         "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30".to_owned(),
+        "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30;COUNT=1".to_owned(),
         "FREQ=DAILY;COUNT=4294967295".to_owned(),
         "FREQ=DAILY;INTERVAL=4294967295".to_owned(),
         "FREQ=WEEKLY;INTERVAL=4294967295".to_owned(),
@@ -613,25 +894,75 @@ fn hostile_rules_end_soon() {
     ];
     for text in rules {
         for start in ["00010101", "18000101", "20260101", "99991231"] {
-            // What matters is that this ends; what it ends in is bounded.
-            let dates = read(&rule(start, &text)).map_or(0, |dates| dates.len());
-            assert!(dates <= HOLIDAYS_MAX, "{start} {text}");
+            let text = rule(start, &text);
+            assert!(is_bounded(&text), "{text}");
+            let dates = read_text(&text).map_or(0, |file| file.dates.len());
+            assert!(dates <= HOLIDAYS_MAX, "{text}");
         }
     }
 }
 
 #[test]
-fn many_hostile_rules_end_soon() {
+fn hostile_files_take_few_steps() {
     let too_long = "the rules up to this one take too long to expand";
     let event = [
         "DTSTART;VALUE=DATE:20260101",
         "RRULE:FREQ=YEARLY;BYWEEKNO=53;BYDAY=MO,TU",
     ];
-    let text = calendar(&vec![event.as_slice(); 2_500]);
-    let (line, reason) = refused(&text);
+    let text = calendar(&vec![event.as_slice(); 3_200]);
+    let (line, reason) = refusal_of(&text);
     assert_eq!(reason, too_long);
-    // What real exports hold is far from that.
+    // More rules than that give more dates than a calendar may have.
     assert!(line > 4 * 1_000, "{line}");
+    assert!(is_bounded(&text));
+    // A rule that has to be counted from the year 1 costs more than the rest of the file.
+    let event = [
+        "DTSTART;VALUE=DATE:00010101",
+        "RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30;COUNT=1",
+    ];
+    assert_eq!(refusal_of(&file(&event)), (5, too_long));
+    // Without rules, a file is read in as many steps as it has bytes, or twice as many.
+    for text in [
+        calendar(&vec![
+            ["DTSTART:20260101", "EXDATE:20260101,20260102"]
+                .as_slice();
+            3_000
+        ]),
+        file(&[
+            "DTSTART:20260101",
+            &format!("RDATE:20260101{}", ",20260101".repeat(28_000)),
+        ]),
+    ] {
+        assert!(is_bounded(&text));
+    }
+}
+
+#[test]
+fn a_hundred_yearly_holidays_are_read_wherever_they_begin() {
+    let text = |end: &str| {
+        let rules: Vec<[String; 2]> = (0..100)
+            .map(|n| {
+                let (month, nth) = (n % 9 + 1, n % 4 + 1);
+                let rule = match n % 2 {
+                    0 => format!("RRULE:FREQ=YEARLY{end}"),
+                    _ => format!("RRULE:FREQ=YEARLY;BYMONTH={month};BYDAY={nth}MO{end}"),
+                };
+                [
+                    format!("DTSTART;VALUE=DATE:19000{month}{:02}", n % 28 + 1),
+                    rule,
+                ]
+            })
+            .collect();
+        let events: Vec<Vec<&str>> = rules
+            .iter()
+            .map(|[start, rule]| vec![start.as_str(), rule])
+            .collect();
+        let events: Vec<&[&str]> = events.iter().map(Vec::as_slice).collect();
+        calendar(&events)
+    };
+    let dates = read_text(&text("")).unwrap().dates;
+    assert!(dates.len() > 600, "{}", dates.len());
+    assert_eq!(read_text(&text(";COUNT=1000")).unwrap().dates, dates);
 }
 
 #[test]
@@ -645,7 +976,8 @@ fn hostile_lines_are_refused() {
             &format!("RDATE:{}", "20260101,".repeat(28_000)),
         ]),
     ] {
-        assert!(matches!(read(&text), Err(Refused::Unreadable { .. })));
+        assert!(matches!(read_text(&text), Err(Refusal::Unreadable(_))));
+        assert!(is_bounded(&text));
     }
 }
 
@@ -667,6 +999,12 @@ fn fragment() -> impl Strategy<Value = String> {
         "RDATE:20270101,20270102",
         "RECURRENCE-ID;VALUE=DATE:20261225",
         "RRULE:FREQ=YEARLY",
+        "DTSTART;TZID=A:20261225T000000",
+        "DTEND;TZID=A:20261226T000000 ",
+        "DTSTART:20261224T110000Z",
+        "DTEND:20261225T110000Z",
+        "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE",
+        "BEGIN:VTIMEZONE\nTZID:A\nBEGIN:STANDARD\nTZOFFSETTO:+1300\nEND:STANDARD\nEND:VTIMEZONE",
         " 1",
         "\t;A=\"b:c\"",
     ]);
@@ -710,7 +1048,7 @@ fn fragment() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        let _ = holidays(&bytes, TODAY);
+        let _ = read(&bytes, TODAY);
     }
 
     #[test]
@@ -720,15 +1058,16 @@ proptest! {
     ) {
         let text = lines.join("\n");
         let today = date(year, 2, 28);
-        let _ = holidays(text.as_bytes(), today);
+        let _ = read(text.as_bytes(), today);
         for file in [
             format!("BEGIN:VCALENDAR\n{text}\nEND:VCALENDAR\n"),
             calendar(&[&["DTSTART:20240229", &text]]),
         ] {
-            if let Ok(dates) = holidays(file.as_bytes(), today) {
-                prop_assert!(dates.is_sorted_by(|one, next| one < next));
-                prop_assert!(dates.len() <= HOLIDAYS_MAX);
+            if let Ok(file) = read(file.as_bytes(), today) {
+                prop_assert!(file.dates.is_sorted_by(|one, next| one < next));
+                prop_assert!(file.dates.len() <= HOLIDAYS_MAX);
             }
+            prop_assert!(is_bounded(&file));
         }
     }
 }
