@@ -154,9 +154,12 @@ proptest! {
         let expected = expected(&text, start);
         match occurrences(&text, start, &mut Steps::default()) {
             Ok(dates) => prop_assert_eq!(dates, expected),
-            Err(reason) => {
-                prop_assert_eq!(reason, "the rule gives more dates than a calendar may have");
+            Err("the rule gives more dates than a calendar may have") => {
                 prop_assert!(expected.len() > HOLIDAYS_MAX);
+            }
+            Err(reason) => {
+                prop_assert_eq!(reason, "the rules up to this one take too long to expand");
+                prop_assert!(text.contains("COUNT") && start.year() < 1_800);
             }
         }
     }
