@@ -1,4 +1,4 @@
-//! The README's numbers: what each endpoint asks of DynamoDB, and what each binary asks of the
+//! The numbers of docs/performance.md: what each endpoint asks of DynamoDB, and what each binary asks of the
 //! machine, beside two bare programs that are built and measured the same way.
 //!
 //! ```sh
