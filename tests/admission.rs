@@ -25,7 +25,7 @@ use shared::store::credentials::manage::{Change, OwnLimit};
 
 use crate::actors::{Actor, POLICIES, Team};
 use crate::contract::camel;
-use crate::doors::knock;
+use crate::doors::{self, knock};
 use crate::world;
 
 crate::stories![
@@ -34,6 +34,7 @@ crate::stories![
     a_credential_that_was_admitted_before_reads_beside_the_admission,
     a_used_up_token_of_another_user_is_unknown,
     who_guesses_is_refused_from_memory,
+    the_gateway_names_the_address_of_who_guesses,
 ];
 
 /// What a stack's functions have asked of the table since the last look.
@@ -205,6 +206,28 @@ async fn who_guesses_is_refused_from_memory() {
         admit(&unseen, address, later).await.0.is_ok(),
         "a minute later"
     );
+}
+
+async fn the_gateway_names_the_address_of_who_guesses() {
+    let (stack, _turn) = world::watched().await;
+    let team = Team::on(stack, Plan::Premium).await;
+    let endpoint = api::RULE_GET.endpoint();
+    let path = doors::path(endpoint, team.id.as_str());
+    calls(stack, endpoint);
+    for _ in 0..100 {
+        let forged = forger(endpoint, &team).headers.remove(0).1;
+        let event = serde_json::json!({
+            "rawPath": path,
+            "headers": {"authorization": forged},
+            "pathParameters": {"teamId": team.id.as_str()},
+            "requestContext": {"http": {"sourceIp": "203.0.113.9"}},
+        });
+        let answer = stack.invoke(&camel(endpoint.name, true), event).await;
+        assert_eq!(answer.expect("an answer")["statusCode"], 401);
+    }
+    // Twenty for each of two processes, and as many again if a minute begins meanwhile.
+    let asked = calls(stack, endpoint).len();
+    assert!((20..=80).contains(&asked), "{asked} calls");
 }
 
 fn config(window_seconds: u32) -> Config {

@@ -321,3 +321,82 @@ fn limited(rate: Rate) -> TurnedAway {
         rate: Some(rate),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::TeamId;
+    use crate::domain::principal::Mode;
+
+    #[test]
+    fn a_key_opens_its_own_team_and_a_user_what_its_permissions_and_plan_allow() {
+        const ANY: &[Permission] = &[Permission::ManageLivechatSla, Permission::ViewLivechatRoom];
+        let principal = |kind, plan, permissions: &[Permission]| Principal {
+            team: TeamId::parse("team_1").expect("a team's id"),
+            mode: Mode::Live,
+            kind,
+            plan,
+            permissions: permissions.to_vec(),
+        };
+        let key = |kind| principal(kind, Plan::Community, &[]);
+        let user = |plan, permissions| principal(CredentialKind::User, plan, permissions);
+        let secret = key(CredentialKind::Secret);
+        let publishable = key(CredentialKind::Publishable);
+        let (own, other) = (Some("team_1"), Some("team_2"));
+        let name = |outcome: Result<(), Problem>| outcome.map_err(|problem| problem.name());
+        for (access, principal, team, expected) in [
+            (Access::Anyone, &publishable, None, Ok(())),
+            (Access::SecretKey, &secret, own, Ok(())),
+            (Access::SecretKey, &secret, other, Err("wrong_team")),
+            (Access::SecretKey, &secret, None, Err("wrong_team")),
+            (
+                Access::SecretKey,
+                &publishable,
+                own,
+                Err("secret_key_required"),
+            ),
+            (
+                Access::SecretKey,
+                &publishable,
+                other,
+                Err("secret_key_required"),
+            ),
+            (
+                Access::User(ANY),
+                &user(Plan::Premium, &ANY[..1]),
+                None,
+                Ok(()),
+            ),
+            (
+                Access::User(ANY),
+                &user(Plan::Premium, &ANY[1..]),
+                None,
+                Ok(()),
+            ),
+            (
+                Access::User(&ANY[..1]),
+                &user(Plan::Premium, &ANY[1..]),
+                None,
+                Err("permission_missing"),
+            ),
+            (
+                Access::User(ANY),
+                &user(Plan::Community, &[]),
+                None,
+                Err("permission_missing"),
+            ),
+            (
+                Access::User(ANY),
+                &user(Plan::Community, ANY),
+                None,
+                Err("plan_required"),
+            ),
+        ] {
+            assert_eq!(
+                name(authorise(access, principal, team)),
+                expected,
+                "{access:?} {principal:?}"
+            );
+        }
+    }
+}

@@ -193,4 +193,63 @@ mod tests {
         }
         assert!(scope(&"k".repeat(255), "/rules").is_some());
     }
+
+    #[test]
+    fn a_reply_is_recorded_for_a_day_and_repeated_to_the_same_request_only() {
+        let now = Timestamp::UNIX_EPOCH;
+        let once = |body: &str| {
+            let digest = Digest::of(body);
+            Once::read(Some("key"), &["team"], || digest, now).expect("a key")
+        };
+        let reply = Reply::created(&"body")
+            .expect("JSON")
+            .at("/here".to_owned());
+        let record = once("a")
+            .record(&reply)
+            .expect("a record")
+            .expect("there is a key");
+        assert_eq!(
+            record.expires_at.duration_since(now),
+            SignedDuration::from_hours(24)
+        );
+        assert_eq!(record.reply.outcome, "created");
+        let RecordedBody::Text(body) = record.body else {
+            unreachable!("it is recorded as text");
+        };
+        let earlier = |outcome: &str| Earlier {
+            fingerprint: record.fingerprint.clone(),
+            reply: RecordedReply {
+                outcome: outcome.to_owned(),
+                ..record.reply.clone()
+            },
+            body: body.clone(),
+        };
+        let again = once("a")
+            .replay(earlier("created"))
+            .expect("the same request");
+        assert_eq!((again.outcome, again.replayed), (Outcome::Created, true));
+        assert_eq!(
+            (again.body.as_str(), again.location.as_deref()),
+            ("\"body\"", Some("/here"))
+        );
+        let ok = once("a").replay(earlier("ok")).expect("the same request");
+        assert_eq!(ok.outcome, Outcome::Ok);
+        assert!(matches!(
+            once("a").replay(earlier("done")),
+            Err(Problem::Internal(_))
+        ));
+        assert!(matches!(
+            once("b").replay(earlier("ok")),
+            Err(Problem::IdempotencyKeyReused)
+        ));
+        let document = Reply::document(Outcome::Document, &"body").expect("JSON");
+        assert!(
+            once("a").record(&document).is_err(),
+            "only what is written is recorded"
+        );
+        let without = Once::read(None, &["team"], || Digest::of("a"), now).expect("no key");
+        assert!(without.scope().is_none());
+        assert!(without.record(&reply).expect("no record").is_none());
+        assert!(without.replay(earlier("ok")).is_err());
+    }
 }

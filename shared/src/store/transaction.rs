@@ -334,3 +334,86 @@ fn jittered(pause: Duration) -> Duration {
     let share = getrandom::fill(&mut byte).map_or(255, |()| u32::from(byte[0]));
     pause * share / 255
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::RequestId;
+    use crate::problem::Resource;
+    use crate::store::client;
+
+    const MINE: &str = "mine-1";
+
+    fn reason(code: &str, write_id: Option<&str>) -> CancellationReason {
+        let item = write_id.map(|id| Item::from([(WRITE_ID.to_owned(), string(id))]));
+        CancellationReason::builder()
+            .code(code)
+            .set_item(item)
+            .build()
+    }
+
+    #[test]
+    fn a_transaction_that_only_met_others_is_tried_again() {
+        for codes in [
+            vec![],
+            vec!["None", "TransactionConflict"],
+            vec!["ThrottlingError", "ProvisionedThroughputExceeded"],
+        ] {
+            let reasons = codes.iter().map(|code| reason(code, None)).collect();
+            assert!(matches!(verdict(MINE, reasons), Ok(None)), "{codes:?}");
+        }
+        let broken = vec![
+            reason("None", None),
+            reason("ItemCollectionSizeLimitExceeded", None),
+        ];
+        assert!(matches!(verdict(MINE, broken), Err(Problem::Internal(_))));
+    }
+
+    #[test]
+    fn a_refusal_by_ones_own_earlier_attempt_is_a_success() {
+        let failed = "ConditionalCheckFailed";
+        let own = vec![reason("None", None), reason(failed, Some(MINE))];
+        assert!(matches!(verdict(MINE, own), Ok(Some(Outcome::Applied))));
+        let others = vec![
+            reason("TransactionConflict", None),
+            reason(failed, Some("theirs-1")),
+            reason(failed, None),
+        ];
+        let Ok(Some(Outcome::Refused(refused))) = verdict(MINE, others) else {
+            unreachable!("others refused it");
+        };
+        let places: Vec<usize> = refused.iter().map(|(place, _)| *place).collect();
+        assert_eq!(places, [1, 2]);
+    }
+
+    #[test]
+    fn the_item_that_was_added_first_says_why() {
+        let id = RequestId::new(jiff::Timestamp::UNIX_EPOCH, &[0; 10]);
+        let store = client::connect_to("http://127.0.0.1:1", "none").for_request(&id);
+        let mut transaction = store.transaction();
+        let limit = || Problem::LimitExceeded {
+            resource: Resource::Rule,
+            max: 1,
+        };
+        transaction.delete_any("pk", "a").expect("a deletion");
+        transaction.one_more("pk", "b", 1, limit).expect("a count");
+        transaction
+            .delete("pk", "c", Version::default())
+            .expect("a deletion");
+        let refused = |places: &[usize]| {
+            let items: Vec<_> = places.iter().map(|place| (*place, Item::new())).collect();
+            transaction.refusal(&items)
+        };
+        assert!(matches!(refused(&[2, 1]), Problem::LimitExceeded { .. }));
+        assert!(matches!(refused(&[2]), Problem::Overtaken));
+        assert!(matches!(refused(&[]), Problem::Internal(_)));
+    }
+
+    #[test]
+    fn a_pause_is_a_random_share_of_its_longest() {
+        let longest = Duration::from_millis(255);
+        let pauses: Vec<Duration> = (0..100).map(|_| jittered(longest)).collect();
+        assert!(pauses.iter().all(|pause| *pause <= longest));
+        assert!(pauses.iter().any(|pause| *pause != pauses[0]));
+    }
+}
