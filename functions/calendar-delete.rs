@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use shared::api;
-use shared::problem::Problem;
+use shared::problem::{Problem, TeamProblem};
 use shared::reply::{Answer, Reply};
 use shared::serve::call::Call;
 use shared::serve::serve;
@@ -13,18 +13,15 @@ fn main() -> ExitCode {
 }
 
 async fn delete(call: Call) -> Answer {
-    let calendar = call
-        .store()
-        .calendars()
-        .find(call.parameter("calendarId"))
-        .await?;
+    let calendars = call.store().calendars();
+    let calendar = calendars.find(call.parameter("calendarId")).await?;
     call.check_version(calendar.version)?;
     if calendar.uses > 0 {
         let rules = call.store().rules().naming(&calendar.id).await?;
         if !rules.is_empty() {
-            return Err(Problem::CalendarInUse { rules });
+            return Err(Problem::Team(TeamProblem::CalendarInUse { rules }));
         }
     }
-    call.writer().calendars().delete(&calendar).await?;
+    calendars.delete(&calendar).await?;
     Reply::deleted(&calendar.id)
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use shared::api;
-use shared::reply::{Answer, Reply};
+use shared::reply::{self, Answer};
 use shared::serve::call::ReadCall;
 use shared::serve::serve;
 
@@ -12,11 +12,7 @@ fn main() -> ExitCode {
 }
 
 async fn get(call: ReadCall) -> Answer {
-    let calendar = call
-        .store()
-        .calendars()
-        .find(call.parameter("calendarId"))
-        .await?;
-    let reply = Reply::ok(&calendar)?.version(calendar.version);
-    Ok(reply.unless_known(call.if_none_match()))
+    let calendars = call.store().calendars();
+    let calendar = calendars.find(call.parameter("calendarId")).await?;
+    Ok(reply::calendar::one(&calendar)?.unless_cached(call.if_none_match()))
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use shared::api;
 use shared::domain::version::list_tag;
-use shared::reply::{Answer, Reply};
+use shared::reply::{self, Answer};
 use shared::serve::call::ReadCall;
 use shared::serve::serve;
 
@@ -19,6 +19,6 @@ async fn list(call: ReadCall) -> Answer {
             .iter()
             .map(|calendar| (calendar.id.as_str(), calendar.version)),
     );
-    let reply = Reply::ok(&calendars)?.versions(&tag);
-    Ok(reply.unless_known(call.if_none_match()))
+    let reply = reply::calendar::list(&calendars)?.versions(&tag);
+    Ok(reply.unless_cached(call.if_none_match()))
 }

@@ -1,8 +1,8 @@
-//! Changes members of a calendar. What is absent stays; what comes of it must be valid as a whole.
+//! Changes members of a calendar. Absent members stay as they are; the result must be valid as a whole.
 
 use std::process::ExitCode;
 
-use shared::reply::{Answer, Reply};
+use shared::reply::{self, Answer};
 use shared::serve::call::Call;
 use shared::serve::serve;
 use shared::{api, fields};
@@ -16,17 +16,11 @@ async fn update(call: Call) -> Answer {
     let (current, default) = calendars
         .find_with_default(call.parameter("calendarId"))
         .await?;
-    let fields = call.fields()?;
-    let once = call.once(&fields)?;
-    let calendar = current.changed(fields::calendar::change(fields, &current.draft)?);
-    if let Some(earlier) = call.check(current.version, &once).await? {
-        return Ok(earlier);
-    }
-    let reply = Reply::ok(&calendar)?.version(calendar.version);
-    let writer = call.writer().calendars();
-    let record = once.record_calendar(&reply, writer.snapshot(&calendar))?;
-    let written = writer
-        .update(&calendar, &current, default.as_ref(), record)
-        .await?;
-    once.settle(reply, written)
+    let draft = fields::calendar::change(call.fields()?, &current.draft)?;
+    let calendar = current.changed(draft);
+    let reply = reply::calendar::one(&calendar)?;
+    call.commit_change(current.version, reply, |recording| {
+        calendars.update(&calendar, &current, default.as_ref(), recording)
+    })
+    .await
 }

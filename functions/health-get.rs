@@ -1,4 +1,4 @@
-//! Tells whether the service is well, to anyone, without writing anything.
+//! Reports the health of the service to anyone, without writing anything.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
 async fn health(call: PublicCall) -> Answer {
     let (outcome, status, table) = match call.ping().await {
         Ok(()) => (Outcome::Document, "ok", "reachable"),
-        Err(_) => (Outcome::Unwell, "degraded", "unreachable"),
+        Err(_) => (Outcome::Unhealthy, "degraded", "unreachable"),
     };
     let health = Health {
         status,

@@ -53,7 +53,7 @@ async fn openapi(call: PublicCall) -> Answer {
         .versions(&contract.tag)
         .header("cache-control", CACHE_CONTROL)
         .header("vary", "accept-encoding");
-    Ok(reply.unless_known(call.if_none_match()))
+    Ok(reply.unless_cached(call.if_none_match()))
 }
 
 impl Contract {

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
 
 async fn create(call: Call) -> Answer {
     let draft = fields::policy::draft(call.fields()?)?;
-    let policy = Policy::new(call.new_policy_id(), draft, call.now());
-    call.writer().policies().insert(&policy).await?;
+    let policy = Policy::new(call.new_id(), draft, call.now());
+    call.store().policies().insert(&policy).await?;
     reply::policy::created(&policy)
 }

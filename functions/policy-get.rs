@@ -12,10 +12,7 @@ fn main() -> ExitCode {
 }
 
 async fn get(call: ReadCall) -> Answer {
-    let policy = call
-        .store()
-        .policies()
-        .find(call.parameter("slaId"))
-        .await?;
+    let policies = call.store().policies();
+    let policy = policies.find(call.parameter("slaId")).await?;
     reply::policy::one(&policy)
 }

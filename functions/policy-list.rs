@@ -1,9 +1,9 @@
-//! Lists a workspace's SLA policies: those that match, sorted, a page of them.
+//! Lists a page of a workspace's SLA policies, filtered and sorted.
 
 use std::process::ExitCode;
 
 use shared::api;
-use shared::page::Listing;
+use shared::list_query::ListQuery;
 use shared::reply::{self, Answer};
 use shared::serve::call::ReadCall;
 use shared::serve::serve;
@@ -13,8 +13,8 @@ fn main() -> ExitCode {
 }
 
 async fn list(call: ReadCall) -> Answer {
-    let listing = Listing::read(call.query())?;
+    let query = ListQuery::read(call.query())?;
     let policies = call.store().policies().list().await?;
-    let (page, total) = listing.of(&policies);
-    reply::policy::page(&page, listing.offset, total)
+    let (page, total) = query.select(&policies);
+    reply::policy::page(&page, query.offset, total)
 }

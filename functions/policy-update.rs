@@ -13,12 +13,9 @@ fn main() -> ExitCode {
 
 async fn update(call: Call) -> Answer {
     let draft = fields::policy::draft(call.fields()?)?;
-    let current = call
-        .store()
-        .policies()
-        .find(call.parameter("slaId"))
-        .await?;
+    let policies = call.store().policies();
+    let current = policies.find(call.parameter("slaId")).await?;
     let policy = current.replaced(draft, call.now());
-    call.writer().policies().update(&policy, &current).await?;
+    policies.update(&policy, &current).await?;
     reply::policy::updated(&policy)
 }

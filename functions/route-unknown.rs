@@ -1,4 +1,4 @@
-//! Answers what no other endpoint answers: a path that is not there, or a method it has not.
+//! Answers requests that no other endpoint matches: an unknown path, or a method that a path lacks.
 
 use std::process::ExitCode;
 

@@ -13,15 +13,11 @@ fn main() -> ExitCode {
 }
 
 async fn create(call: Call) -> Answer {
-    let fields = call.fields()?;
-    let once = call.once(&fields)?;
-    let rule = Rule::new(call.new_rule_id(), fields::rule::draft(fields)?);
+    let draft = fields::rule::draft(call.fields()?)?;
+    let rule = Rule::new(call.new_id(), draft);
     let location = call.location(rule.id.as_str());
     let reply = reply::rule::created(&rule)?.at(location);
-    let written = call
-        .writer()
-        .rules()
-        .insert(&rule, once.record(&reply)?)
-        .await?;
-    once.settle(reply, written)
+    let rules = call.store().rules();
+    call.commit(reply, |recording| rules.insert(&rule, recording))
+        .await
 }

@@ -12,8 +12,9 @@ fn main() -> ExitCode {
 }
 
 async fn delete(call: Call) -> Answer {
-    let rule = call.store().rules().find(call.parameter("ruleId")).await?;
+    let rules = call.store().rules();
+    let rule = rules.find(call.parameter("ruleId")).await?;
     call.check_version(rule.version)?;
-    call.writer().rules().delete(&rule).await?;
+    rules.delete(&rule).await?;
     Reply::deleted(&rule.id)
 }

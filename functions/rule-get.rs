@@ -13,5 +13,5 @@ fn main() -> ExitCode {
 
 async fn get(call: ReadCall) -> Answer {
     let rule = call.store().rules().find(call.parameter("ruleId")).await?;
-    Ok(reply::rule::one(&rule)?.unless_known(call.if_none_match()))
+    Ok(reply::rule::one(&rule)?.unless_cached(call.if_none_match()))
 }

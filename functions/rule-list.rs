@@ -16,5 +16,5 @@ async fn list(call: ReadCall) -> Answer {
     let rules = call.store().rules().list().await?;
     let tag = list_tag(rules.iter().map(|rule| (rule.id.as_str(), rule.version)));
     let reply = reply::rule::list(&rules)?.versions(&tag);
-    Ok(reply.unless_known(call.if_none_match()))
+    Ok(reply.unless_cached(call.if_none_match()))
 }

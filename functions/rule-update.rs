@@ -1,4 +1,4 @@
-//! Changes members of an SLA rule. What is absent stays; what comes of it must be valid as a whole.
+//! Changes members of an SLA rule. Absent members stay as they are; the result must be valid as a whole.
 
 use std::process::ExitCode;
 
@@ -12,18 +12,13 @@ fn main() -> ExitCode {
 }
 
 async fn update(call: Call) -> Answer {
-    let current = call.store().rules().find(call.parameter("ruleId")).await?;
-    let fields = call.fields()?;
-    let once = call.once(&fields)?;
-    let rule = current.changed(fields::rule::change(fields, &current.draft)?);
-    if let Some(earlier) = call.check(current.version, &once).await? {
-        return Ok(earlier);
-    }
+    let rules = call.store().rules();
+    let current = rules.find(call.parameter("ruleId")).await?;
+    let draft = fields::rule::change(call.fields()?, &current.draft)?;
+    let rule = current.changed(draft);
     let reply = reply::rule::one(&rule)?;
-    let written = call
-        .writer()
-        .rules()
-        .update(&rule, &current, once.record(&reply)?)
-        .await?;
-    once.settle(reply, written)
+    call.commit_change(current.version, reply, |recording| {
+        rules.update(&rule, &current, recording)
+    })
+    .await
 }

@@ -15,7 +15,7 @@ use shared::api::{self, Access, Effect, Endpoint};
 use shared::auth::key::{Key, Token};
 use shared::auth::{Credential, Gate};
 use shared::config::{Config, TrustStore};
-use shared::dialect::{Dialect, Shown};
+use shared::dialect::{Dialect, PresentedCredential};
 use shared::domain::id::RequestId;
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::limit::{Allowance, Window};
@@ -173,7 +173,7 @@ async fn who_guesses_is_refused_from_memory() {
     );
     let admit = async |secret: &str, from: IpAddr, now: Timestamp| {
         let store = table.for_request(&RequestId::new(now, &world::random()));
-        let credential = Credential::read(Some(Shown::Key(secret))).unwrap();
+        let credential = Credential::read(Some(PresentedCredential::Key(secret))).unwrap();
         let admitted = gate.admit(&store, &credential, Some(from), now).await;
         (
             admitted.map_err(|refused| refused.problem),
@@ -300,7 +300,7 @@ async fn play(run: &Run) -> Vec<String> {
     let table = client::connect_to(team.stack.dynamodb(), TABLE_NAME);
     let config = config(60);
     let gates: Vec<Gate> = run.clocks.iter().map(|_| Gate::new(&config)).collect();
-    let credential = Credential::read(Some(Shown::Key(secret))).unwrap();
+    let credential = Credential::read(Some(PresentedCredential::Key(secret))).unwrap();
     let mut broken = Vec::new();
     let mut admitted: BTreeMap<u64, u32> = BTreeMap::new();
     // Just before a window's end.

@@ -128,8 +128,8 @@ pub async fn knock_at(actor: &Actor, endpoint: &Endpoint, path: &str) -> Answer 
 /// Whatever the endpoint says of the request, it is not that the caller may not make it.
 #[track_caller]
 fn is_let_in(answer: &Answer) {
-    let turned_away = [401, 403, 405, 429].contains(&answer.status) || answer.status >= 500;
-    assert!(!turned_away, "{}: {}", answer.status, answer.body);
+    let rejection = [401, 403, 405, 429].contains(&answer.status) || answer.status >= 500;
+    assert!(!rejection, "{}: {}", answer.status, answer.body);
 }
 
 #[track_caller]

@@ -15,9 +15,9 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use serde_json::Value;
-use shared::domain::calendar::{Calendar, CalendarDraft, WEEKDAYS};
+use shared::domain::calendar::{Calendar, Schedule, WEEKDAYS};
 use shared::domain::deadline::{
-    DeadlineError, SEARCH_DAYS_MAX, TRACE_STRETCHES_MAX, due, elapsed, is_open, stretches, trace,
+    DeadlineError, MAX_SEARCH_DAYS, MAX_TRACE_PERIODS, due, elapsed, is_open, periods, trace,
 };
 
 const CASES: &str = include_str!("open-time.jsonl");
@@ -37,8 +37,8 @@ fn reference_cases() {
             let to = instant(&case["to"]);
             let seconds = case["elapsedSeconds"].as_i64().unwrap();
             assert_eq!(elapsed(&calendar, from, to).as_secs(), seconds, "{line}");
-            let traced: SignedDuration = stretches(&calendar, from, to)
-                .map(|stretch| stretch.length())
+            let traced: SignedDuration = periods(&calendar, from, to)
+                .map(|period| period.length())
                 .sum();
             assert_eq!(traced.as_secs(), seconds, "{line}");
         }
@@ -133,8 +133,8 @@ fn searches_end() {
     );
     for target in [
         SignedDuration::MAX,
-        SignedDuration::from_hours(24 * SEARCH_DAYS_MAX),
-        SignedDuration::from_hours(24 * SEARCH_DAYS_MAX + 1),
+        SignedDuration::from_hours(24 * MAX_SEARCH_DAYS),
+        SignedDuration::from_hours(24 * MAX_SEARCH_DAYS + 1),
         SignedDuration::from_hours(8 * 5 * 523),
     ] {
         assert_eq!(refuse(start, target), DeadlineError::BeyondSearch);
@@ -145,7 +145,7 @@ fn searches_end() {
     }
     due(calendar, Timestamp::MIN, SignedDuration::from_hours(80)).unwrap();
     due(calendar, start, SignedDuration::from_hours(8 * 5 * 521)).unwrap();
-    let whole = SignedDuration::from_hours(24 * SEARCH_DAYS_MAX);
+    let whole = SignedDuration::from_hours(24 * MAX_SEARCH_DAYS);
     let end = due(Calendar::always_open(), start, whole).unwrap();
     assert_eq!(end.breach_at(), start + whole);
     let too_far = due(
@@ -199,8 +199,8 @@ fn all_of_time_is_measured() {
         let calendar = Calendar::parse(&draft).unwrap();
         assert_eq!(elapsed(&calendar, Timestamp::MIN, Timestamp::MAX), whole);
         let traced = trace(&calendar, Timestamp::MIN, Timestamp::MAX);
-        assert_eq!(traced.stretches().len(), 1);
-        assert_eq!(traced.stretches()[0].length(), whole);
+        assert_eq!(traced.periods().len(), 1);
+        assert_eq!(traced.periods()[0].length(), whole);
     }
 }
 
@@ -210,18 +210,18 @@ fn a_trace_is_bounded() {
     let from = at("2026-01-05T00:00:00Z");
     let weeks = |count: i64| SignedDuration::from_hours(168 * count);
     let exact = trace(calendar, from, from + weeks(200));
-    assert_eq!(exact.stretches().len(), TRACE_STRETCHES_MAX);
+    assert_eq!(exact.periods().len(), MAX_TRACE_PERIODS);
     assert!(!exact.is_truncated());
     let more = trace(
         calendar,
         from,
         from + weeks(200) + SignedDuration::from_hours(10),
     );
-    assert_eq!(more.stretches().len(), TRACE_STRETCHES_MAX);
+    assert_eq!(more.periods().len(), MAX_TRACE_PERIODS);
     assert!(more.is_truncated());
     assert!(
         trace(calendar, from + weeks(1), from)
-            .stretches()
+            .periods()
             .is_empty()
     );
 }
@@ -237,7 +237,7 @@ fn a_night_shift_is_one_stretch() {
         at("2026-03-28T12:00:00Z"),
         at("2026-03-29T12:00:00Z"),
     );
-    let [night] = traced.stretches() else {
+    let [night] = traced.periods() else {
         panic!("one night: {traced:?}")
     };
     assert_eq!(night.from(), at("2026-03-28T21:00:00Z"));
@@ -309,13 +309,13 @@ proptest! {
         let traced = trace(&calendar, from, to);
         let mut sum = SignedDuration::ZERO;
         let mut last = None;
-        for stretch in traced.stretches() {
-            prop_assert!(last.is_none_or(|end| end < stretch.from()), "a gap between two");
-            prop_assert!(stretch.from() < stretch.to());
-            prop_assert!(is_open(&calendar, stretch.from()));
-            prop_assert!(stretch.to() == to || !is_open(&calendar, stretch.to()));
-            sum += stretch.length();
-            last = Some(stretch.to());
+        for period in traced.periods() {
+            prop_assert!(last.is_none_or(|end| end < period.from()), "a gap between two");
+            prop_assert!(period.from() < period.to());
+            prop_assert!(is_open(&calendar, period.from()));
+            prop_assert!(period.to() == to || !is_open(&calendar, period.to()));
+            sum += period.length();
+            last = Some(period.to());
         }
         prop_assert!(!traced.is_truncated(), "208 days of at most three intervals");
         prop_assert_eq!(sum, elapsed(&calendar, from, to));
@@ -325,7 +325,7 @@ proptest! {
 /// The oracle: asks of every step whether its wall-clock reading lies in the
 /// hours of its wall-clock date, reading the draft and nothing that was parsed.
 struct Walk<'a> {
-    draft: &'a CalendarDraft,
+    draft: &'a Schedule,
     zone: TimeZone,
     step_seconds: i64,
 }
@@ -391,7 +391,7 @@ impl Walk<'_> {
 }
 
 fn agrees_with_walk(
-    draft: &CalendarDraft,
+    draft: &Schedule,
     from: Timestamp,
     to: Timestamp,
     target: SignedDuration,
@@ -418,7 +418,7 @@ fn agrees_with_walk(
 
 /// Where the search for a due date ends: whatever is not found by then is not used up by then.
 fn search_end(from: Timestamp) -> Timestamp {
-    from.saturating_add(SignedDuration::from_hours(24 * SEARCH_DAYS_MAX))
+    from.saturating_add(SignedDuration::from_hours(24 * MAX_SEARCH_DAYS))
         .unwrap()
 }
 
@@ -442,7 +442,7 @@ const WINDOW_EDGES: [i64; 3] = [946_684_800, 3_155_760_000, 2_840_140_800];
 
 /// A calendar and an instant, as often as not close to a clock change, with
 /// holidays and exceptions about it.
-fn scene(range: (i64, i64)) -> impl Strategy<Value = (CalendarDraft, Timestamp)> {
+fn scene(range: (i64, i64)) -> impl Strategy<Value = (Schedule, Timestamp)> {
     let zone = prop_oneof![
         2 => prop::sample::select(ZONES.clone()),
         1 => prop::sample::select(vec![
@@ -475,7 +475,7 @@ fn scene(range: (i64, i64)) -> impl Strategy<Value = (CalendarDraft, Timestamp)>
         })
 }
 
-fn draft_about(zone: String, from: Timestamp) -> impl Strategy<Value = CalendarDraft> {
+fn draft_about(zone: String, from: Timestamp) -> impl Strategy<Value = Schedule> {
     let date = TimeZone::UTC.to_datetime(from).date();
     let dated = move |days: i64| {
         let date = date
@@ -496,7 +496,7 @@ fn draft_about(zone: String, from: Timestamp) -> impl Strategy<Value = CalendarD
         btree_set(-12i64..12, 0..6),
         btree_map(-12i64..12, day(), 0..4),
     )
-        .prop_map(move |(week, holidays, exceptions)| CalendarDraft {
+        .prop_map(move |(week, holidays, exceptions)| Schedule {
             time_zone: zone.clone(),
             hours: week.try_into().unwrap(),
             holidays: holidays.into_iter().filter_map(dated).collect(),
@@ -544,7 +544,7 @@ fn gap() -> impl Strategy<Value = SignedDuration> {
     ]
 }
 
-fn draft_of(value: &Value) -> CalendarDraft {
+fn draft_of(value: &Value) -> Schedule {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let day = |value: &Value| -> Vec<(String, String)> {
         let intervals = value.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -553,7 +553,7 @@ fn draft_of(value: &Value) -> CalendarDraft {
             .map(|pair| (text(&pair[0]), text(&pair[1])))
             .collect()
     };
-    CalendarDraft {
+    Schedule {
         time_zone: text(&value["timeZone"]),
         hours: WEEKDAYS.map(|weekday| day(&value["hours"][weekday])),
         holidays: value["holidays"]
@@ -571,12 +571,12 @@ fn draft_of(value: &Value) -> CalendarDraft {
     }
 }
 
-fn office(zone: &str) -> CalendarDraft {
+fn office(zone: &str) -> Schedule {
     let day = || vec![interval("09:00", "17:00")];
-    CalendarDraft {
+    Schedule {
         time_zone: zone.to_owned(),
         hours: [day(), day(), day(), day(), day(), Vec::new(), Vec::new()],
-        ..CalendarDraft::default()
+        ..Schedule::default()
     }
 }
 

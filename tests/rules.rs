@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::domain::digest::Digest;
 use shared::domain::rule::MAX_RULES;
-use shared::idempotency::Once;
+use shared::idempotency::IdempotencyKey;
 
 use crate::actors::{Answer, Team, limited_to, rules_of};
 
@@ -654,14 +654,11 @@ async fn a_finished_request_is_forgotten_after_a_day() {
         .await
         .id();
     let within = [team.id.as_str(), "live", "POST", &path];
-    let once = Once::read(Some("k"), &within, || Digest::of("{}"), before).unwrap();
+    let key = IdempotencyKey::read("k", &within, Digest::of("{}"), before).unwrap();
     let store = crate::world::table(team.stack);
     let hours = jiff::SignedDuration::from_hours;
     for (later, remembered) in [(hours(0), true), (hours(23), true), (hours(25), false)] {
-        let found = store
-            .recorded(once.scope().unwrap(), before + later)
-            .await
-            .unwrap();
+        let found = store.recorded(key.scope(), before + later).await.unwrap();
         assert_eq!(found.is_some(), remembered, "{later:?} later");
     }
 }

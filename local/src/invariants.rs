@@ -15,7 +15,7 @@ const OF_TEAMS: [&str; 10] = [
     "COUNT#",
     "DEFAULT#",
     "KEY#",
-    "OPENING#",
+    "SCHEDULE#",
     "POLICY#",
     "RULE#",
     "TEAM",
@@ -161,13 +161,13 @@ fn default_calendar(partition: &Partition<'_>) -> Vec<String> {
 fn openings(partition: &Partition<'_>, deleted: Option<&BTreeSet<String>>) -> Vec<String> {
     let mut wrong = Vec::new();
     for (id, calendar) in of_kind(partition, "CALENDAR#") {
-        let version = number(calendar, "openingVersion").unwrap_or_default();
-        let opening = partition.get(format!("OPENING#{id}#{version:020}").as_str());
+        let version = number(calendar, "scheduleVersion").unwrap_or_default();
+        let opening = partition.get(format!("SCHEDULE#{id}#{version:020}").as_str());
         if opening.is_none_or(|opening| number(opening, "version") != Some(version)) {
             wrong.push(format!("calendar {id} has no opening {version}"));
         }
     }
-    for (of, _) in of_kind(partition, "OPENING#") {
+    for (of, _) in of_kind(partition, "SCHEDULE#") {
         let id = of.split('#').next().unwrap_or_default();
         let is_there = partition.contains_key(format!("CALENDAR#{id}").as_str());
         let was = deleted.is_none_or(|deleted| deleted.contains(id));
@@ -220,7 +220,7 @@ fn records(items: &[Item], deleted: Option<&BTreeSet<String>>) -> Vec<String> {
     let openings: BTreeSet<(&str, &str)> = others
         .iter()
         .filter_map(|item| Some((text(item, "pk")?, text(item, "sk")?)))
-        .filter(|(_, sk)| sk.starts_with("OPENING#"))
+        .filter(|(_, sk)| sk.starts_with("SCHEDULE#"))
         .collect();
     let mut wrong = Vec::new();
     for record in records {
@@ -255,11 +255,11 @@ fn has_opening(record: &Item, openings: &BTreeSet<(&str, &str)>) -> bool {
     let (Some(partition), Some(id), Some(version)) = (
         text(calendar, "partition"),
         text(calendar, "id"),
-        number(calendar, "openingVersion"),
+        number(calendar, "scheduleVersion"),
     ) else {
         return false;
     };
-    let key = format!("OPENING#{id}#{version:020}");
+    let key = format!("SCHEDULE#{id}#{version:020}");
     openings.contains(&(partition, key.as_str()))
 }
 
@@ -326,11 +326,11 @@ mod tests {
                 TEAM,
                 &format!("CALENDAR#{CALENDAR}"),
                 json!({"id": {"S": CALENDAR}, "uses": {"N": "1"}, "isDefault": {"BOOL": true},
-                    "openingVersion": {"N": "3"}}),
+                    "scheduleVersion": {"N": "3"}}),
             ),
             item(
                 TEAM,
-                &format!("OPENING#{CALENDAR}#{:020}", 3),
+                &format!("SCHEDULE#{CALENDAR}#{:020}", 3),
                 json!({"version": {"N": "3"}}),
             ),
             item(
@@ -396,7 +396,7 @@ mod tests {
         for (name, value) in [
             ("uses", json!({"N": "0"})),
             ("isDefault", json!({"BOOL": false})),
-            ("openingVersion", json!({"N": "2"})),
+            ("scheduleVersion", json!({"N": "2"})),
         ] {
             let mut items = sound();
             let calendars = items.iter_mut();
@@ -418,7 +418,7 @@ mod tests {
         let deleted = BTreeSet::from(["cal_00000000000000000000000000000003".to_owned()]);
         let refer = |version: &str| {
             json!({"calendar": {"M": {"partition": {"S": TEAM}, "id": {"S": CALENDAR},
-                "openingVersion": {"N": version}}}})
+                "scheduleVersion": {"N": version}}}})
         };
         items.push(item("IDEMPOTENCY#3", "IDEMPOTENCY", refer("3")));
         assert_eq!(violations(&items, Some(&deleted)), [""; 0]);
@@ -428,7 +428,7 @@ mod tests {
         assert_eq!(violations(&items, Some(&deleted)), [""; 0]);
         assert_eq!(violations(&items, None), [""; 0]);
         assert_eq!(violations(&items, Some(&BTreeSet::new())).len(), 1);
-        let of_nothing = format!("OPENING#{RULE}#{:020}", 1);
+        let of_nothing = format!("SCHEDULE#{RULE}#{:020}", 1);
         items.push(item(TEAM, &of_nothing, json!({"version": {"N": "1"}})));
         assert_eq!(violations(&items, Some(&deleted)).len(), 1);
         assert_eq!(violations(&items, None), [""; 0]);

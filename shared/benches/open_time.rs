@@ -12,9 +12,9 @@ use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use jiff::civil::{Date, date, time};
 use jiff::{SignedDuration, Timestamp};
-use shared::domain::calendar::{Calendar, CalendarDraft};
+use shared::domain::calendar::{Calendar, Schedule};
 use shared::domain::deadline::{due, elapsed, trace};
-use workclock::{Holidays, Schedule, Weekdays, WorkDay};
+use workclock::{Holidays, Schedule as PeerSchedule, Weekdays, WorkDay};
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
@@ -84,9 +84,9 @@ impl Case {
         years.flat_map(|year| HOLIDAYS_OF_A_YEAR.map(|(month, day)| date(year, month, day)))
     }
 
-    fn draft(&self) -> CalendarDraft {
+    fn draft(&self) -> Schedule {
         let day = || vec![("09:00".to_owned(), "17:00".to_owned())];
-        CalendarDraft {
+        Schedule {
             time_zone: "America/New_York".to_owned(),
             hours: [day(), day(), day(), day(), day(), Vec::new(), Vec::new()],
             holidays: self.holidays().map(|date| date.to_string()).collect(),
@@ -94,9 +94,9 @@ impl Case {
         }
     }
 
-    fn schedule(&self) -> Schedule {
+    fn schedule(&self) -> PeerSchedule {
         let (nine, five) = (time(9, 0, 0, 0), time(17, 0, 0, 0));
-        Schedule::builder()
+        PeerSchedule::builder()
             .time_zone("America/New_York")
             .rule(WorkDay::new(nine, five, Weekdays::MON_TO_FRI))
             .rule(Holidays::new(self.holidays()))

@@ -1,10 +1,10 @@
-//! The HTTP surface on one page: every endpoint, in the order in which clients meet them.
+//! The HTTP surface on one page: every endpoint, product by product.
 //!
 //! `functions/`, `template.yaml`, `openapi.json` and the watch router in `Cargo.toml` declare the
 //! same set; `tests/contract.rs` compares them and says what is missing where.
 //!
-//! The type of an endpoint decides the type of its handler's call: the stores of a [`Read`]
-//! endpoint cannot write, so a writing endpoint that is declared as a read does not compile.
+//! The type of an endpoint decides the type of its handler's call. The store of a [`Read`] endpoint
+//! cannot write, so a writing endpoint that is declared as a read does not compile.
 //!
 //! ```compile_fail,E0599
 //! use shared::api;
@@ -13,7 +13,7 @@
 //!
 //! async fn delete(call: ReadCall) -> Answer {
 //!     let rule = call.store().rules().find(call.parameter("ruleId")).await?;
-//!     call.writer().rules().delete(&rule).await?;
+//!     call.store().rules().delete(&rule).await?;
 //!     Reply::deleted(&rule.id)
 //! }
 //!
@@ -30,15 +30,15 @@ use crate::domain::principal::Permission;
 pub struct Endpoint {
     /// The name of its file and binary, such as `rule-create`.
     pub name: &'static str,
-    /// The method it answers.
+    /// Its method.
     pub method: Method,
-    /// Its path, with parameters in braces; `$default` for whatever no other path takes.
+    /// Its path, with parameters in braces; `$default` for requests that no other endpoint matches.
     pub path: &'static str,
-    /// Whose client it speaks to.
+    /// The dialect of its clients.
     pub dialect: Dialect,
-    /// Whom it lets in.
+    /// Who may call it.
     pub access: Access,
-    /// What it does to the table: the constructor decides, and with it the type of the handler's call.
+    /// What it does to the table. The constructor decides it, and the type of the handler's call.
     effect: Effect,
 }
 
@@ -51,11 +51,11 @@ pub struct Read(Endpoint);
 #[derive(Debug)]
 pub struct Write(Endpoint);
 
-/// An endpoint that answers anyone: its handler gets a [`PublicCall`](crate::serve::call::PublicCall).
+/// An endpoint that is open to anyone: its handler gets a [`PublicCall`](crate::serve::call::PublicCall).
 #[derive(Debug)]
 pub struct Public(Endpoint);
 
-/// Whom an endpoint lets in.
+/// Who may call an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Everyone.
@@ -69,7 +69,7 @@ pub enum Access {
 /// What an endpoint does to the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It never calls the table.
+    /// It does not use the table.
     None,
     /// It only reads, so it may run beside the admission: see [`crate::serve`].
     Read,
@@ -137,11 +137,11 @@ pub static CALENDAR_UPDATE: Write =
 pub static CALENDAR_DELETE: Write =
     Write::new("calendar-delete", Method::DELETE, CALENDAR, SECRET_KEY);
 
-/// Replaces a calendar's holidays by those of an iCalendar file.
+/// Replaces a calendar's holidays with those of an iCalendar file.
 pub static HOLIDAY_REPLACE: Write =
     Write::new("holiday-replace", Method::PUT, HOLIDAYS, SECRET_KEY);
 
-/// Computes when a ticket would fall due, and why.
+/// Computes when a ticket would fall due.
 pub static PREVIEW_CREATE: Read = Read::new("preview-create", Method::POST, PREVIEW, SECRET_KEY);
 
 /// Reports whether the service is healthy.
@@ -156,7 +156,7 @@ pub static OPENAPI_GET: Public = Public::new(
     Effect::None,
 );
 
-/// Answers requests that no other endpoint takes, in the dialect of the path.
+/// Answers requests that no other endpoint matches, in the dialect of the path.
 pub static ROUTE_UNKNOWN: Public =
     Public::new("route-unknown", Method::GET, "$default", Effect::None);
 
@@ -189,7 +189,7 @@ impl Read {
         Read(Endpoint::new(name, method, path, access, Effect::Read))
     }
 
-    /// What is declared of it.
+    /// Its declaration.
     pub const fn endpoint(&self) -> &Endpoint {
         &self.0
     }
@@ -200,7 +200,7 @@ impl Write {
         Write(Endpoint::new(name, method, path, access, Effect::Write))
     }
 
-    /// What is declared of it.
+    /// Its declaration.
     pub const fn endpoint(&self) -> &Endpoint {
         &self.0
     }
@@ -211,7 +211,7 @@ impl Public {
         Public(Endpoint::new(name, method, path, Access::Anyone, effect))
     }
 
-    /// What is declared of it.
+    /// Its declaration.
     pub const fn endpoint(&self) -> &Endpoint {
         &self.0
     }
@@ -244,7 +244,7 @@ impl Endpoint {
         self.effect
     }
 
-    /// Whether this is the endpoint of last resort.
+    /// Whether this is the endpoint for requests that no other endpoint matches.
     pub fn is_default(&self) -> bool {
         self.path == ROUTE_UNKNOWN.0.path
     }
@@ -254,7 +254,7 @@ impl Endpoint {
         [Method::POST, Method::PUT, Method::PATCH].contains(&self.method)
     }
 
-    /// Whether `path` is one of this endpoint's.
+    /// Whether a path is this endpoint's, with any parameters.
     pub fn takes(&self, path: &str) -> bool {
         let mut pattern = self.path.split('/');
         let mut segments = path.split('/');
@@ -273,7 +273,7 @@ impl Endpoint {
     }
 }
 
-/// The methods that `path` answers, as `Allow` lists them; `None` if nothing is there.
+/// The methods of the endpoints at a path, as `Allow` lists them; `None` if there are none.
 pub fn allow(path: &str) -> Option<String> {
     let methods: Vec<&str> = ALL
         .iter()

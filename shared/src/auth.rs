@@ -1,9 +1,9 @@
 //! From a presented credential to the principal who presented it.
 //!
-//! Junk is refused by its shape and checksum, and a credential known to have used up its window is
-//! refused from memory: neither costs a call. An address that keeps presenting unknown credentials
-//! is refused from memory as well. Everything else is decided by one conditional update, which
-//! authenticates, fetches what authorisation needs, and counts.
+//! A malformed credential is refused by its shape and checksum, and one that has reached its limit is
+//! refused from memory. So are unknown credentials from an address that keeps presenting them. None
+//! of this costs a call to the table. One conditional update decides everything else: it
+//! authenticates, returns what authorisation needs, and counts the call.
 
 mod guesses;
 pub mod key;
@@ -18,42 +18,43 @@ use crate::api::Access;
 use crate::auth::guesses::Guesses;
 use crate::auth::key::{Key, Token};
 use crate::config::Config;
-use crate::dialect::Shown;
+use crate::dialect::PresentedCredential;
 use crate::domain::digest::Digest;
 use crate::domain::id::UserId;
 use crate::domain::principal::{CredentialKind, Permission, Plan, Principal};
 use crate::limit::{Allowance, Rate, Window};
-use crate::problem::Problem;
+use crate::problem::{Problem, TeamProblem, WorkspaceProblem};
 use crate::store::Store;
-use crate::store::credentials::{Admission, Refusal, Seen};
+use crate::store::credentials::{Admission, AdmittedCredential, Refusal};
 
-/// Credentials that a process remembers something about. A full memory is emptied: it only saves
-/// calls and round trips.
+/// The most credentials that a process remembers. A full memory is emptied: it only saves calls and
+/// round trips.
 const MAX_REMEMBERED: usize = 1_024;
 
-/// How long a refusal for a used-up window is repeated from memory. Hammering costs one write a
-/// second and process, and a revocation or a raised limit takes effect within that second.
-const BLOCK_TRUSTED: SignedDuration = SignedDuration::from_secs(1);
+/// How long a refusal of a credential that has reached its limit is repeated from memory. So a client
+/// that keeps calling costs each process one write a second, and a revocation or a raised limit takes
+/// effect within a second.
+const BLOCKED_FOR: SignedDuration = SignedDuration::from_secs(1);
 
-/// How often the length of a credential's window may turn out to be another one in one request:
-/// it is looked up once, and an operator may change it meanwhile.
+/// How often the length of a credential's window may differ from what was expected, in one request: it
+/// is learned at the first attempt, and an operator may change it meanwhile.
 const MAX_WINDOW_CHANGES: usize = 3;
 
-/// A credential whose shape is right.
+/// A well-formed credential.
 #[derive(Debug)]
 pub struct Credential {
     identity: Identity,
     kind: CredentialKind,
 }
 
-/// What tells two credentials apart. A token presented for another user is another credential.
+/// Identifies a credential. A token that is presented for another user is another credential.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Identity {
     digest: Digest,
     user: Option<UserId>,
 }
 
-/// What a process remembers about credentials it has seen.
+/// Admits callers, and remembers for its process what became of them.
 #[derive(Debug)]
 pub struct Gate {
     secret_key: Allowance,
@@ -66,18 +67,18 @@ pub struct Gate {
 #[derive(Clone, Debug)]
 struct Remembered {
     window_seconds: u32,
-    standing: Standing,
+    last_call: LastCall,
 }
 
-/// What became of a credential's last call.
+/// The outcome of a credential's last call.
 #[derive(Clone, Debug)]
-enum Standing {
+enum LastCall {
     /// It was admitted.
     Admitted {
         principal: Principal,
         other_windows: Vec<Window>,
     },
-    /// The table refused it for having used up its window.
+    /// The table refused it, since the credential had reached its limit.
     Blocked {
         window: Window,
         limit: u32,
@@ -85,36 +86,36 @@ enum Standing {
     },
 }
 
-/// A credential that was let in, and where it stands.
+/// A caller who is admitted.
 #[derive(Debug)]
 pub struct Admitted {
-    /// Who called.
+    /// Who calls.
     pub principal: Principal,
-    /// Where the caller stands; `None` without a limit.
+    /// The state of the caller's limit; `None` if it has none.
     pub rate: Option<Rate>,
 }
 
-/// A credential that was turned away, and where it stands if it was recognised.
+/// A caller who is not admitted.
 #[derive(Debug)]
-pub struct TurnedAway {
+pub struct Rejection {
     /// Why.
     pub problem: Problem,
-    /// Where the caller stands.
+    /// The state of the caller's limit, if the credential is known.
     pub rate: Option<Rate>,
 }
 
 impl Credential {
-    /// Checks a credential's shape. Costs no call.
-    pub fn read(shown: Option<Shown<'_>>) -> Result<Credential, Problem> {
-        let credential = match shown.ok_or(Problem::Unauthenticated)? {
-            Shown::Key(text) => Key::parse(text).map(|key| Credential {
+    /// Checks the form of a credential, without a call to the table.
+    pub fn read(presented: Option<PresentedCredential<'_>>) -> Result<Credential, Problem> {
+        let credential = match presented.ok_or(Problem::Unauthenticated)? {
+            PresentedCredential::Key(text) => Key::parse(text).map(|key| Credential {
                 identity: Identity {
                     digest: Digest::of(text),
                     user: None,
                 },
                 kind: key.kind(),
             }),
-            Shown::User { user, token } => {
+            PresentedCredential::User { user, token } => {
                 let parsed = Token::parse(token).zip(UserId::parse(user));
                 parsed.map(|(_, user)| Credential {
                     identity: Identity {
@@ -130,7 +131,7 @@ impl Credential {
 }
 
 impl Gate {
-    /// A gate with a deployment's allowances.
+    /// A gate with the limits of a deployment.
     pub fn new(config: &Config) -> Gate {
         Gate {
             secret_key: config.secret_key,
@@ -141,46 +142,46 @@ impl Gate {
         }
     }
 
-    /// Who this credential was when this process last admitted it; `None` if it never was, or has
-    /// been refused since. What a caller merely claims is never enough to read on: a key's checksum
-    /// is public, so anyone can make one that looks right.
+    /// The principal of a credential that this process has admitted and not refused since. A claim
+    /// never causes a read: the checksum of a key is public, so anyone can make one that looks right.
     pub fn last_admitted(&self, credential: &Credential) -> Option<Principal> {
-        match self.memory().get(&credential.identity)?.standing {
-            Standing::Admitted { ref principal, .. } => Some(principal.clone()),
-            Standing::Blocked { .. } => None,
+        match self.memory().get(&credential.identity)?.last_call {
+            LastCall::Admitted { ref principal, .. } => Some(principal.clone()),
+            LastCall::Blocked { .. } => None,
         }
     }
 
-    /// Authenticates and counts: one call, none for a credential that is known to be blocked, or an
-    /// unknown one from an `address` that has presented too many of them.
+    /// Authenticates a caller and counts the call, with one call to the table; with none if the
+    /// credential is blocked, or unknown and from an `address` that has presented too many.
     ///
-    /// A key with a window of its own costs a second call the first time a process meets it.
+    /// A credential whose window has a length of its own costs a second call when a process first
+    /// meets it.
     pub async fn admit(
         &self,
         store: &Store,
         credential: &Credential,
         address: Option<IpAddr>,
         now: Timestamp,
-    ) -> Result<Admitted, TurnedAway> {
+    ) -> Result<Admitted, Rejection> {
         let allowance = self.default_allowance(credential.kind);
         let memory = self.memory().get(&credential.identity).cloned();
-        if memory.is_none() && address.is_some_and(|from| self.guesses.are_used_up(from, now)) {
-            return Err(turned_away(Problem::Unauthenticated));
+        if memory.is_none() && address.is_some_and(|from| self.guesses.are_exhausted(from, now)) {
+            return Err(reject(Problem::Unauthenticated));
         }
         let (mut window_seconds, past_windows) = match memory {
             None => (allowance.window_seconds, Vec::new()),
             Some(Remembered {
                 window_seconds,
-                standing,
-            }) => match standing {
-                Standing::Admitted { other_windows, .. } => (window_seconds, other_windows),
-                Standing::Blocked {
+                last_call,
+            }) => match last_call {
+                LastCall::Admitted { other_windows, .. } => (window_seconds, other_windows),
+                LastCall::Blocked {
                     window,
                     limit,
                     since,
                 } => {
                     let same_window = Window::at(now, window_seconds) == window;
-                    if same_window && now.duration_since(since) < BLOCK_TRUSTED {
+                    if same_window && now.duration_since(since) < BLOCKED_FOR {
                         return Err(limited(window.rate(limit, u64::from(limit), now)));
                     }
                     (window_seconds, Vec::new())
@@ -197,52 +198,52 @@ impl Gate {
                 past_windows: &past_windows,
                 now,
             };
-            match store.admit(&admission).await.map_err(turned_away)? {
-                Ok(seen) => return Ok(self.admitted(credential, seen, window, now)),
+            match store.admit(&admission).await.map_err(reject)? {
+                Ok(admitted) => return Ok(self.admitted(credential, admitted, window, now)),
                 Err(Refusal::Unknown) => {
                     self.memory().remove(&credential.identity);
                     if let Some(address) = address {
                         self.guesses.count(address, now);
                     }
-                    return Err(turned_away(Problem::Unauthenticated));
+                    return Err(reject(Problem::Unauthenticated));
                 }
                 Err(Refusal::OtherWindow { seconds }) => window_seconds = seconds,
-                Err(Refusal::Spent { limit, used }) => {
-                    let standing = Standing::Blocked {
+                Err(Refusal::LimitReached { limit, used }) => {
+                    let last_call = LastCall::Blocked {
                         window,
                         limit,
                         since: now,
                     };
-                    self.remember(credential, window_seconds, standing);
+                    self.remember(credential, window_seconds, last_call);
                     return Err(limited(window.rate(limit, used, now)));
                 }
             }
         }
-        Err(turned_away(Problem::Unavailable(
-            "the credential's window changed at every attempt".into(),
+        Err(reject(Problem::Unavailable(
+            "the length of the credential's window changed at every attempt".into(),
         )))
     }
 
     fn admitted(
         &self,
         credential: &Credential,
-        seen: Seen,
+        admitted: AdmittedCredential,
         window: Window,
         now: Timestamp,
     ) -> Admitted {
-        let Seen {
+        let AdmittedCredential {
             principal,
             limit,
             used,
             other_windows,
-        } = seen;
+        } = admitted;
         let bypass = Permission::ApiBypassRateLimit;
         let unlimited = principal.permissions.contains(&bypass);
-        let standing = Standing::Admitted {
+        let last_call = LastCall::Admitted {
             principal: principal.clone(),
             other_windows,
         };
-        self.remember(credential, window.length_seconds(), standing);
+        self.remember(credential, window.length_seconds(), last_call);
         Admitted {
             principal,
             rate: (!unlimited).then(|| window.rate(limit, used, now)),
@@ -263,22 +264,22 @@ impl Gate {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember(&self, credential: &Credential, window_seconds: u32, standing: Standing) {
+    fn remember(&self, credential: &Credential, window_seconds: u32, last_call: LastCall) {
         let mut remembered = self.memory();
         if remembered.len() >= MAX_REMEMBERED && !remembered.contains_key(&credential.identity) {
             remembered.clear();
         }
         let memory = Remembered {
             window_seconds,
-            standing,
+            last_call,
         };
         remembered.insert(credential.identity.clone(), memory);
     }
 }
 
-/// Whether a principal may use an endpoint, and see the team in the path.
+/// Whether a principal may use an endpoint in the team of the path.
 ///
-/// A team that does not exist is refused like another's: nothing tells them apart.
+/// A team that does not exist and another team are refused alike, so nobody can tell them apart.
 pub fn authorise(
     access: Access,
     principal: &Principal,
@@ -287,10 +288,10 @@ pub fn authorise(
     match access {
         Access::Anyone => Ok(()),
         Access::SecretKey if principal.kind != CredentialKind::Secret => {
-            Err(Problem::SecretKeyRequired)
+            Err(Problem::Team(TeamProblem::SecretKeyRequired))
         }
         Access::SecretKey if team_in_path != Some(principal.team.as_str()) => {
-            Err(Problem::WrongTeam)
+            Err(Problem::Team(TeamProblem::WrongTeam))
         }
         Access::SecretKey => Ok(()),
         Access::User(any_of)
@@ -298,23 +299,25 @@ pub fn authorise(
                 .iter()
                 .any(|permission| principal.permissions.contains(permission)) =>
         {
-            Err(Problem::PermissionMissing)
+            Err(Problem::Workspace(WorkspaceProblem::PermissionMissing))
         }
-        Access::User(_) if principal.plan != Plan::Premium => Err(Problem::PlanRequired),
+        Access::User(_) if principal.plan != Plan::Premium => {
+            Err(Problem::Workspace(WorkspaceProblem::PlanRequired))
+        }
         Access::User(_) => Ok(()),
     }
 }
 
-fn turned_away(problem: Problem) -> TurnedAway {
-    TurnedAway {
+fn reject(problem: Problem) -> Rejection {
+    Rejection {
         problem,
         rate: None,
     }
 }
 
-fn limited(rate: Rate) -> TurnedAway {
+fn limited(rate: Rate) -> Rejection {
     let retry_after_seconds = rate.retry_after_seconds;
-    TurnedAway {
+    Rejection {
         problem: Problem::RateLimited {
             retry_after_seconds,
         },
@@ -329,7 +332,7 @@ mod tests {
     use crate::domain::principal::Mode;
 
     #[test]
-    fn a_key_opens_its_own_team_and_a_user_what_its_permissions_and_plan_allow() {
+    fn a_key_is_limited_to_its_team_and_a_user_to_their_permissions_and_plan() {
         const ANY: &[Permission] = &[Permission::ManageLivechatSla, Permission::ViewLivechatRoom];
         let principal = |kind, plan, permissions: &[Permission]| Principal {
             team: TeamId::parse("team_1").expect("a team's id"),

@@ -1,5 +1,5 @@
-//! How a thing is told: the credential a client shows, the envelope of a success and of a
-//! problem, the headers around them. Never whether.
+//! The formats of the two products: where a client puts its credential, and how a success and a
+//! problem look in status, headers and body. A dialect formats an outcome and never decides it.
 
 mod cstar;
 mod rocket_chat;
@@ -11,18 +11,18 @@ use crate::limit::Rate;
 use crate::problem::Problem;
 use crate::reply::{Encoding, Outcome, Reply};
 
-/// Whose client is being spoken to.
+/// The product whose clients an endpoint speaks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// cStar's, and that of everything native.
+    /// cStar's, which the native endpoints use, too.
     Cstar,
     /// Rocket.Chat's.
     RocketChat,
 }
 
-/// A credential as it was shown, unchecked.
+/// A credential as the client presented it, unchecked.
 #[derive(PartialEq, Eq)]
-pub enum Shown<'a> {
+pub enum PresentedCredential<'a> {
     /// A bearer key.
     Key(&'a str),
     /// A Rocket.Chat user and a token.
@@ -34,40 +34,40 @@ pub enum Shown<'a> {
     },
 }
 
-/// What an answer's envelope tells about the request it answers.
+/// What a response says about its request.
 #[derive(Debug)]
-pub struct Circumstances<'a> {
+pub struct ResponseContext<'a> {
     /// The request's id.
     pub request: &'a RequestId,
     /// When it came in.
     pub now: Timestamp,
-    /// Where the caller stands, if it reached the limiter and has a limit.
+    /// The state of the caller's limit, if it has one and was counted.
     pub rate: Option<Rate>,
-    /// The URL of our own reference of errors.
+    /// The URL of the reference of our own errors.
     pub error_reference: &'a str,
 }
 
-/// An answer in a dialect's words.
+/// An HTTP response in a dialect's format.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// Header names, in lower case, and values.
     pub headers: Vec<(&'static str, String)>,
     /// The body: JSON, as `encoding` says.
     pub body: String,
-    /// How `body` holds the bytes that go out.
+    /// How `body` represents the bytes that are sent.
     pub encoding: Encoding,
 }
 
-/// Seconds after which a client may ask a service again that could not answer.
-const RETRY_UNAVAILABLE_AFTER_SECONDS: u64 = 1;
+/// Seconds after which a client may retry when the service is unavailable.
+const RETRY_AFTER_UNAVAILABLE_SECONDS: u64 = 1;
 
-/// Headers that describe a body, so an answer without one does not have them.
-const OF_A_BODY: [&str; 2] = ["content-encoding", "content-type"];
+/// Headers that describe a body, so a response without a body does not have them.
+const BODY_HEADERS: [&str; 2] = ["content-encoding", "content-type"];
 
 impl Dialect {
-    /// The dialect in which whatever is at `path` speaks, be there anything or not.
+    /// The dialect of a path, whether there is an endpoint or not.
     pub fn of_path(path: &str) -> Dialect {
         let livechat = path == "/api/v1/livechat" || path.starts_with("/api/v1/livechat/");
         if livechat {
@@ -78,28 +78,31 @@ impl Dialect {
     }
 
     /// Finds the credential among a request's headers, whose names are in lower case.
-    pub fn credential<'a>(self, header: impl Fn(&str) -> Option<&'a str>) -> Option<Shown<'a>> {
+    pub fn credential<'a>(
+        self,
+        header: impl Fn(&str) -> Option<&'a str>,
+    ) -> Option<PresentedCredential<'a>> {
         match self {
             Dialect::Cstar => cstar::credential(header),
             Dialect::RocketChat => rocket_chat::credential(header),
         }
     }
 
-    /// Tells a success.
-    pub fn success(self, reply: Reply, circumstances: &Circumstances<'_>) -> Told {
-        let document = matches!(reply.outcome, Outcome::Document | Outcome::Unwell);
+    /// Formats a success.
+    pub fn success(self, reply: Reply, context: &ResponseContext<'_>) -> Response {
+        let document = matches!(reply.outcome, Outcome::Document | Outcome::Unhealthy);
         let status = match reply.outcome {
             Outcome::Ok | Outcome::Document => 200,
             Outcome::Created => self.created_status(),
             Outcome::NotModified => 304,
-            Outcome::Unwell => 503,
+            Outcome::Unhealthy => 503,
         };
         let body = match self {
             _ if document || reply.outcome == Outcome::NotModified => reply.body,
             Dialect::Cstar => cstar::envelope(&reply.body),
             Dialect::RocketChat => rocket_chat::envelope(&reply.body),
         };
-        let mut headers = self.headers(circumstances);
+        let mut headers = self.headers(context);
         headers.extend(reply.location.map(|location| ("location", location)));
         headers.extend(reply.etag.map(|etag| ("etag", etag)));
         if reply.replayed {
@@ -110,12 +113,12 @@ impl Dialect {
             headers.push((name, value));
         }
         if reply.outcome == Outcome::NotModified {
-            headers.retain(|(name, _)| !OF_A_BODY.contains(name));
+            headers.retain(|(name, _)| !BODY_HEADERS.contains(name));
         }
-        if reply.outcome == Outcome::Unwell {
-            headers.push(("retry-after", RETRY_UNAVAILABLE_AFTER_SECONDS.to_string()));
+        if reply.outcome == Outcome::Unhealthy {
+            headers.push(("retry-after", RETRY_AFTER_UNAVAILABLE_SECONDS.to_string()));
         }
-        Told {
+        Response {
             status,
             headers,
             body,
@@ -123,13 +126,13 @@ impl Dialect {
         }
     }
 
-    /// Tells a problem.
-    pub fn problem(self, problem: &Problem, circumstances: &Circumstances<'_>) -> Told {
+    /// Formats a problem.
+    pub fn problem(self, problem: &Problem, context: &ResponseContext<'_>) -> Response {
         let (status, body) = match self {
-            Dialect::Cstar => cstar::problem(problem, circumstances),
+            Dialect::Cstar => cstar::problem(problem, context),
             Dialect::RocketChat => rocket_chat::problem(problem),
         };
-        let mut headers = self.headers(circumstances);
+        let mut headers = self.headers(context);
         match problem {
             Problem::RateLimited {
                 retry_after_seconds,
@@ -137,7 +140,7 @@ impl Dialect {
                 headers.push(("retry-after", retry_after_seconds.to_string()));
             }
             Problem::Unavailable(_) => {
-                headers.push(("retry-after", RETRY_UNAVAILABLE_AFTER_SECONDS.to_string()));
+                headers.push(("retry-after", RETRY_AFTER_UNAVAILABLE_SECONDS.to_string()));
             }
             Problem::MethodNotAllowed { allow } => headers.push(("allow", allow.clone())),
             Problem::Unauthenticated if self == Dialect::Cstar => {
@@ -145,7 +148,7 @@ impl Dialect {
             }
             _ => {}
         }
-        Told {
+        Response {
             status,
             headers,
             body,
@@ -160,15 +163,15 @@ impl Dialect {
         }
     }
 
-    fn headers(self, circumstances: &Circumstances<'_>) -> Vec<(&'static str, String)> {
+    fn headers(self, context: &ResponseContext<'_>) -> Vec<(&'static str, String)> {
         let mut headers = vec![
             ("content-type", "application/json".to_owned()),
             ("cache-control", "no-store".to_owned()),
             ("x-content-type-options", "nosniff".to_owned()),
         ];
         match self {
-            Dialect::Cstar => cstar::headers(circumstances, &mut headers),
-            Dialect::RocketChat => rocket_chat::headers(circumstances, &mut headers),
+            Dialect::Cstar => cstar::headers(context, &mut headers),
+            Dialect::RocketChat => rocket_chat::headers(context, &mut headers),
         }
         headers
     }

@@ -1,9 +1,11 @@
-//! What Dueline knows about promises, without a clock, a network or a database.
+//! The rules of SLAs, without a clock, a network or a database.
 
 pub mod calendar;
+pub mod coverage;
 pub mod cycle;
 pub mod deadline;
 pub mod digest;
+pub mod forecast;
 pub mod id;
 pub mod minutes;
 pub mod policy;

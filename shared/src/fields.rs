@@ -1,7 +1,8 @@
-//! From a JSON object to a typed draft. What is wrong with it comes back as data, all of it,
-//! because one dialect tells the first violation in Ajv's words and the other tells every one.
+//! From a JSON object to a typed draft. All violations are returned, as data, because one dialect
+//! reports the first of them in Ajv's words and the other reports every one.
 
 pub mod calendar;
+pub mod holidays;
 pub mod json;
 pub mod policy;
 pub mod preview;
@@ -10,21 +11,20 @@ pub mod rule;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::domain::digest::Digest;
 use crate::domain::minutes::Minutes;
 use crate::domain::text::TextError;
-use crate::problem::{Allowed, Fault, Problem, Violation};
+use crate::problem::{Mismatch, Problem, Reason, TeamReason, Violation};
 
-/// The largest body that is read: a rule or a policy at its longest, every character escaped, is
-/// a third of it.
+/// The most bytes of a JSON body. The longest rule or policy, with every character escaped, has a
+/// third of this.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// A body on its way to becoming a draft.
+/// The members of a body that is being read.
 ///
-/// Members are taken out one by one, in the documented order; what is left is unknown.
+/// Members are taken one by one, in the documented order. Those that are left are unknown.
 #[derive(Debug)]
 pub struct Fields {
     members: Map<String, Value>,
@@ -40,12 +40,12 @@ impl Fields {
         }
     }
 
-    /// What the members say, however they were ordered and spaced.
+    /// A digest of the members, independent of their order and of white space.
     pub fn fingerprint(&self) -> Digest {
         Digest::of(&sorted(&Value::Object(self.members.clone())).to_string())
     }
 
-    /// The members laid over others: what is absent here is as it is there.
+    /// These members, with those of `others` where a member is absent here.
     #[must_use]
     pub fn over(mut self, others: Map<String, Value>) -> Fields {
         for (name, value) in others {
@@ -61,75 +61,72 @@ impl Fields {
         (min, max): (usize, usize),
         accept: impl FnOnce(String) -> Result<T, TextError>,
     ) -> Option<T> {
-        let allowed = Allowed::Text { min, max };
-        match self.required(field, &allowed)? {
+        let mismatch = match self.required(field)? {
             Value::String(text) => match accept(text) {
-                Ok(text) => Some(text),
-                Err(TextError::TooShort) => self.refuse(field, Fault::Low, allowed),
-                Err(TextError::TooLong) => self.refuse(field, Fault::High, allowed),
+                Ok(text) => return Some(text),
+                Err(TextError::TooShort) => Mismatch::BelowMin,
+                Err(TextError::TooLong) => Mismatch::AboveMax,
             },
-            _ => self.refuse(field, Fault::Type, allowed),
-        }
+            _ => Mismatch::WrongType,
+        };
+        self.refuse(field, Reason::Text { min, max, mismatch })
     }
 
     /// Takes a required number of minutes from 1 to `max`. `30.0` is 30; `"30"` is not.
     pub fn minutes(&mut self, field: &'static str, max: u32) -> Option<Minutes> {
-        let allowed = Allowed::Integer { min: 1, max };
-        let value = self.required(field, &allowed)?;
-        let Some(integer) = integer(&value) else {
-            return self.refuse(field, Fault::Type, allowed);
+        let value = self.required(field)?;
+        let mismatch = match integer(&value) {
+            Some(integer) => match Minutes::new(integer, max) {
+                Some(minutes) => return Some(minutes),
+                None if integer < 1 => Mismatch::BelowMin,
+                None => Mismatch::AboveMax,
+            },
+            None => Mismatch::WrongType,
         };
-        match Minutes::new(integer, max) {
-            Some(minutes) => Some(minutes),
-            None if integer < 1 => self.refuse(field, Fault::Low, allowed),
-            None => self.refuse(field, Fault::High, allowed),
-        }
+        let min = 1;
+        self.refuse(field, Reason::Integer { min, max, mismatch })
     }
 
-    /// Takes a required word out of a few.
+    /// Takes a required word, one of a few.
     pub fn word<T>(
         &mut self,
         field: &'static str,
         words: &'static [&'static str],
         accept: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
-        let allowed = Allowed::OneOf(words);
-        match self.required(field, &allowed)? {
-            Value::String(text) => match accept(&text) {
-                Some(word) => Some(word),
-                None => self.refuse(field, Fault::Low, allowed),
-            },
-            _ => self.refuse(field, Fault::Type, allowed),
+        let value = self.required(field)?;
+        match value.as_str().and_then(accept) {
+            Some(word) => Some(word),
+            None => self.refuse(field, Reason::Team(TeamReason::NotOneOf(words))),
         }
     }
 
-    /// Takes an optional `true` or `false`. A `null` is neither, and not the same as absent.
+    /// Takes an optional `true` or `false`. `null` is neither, and not the same as absent.
     pub fn boolean(&mut self, field: &'static str, default: bool) -> Option<bool> {
         match self.members.shift_remove(field) {
             None => Some(default),
             Some(Value::Bool(value)) => Some(value),
-            Some(_) => self.refuse(field, Fault::Type, Allowed::Boolean),
+            Some(_) => self.refuse(field, Reason::Team(TeamReason::NotABoolean)),
         }
     }
 
-    /// Takes an optional text that is read by `accept`.
+    /// Takes an optional text that `accept` reads; `reason` says what is wrong if it cannot.
     pub fn optional<T>(
         &mut self,
         field: &'static str,
-        allowed: Allowed,
+        reason: TeamReason,
         accept: impl FnOnce(&str) -> Option<T>,
     ) -> Option<Option<T>> {
-        match self.members.shift_remove(field) {
-            None => Some(None),
-            Some(Value::String(text)) => match accept(&text) {
-                Some(value) => Some(Some(value)),
-                None => self.refuse(field, Fault::Low, allowed),
-            },
-            Some(_) => self.refuse(field, Fault::Type, allowed),
+        let Some(value) = self.members.shift_remove(field) else {
+            return Some(None);
+        };
+        match value.as_str().and_then(accept) {
+            Some(value) => Some(Some(value)),
+            None => self.refuse(field, Reason::Team(reason)),
         }
     }
 
-    /// Takes a member if it is an object.
+    /// Takes a member if it is an object, and leaves it otherwise.
     pub fn take_object(&mut self, field: &str) -> Option<Map<String, Value>> {
         self.members.get(field).filter(|value| value.is_object())?;
         match self.members.shift_remove(field) {
@@ -138,17 +135,17 @@ impl Fields {
         }
     }
 
-    /// Takes a member as it is.
+    /// Takes a member of any type.
     pub fn take(&mut self, field: &str) -> Option<Value> {
         self.members.shift_remove(field)
     }
 
-    /// Whether a member is there.
+    /// Whether a member is present.
     pub fn has(&self, field: &str) -> bool {
         self.members.contains_key(field)
     }
 
-    /// The members without those that are `null`, of these.
+    /// These members, without this one if it is `null`.
     #[must_use]
     pub fn without_null(mut self, field: &str) -> Fields {
         if self.members.get(field).is_some_and(Value::is_null) {
@@ -157,22 +154,16 @@ impl Fields {
         self
     }
 
-    /// Notes a violation; `None`, so that a reader can end with it.
-    pub fn refuse<T>(
-        &mut self,
-        field: impl Into<Cow<'static, str>>,
-        fault: Fault,
-        allowed: Allowed,
-    ) -> Option<T> {
+    /// Records a violation. Returns `None`, so that a reader can return it.
+    pub fn refuse<T>(&mut self, field: impl Into<Cow<'static, str>>, reason: Reason) -> Option<T> {
         self.violations.push(Violation {
             field: field.into(),
-            fault,
-            allowed,
+            reason,
         });
         None
     }
 
-    /// Notes the violations of an object within.
+    /// Records the violations of an object that is a member.
     pub fn refuse_within(&mut self, field: &str, violations: Vec<Violation>) {
         let within = violations.into_iter().map(|violation| Violation {
             field: format!("{field}.{}", violation.field).into(),
@@ -181,12 +172,11 @@ impl Fields {
         self.violations.extend(within);
     }
 
-    /// The draft, if every member was as it should be and none was left over.
+    /// The draft, if no member violates the contract and none is left.
     pub fn finish<T>(mut self, draft: Option<T>) -> Result<T, Problem> {
         let unknown = self.members.into_iter().map(|(field, _)| Violation {
             field: Cow::Owned(field),
-            fault: Fault::Unknown,
-            allowed: Allowed::Nothing,
+            reason: Reason::Unknown,
         });
         self.violations.extend(unknown);
         match draft {
@@ -195,21 +185,12 @@ impl Fields {
         }
     }
 
-    /// Takes a member that must be there.
-    fn required(&mut self, field: &'static str, allowed: &Allowed) -> Option<Value> {
+    /// Takes a required member.
+    fn required(&mut self, field: &'static str) -> Option<Value> {
         match self.members.shift_remove(field) {
             Some(value) => Some(value),
-            None => self.refuse(field, Fault::Missing, allowed.clone()),
+            None => self.refuse(field, Reason::Missing),
         }
-    }
-}
-
-/// A draft as the members of an object.
-fn members(draft: &impl Serialize) -> Result<Map<String, Value>, Problem> {
-    match serde_json::to_value(draft) {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(Problem::Internal("a draft is no object".into())),
-        Err(error) => Err(Problem::Internal(Box::new(error))),
     }
 }
 
@@ -227,7 +208,7 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
-/// The integer that a JSON number is, clamped to `i64`; `None` if it is no integer.
+/// The integer that a JSON value is, clamped to `i64`; `None` if it is not an integer.
 fn integer(value: &Value) -> Option<i64> {
     let number = match value {
         Value::Number(number) => number,

@@ -56,7 +56,7 @@ use std::fmt;
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use crate::domain::calendar::HOLIDAYS_MAX;
+use crate::domain::calendar::MAX_HOLIDAYS;
 use event::{AllDay, Event, Kind, Properties, Repeats, Replaces};
 use lines::{ContentLine, Line, Lines};
 use time::{Zone, Zones};
@@ -80,7 +80,7 @@ const NO_CALENDAR: &str = "the file must begin with BEGIN:VCALENDAR";
 /// What a file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HolidayFile {
-    /// The dates of all all-day events, sorted, each once, at most [`HOLIDAYS_MAX`].
+    /// The dates of all all-day events, sorted, each once, at most [`MAX_HOLIDAYS`].
     pub dates: Vec<Date>,
     /// All-day events, including those that give no date that counts.
     pub all_day_events: usize,
@@ -95,7 +95,7 @@ pub struct HolidayFile {
 pub enum Refusal {
     /// Something in the file is not understood.
     Unreadable(Unreadable),
-    /// The file was read and has more than [`HOLIDAYS_MAX`] dates.
+    /// The file was read and has more than [`MAX_HOLIDAYS`] dates.
     TooManyDates,
 }
 
@@ -112,7 +112,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(Unreadable { line, reason }) => write!(f, "line {line}: {reason}"),
-            Self::TooManyDates => write!(f, "more than {HOLIDAYS_MAX} dates"),
+            Self::TooManyDates => write!(f, "more than {MAX_HOLIDAYS} dates"),
         }
     }
 }
@@ -179,7 +179,7 @@ fn dates(mut ranges: Vec<DateRange>) -> Result<Vec<Date>, Refusal> {
             _ => Some(range.first),
         };
         while let Some(date) = next.filter(|date| *date <= range.last) {
-            if dates.len() == HOLIDAYS_MAX {
+            if dates.len() == MAX_HOLIDAYS {
                 return Err(Refusal::TooManyDates);
             }
             dates.push(date);

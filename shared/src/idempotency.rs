@@ -1,108 +1,72 @@
-//! A finished POST or PATCH, told again instead of done again.
+//! Idempotency keys: a finished POST or PATCH is not done again, but answered again.
 //!
-//! The record is written in one transaction with what it is about, so a request was either done
-//! and recorded or neither. What is refused before that leaves no record: the key stays unused.
-//! How long a record counts is judged by our own clock; DynamoDB's TTL only cleans up.
+//! The record of a request is written in the same transaction as the change, so the request is done
+//! and recorded, or neither. A request that is refused leaves no record, so its key stays unused.
+//! Our own clock decides when a record expires; DynamoDB's TTL only cleans up.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::digest::Digest;
-use crate::problem::{Allowed, Fault, Problem, Violation};
+use crate::problem::{Problem, Reason, TeamProblem, TeamReason};
 use crate::reply::{Answer, Encoding, Outcome, Reply};
-use crate::store::calendars::CalendarSnapshot;
 use crate::store::idempotency::{Earlier, Record, RecordedBody, RecordedReply, Scope, Written};
 
-/// The header that makes a request repeatable.
+/// The header with the key.
 pub const HEADER: &str = "Idempotency-Key";
-/// The longest key.
+/// The most characters of a key.
 const MAX_KEY_CHARS: usize = 255;
-/// How long a finished request is remembered.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+/// How long the record of a finished request is kept.
+const RETENTION: SignedDuration = SignedDuration::from_hours(24);
 
 /// How a record spells [`Outcome::Ok`].
 const OK: &str = "ok";
 /// How a record spells [`Outcome::Created`].
 const CREATED: &str = "created";
 
-/// A request that is to be done once.
-#[derive(Debug)]
-pub struct Once {
-    identity: Option<Identity>,
-}
-
-#[derive(Debug)]
-struct Identity {
+/// The idempotency key of a request.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey {
     scope: Scope,
     fingerprint: Digest,
     now: Timestamp,
 }
 
-impl Once {
-    /// Reads the header, if there is one: bare, or as a quoted string.
+impl IdempotencyKey {
+    /// Reads the header: the bare key, or the key as a quoted string.
     ///
-    /// `within` tells where the key counts: the same key elsewhere is another key. `fingerprint` is
-    /// asked only if there is a key: hashing a body is no work for everyone.
+    /// `context` says where the key counts: the same key elsewhere is another key. `fingerprint` is
+    /// a digest of the body.
     pub fn read(
-        header: Option<&str>,
-        within: &[&str],
-        fingerprint: impl FnOnce() -> Digest,
+        header: &str,
+        context: &[&str],
+        fingerprint: Digest,
         now: Timestamp,
-    ) -> Result<Once, Problem> {
-        let Some(header) = header else {
-            return Ok(Once { identity: None });
-        };
+    ) -> Result<IdempotencyKey, Problem> {
         let quoted = header
             .strip_prefix('"')
             .and_then(|rest| rest.strip_suffix('"'));
         let key = quoted.unwrap_or(header);
         let visible = key.bytes().all(|byte| byte.is_ascii_graphic());
         if key.is_empty() || key.len() > MAX_KEY_CHARS || !visible {
-            let allowed = Allowed::VisibleAscii { max: MAX_KEY_CHARS };
-            return Err(Problem::Invalid(vec![Violation {
-                field: HEADER.into(),
-                fault: Fault::Type,
-                allowed,
-            }]));
+            let reason = TeamReason::NotVisibleAscii { max: MAX_KEY_CHARS };
+            return Err(Problem::invalid(HEADER, Reason::Team(reason)));
         }
-        let mut parts = within.to_vec();
+        let mut parts = context.to_vec();
         parts.push(key);
-        let scope = Scope::new(Digest::of_all(&parts));
-        Ok(Once {
-            identity: Some(Identity {
-                scope,
-                fingerprint: fingerprint(),
-                now,
-            }),
+        Ok(IdempotencyKey {
+            scope: Scope::new(Digest::of_all(&parts)),
+            fingerprint,
+            now,
         })
     }
 
-    /// What is to be written beside the resource, so that this reply can be repeated.
-    pub fn record(&self, reply: &Reply) -> Result<Option<Record>, Problem> {
-        self.record_as(reply, || RecordedBody::Text(reply.body.clone()))
+    /// The scope in which a record of an earlier request would be found.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
     }
 
-    /// The same for a reply whose body is a calendar: the record refers to it instead of copying it.
-    pub fn record_calendar(
-        &self,
-        reply: &Reply,
-        calendar: CalendarSnapshot,
-    ) -> Result<Option<Record>, Problem> {
-        self.record_as(reply, || RecordedBody::Calendar(calendar))
-    }
-
-    fn record_as(
-        &self,
-        reply: &Reply,
-        body: impl FnOnce() -> RecordedBody,
-    ) -> Result<Option<Record>, Problem> {
-        let Some(Identity {
-            scope,
-            fingerprint,
-            now,
-        }) = &self.identity
-        else {
-            return Ok(None);
-        };
+    /// The record from which this reply can be repeated.
+    pub fn record(&self, reply: &Reply) -> Result<Record, Problem> {
         let outcome = match reply.outcome {
             Outcome::Ok => OK,
             Outcome::Created => CREATED,
@@ -112,41 +76,24 @@ impl Once {
                 ));
             }
         };
-        Ok(Some(Record {
-            scope: scope.clone(),
-            fingerprint: fingerprint.clone(),
+        Ok(Record {
+            scope: self.scope.clone(),
+            fingerprint: self.fingerprint.clone(),
             reply: RecordedReply {
                 outcome: outcome.to_owned(),
                 location: reply.location.clone(),
                 etag: reply.etag.clone(),
             },
-            body: body(),
-            now: *now,
-            expires_at: now.saturating_add(REMEMBERED).unwrap_or(Timestamp::MAX),
-        }))
+            body: RecordedBody::Text(reply.body.clone()),
+            now: self.now,
+            expires_at: self.now.saturating_add(RETENTION).unwrap_or(Timestamp::MAX),
+        })
     }
 
-    /// Where an earlier reply would be found; `None` without a key.
-    pub fn scope(&self) -> Option<&Scope> {
-        self.identity.as_ref().map(|identity| &identity.scope)
-    }
-
-    /// The answer: this reply if it was written now, the earlier one if that was.
-    pub fn settle(&self, reply: Reply, written: Written) -> Answer {
-        match written {
-            Written::Now => Ok(reply),
-            Written::Earlier(earlier) => self.replay(earlier),
-        }
-    }
-
-    /// The reply of an earlier request, if it was this one.
+    /// The reply to an earlier request, if it was the same request.
     pub fn replay(&self, earlier: Earlier) -> Answer {
-        let same = self
-            .identity
-            .as_ref()
-            .is_some_and(|identity| identity.fingerprint == earlier.fingerprint);
-        if !same {
-            return Err(Problem::IdempotencyKeyReused);
+        if self.fingerprint != earlier.fingerprint {
+            return Err(Problem::Team(TeamProblem::IdempotencyKeyReused));
         }
         let RecordedReply {
             outcome,
@@ -170,18 +117,28 @@ impl Once {
     }
 }
 
+/// The answer to a request: `reply` if it was done now, else the reply to the earlier request.
+pub fn settle(key: Option<&IdempotencyKey>, reply: Reply, written: Written) -> Answer {
+    match (written, key) {
+        (Written::Now, _) => Ok(reply),
+        (Written::Earlier(earlier), Some(key)) => key.replay(earlier),
+        (Written::Earlier(_), None) => Err(Problem::Internal(
+            "a record was found without an idempotency key".into(),
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn key(header: &str, path: &str, body: &str) -> Result<IdempotencyKey, Problem> {
+        let context = ["team", "live", "POST", path];
+        IdempotencyKey::read(header, &context, Digest::of(body), Timestamp::UNIX_EPOCH)
+    }
+
     fn scope(header: &str, path: &str) -> Option<Scope> {
-        let once = Once::read(
-            Some(header),
-            &["team", "live", "POST", path],
-            || Digest::of("{}"),
-            Timestamp::UNIX_EPOCH,
-        );
-        once.ok().and_then(|once| once.scope().cloned())
+        key(header, path, "{}").ok().map(|key| key.scope().clone())
     }
 
     #[test]
@@ -196,20 +153,13 @@ mod tests {
 
     #[test]
     fn a_reply_is_recorded_for_a_day_and_repeated_to_the_same_request_only() {
-        let now = Timestamp::UNIX_EPOCH;
-        let once = |body: &str| {
-            let digest = Digest::of(body);
-            Once::read(Some("key"), &["team"], || digest, now).expect("a key")
-        };
+        let key = |body| key("abc", "/rules", body).expect("a key");
         let reply = Reply::created(&"body")
             .expect("JSON")
             .at("/here".to_owned());
-        let record = once("a")
-            .record(&reply)
-            .expect("a record")
-            .expect("there is a key");
+        let record = key("a").record(&reply).expect("a record");
         assert_eq!(
-            record.expires_at.duration_since(now),
+            record.expires_at.duration_since(Timestamp::UNIX_EPOCH),
             SignedDuration::from_hours(24)
         );
         assert_eq!(record.reply.outcome, "created");
@@ -224,7 +174,7 @@ mod tests {
             },
             body: body.clone(),
         };
-        let again = once("a")
+        let again = key("a")
             .replay(earlier("created"))
             .expect("the same request");
         assert_eq!((again.outcome, again.replayed), (Outcome::Created, true));
@@ -232,24 +182,24 @@ mod tests {
             (again.body.as_str(), again.location.as_deref()),
             ("\"body\"", Some("/here"))
         );
-        let ok = once("a").replay(earlier("ok")).expect("the same request");
+        let ok = key("a").replay(earlier("ok")).expect("the same request");
         assert_eq!(ok.outcome, Outcome::Ok);
         assert!(matches!(
-            once("a").replay(earlier("done")),
+            key("a").replay(earlier("done")),
             Err(Problem::Internal(_))
         ));
         assert!(matches!(
-            once("b").replay(earlier("ok")),
-            Err(Problem::IdempotencyKeyReused)
+            key("b").replay(earlier("ok")),
+            Err(Problem::Team(TeamProblem::IdempotencyKeyReused))
         ));
         let document = Reply::document(Outcome::Document, &"body").expect("JSON");
         assert!(
-            once("a").record(&document).is_err(),
-            "only what is written is recorded"
+            key("a").record(&document).is_err(),
+            "only replies to writes are recorded"
         );
-        let without = Once::read(None, &["team"], || Digest::of("a"), now).expect("no key");
-        assert!(without.scope().is_none());
-        assert!(without.record(&reply).expect("no record").is_none());
-        assert!(without.replay(earlier("ok")).is_err());
+        let now = settle(None, reply, Written::Now).expect("it was done now");
+        assert!(!now.replayed);
+        let lost = Written::Earlier(earlier("ok"));
+        assert!(settle(None, now, lost).is_err(), "whose was it?");
     }
 }

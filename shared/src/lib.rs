@@ -1,8 +1,8 @@
-//! The kit that every Dueline endpoint stands on.
+//! The code that all of Dueline's endpoints share.
 //!
-//! An endpoint names itself in [`api`], is run by [`serve`], reads its input with [`fields`]
-//! and [`page`], decides with [`domain`], keeps what it decided in [`store`] and tells failures
-//! as a [`problem`], which the caller's [`dialect`] puts into words.
+//! An endpoint is declared in [`api`] and run by [`serve`]. It reads its input with [`fields`] and
+//! [`list_query`], decides with [`domain`], stores the result in [`store`] and replies with
+//! [`reply`]. A failure is a [`problem`], which the caller's [`dialect`] puts into words.
 
 #![cfg_attr(
     test,
@@ -22,8 +22,8 @@ pub mod fields;
 pub mod icalendar;
 pub mod idempotency;
 pub mod limit;
+pub mod list_query;
 pub mod log;
-pub mod page;
 pub mod problem;
 pub mod reply;
 pub mod serve;

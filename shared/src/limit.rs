@@ -1,9 +1,9 @@
-//! Fixed-window rate limiting, as arithmetic. Who counts, and where, is [`crate::store`]'s.
+//! The arithmetic of fixed-window rate limiting. [`crate::store`] counts the calls.
 
 use jiff::Timestamp;
 
-/// How far the clocks of two processes may be apart, in seconds. AWS keeps its hosts within
-/// milliseconds; a laptop that wakes up may be off by more, for a moment.
+/// The greatest difference between the clocks of two processes, in seconds. AWS keeps its hosts within
+/// milliseconds; a laptop that has just woken up may differ by more for a moment.
 const MAX_CLOCK_SKEW_SECONDS: u64 = 5;
 
 /// How often a credential may call.
@@ -15,14 +15,14 @@ pub struct Allowance {
     pub window_seconds: u32,
 }
 
-/// One of the equal spans into which the time since the Unix epoch is divided.
+/// One of the equal windows into which the time since the Unix epoch is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     number: u64,
     length_seconds: u32,
 }
 
-/// Where a caller stands in its current window.
+/// The state of a caller's limit in the current window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// Calls in one window.
@@ -38,7 +38,7 @@ pub struct Rate {
 }
 
 impl Window {
-    /// The window of this length that `now` lies in. A length of zero counts as one second.
+    /// The window of this length that contains `now`. A length of zero counts as one second.
     pub fn at(now: Timestamp, length_seconds: u32) -> Window {
         let length_seconds = length_seconds.max(1);
         let second = u64::try_from(now.as_second()).unwrap_or(0);
@@ -71,15 +71,15 @@ impl Window {
         (self.number.saturating_add(1)).saturating_mul(u64::from(self.length_seconds))
     }
 
-    /// Whether no process counts in this window any more: it ended at least two windows before
-    /// `now`, and longer ago than clocks are apart.
+    /// Whether no process counts in this window any more: it ended at least two window lengths ago,
+    /// and longer ago than clocks differ.
     pub fn is_over(self, now: Timestamp) -> bool {
         let margin = (2 * u64::from(self.length_seconds)).max(MAX_CLOCK_SKEW_SECONDS);
         let second = u64::try_from(now.as_second()).unwrap_or(0);
         self.ends_at_second().saturating_add(margin) <= second
     }
 
-    /// Where a caller stands who has made `used` calls in this window, this one included.
+    /// The state after `used` calls in this window, including this one.
     pub fn rate(self, limit: u32, used: u64, now: Timestamp) -> Rate {
         let left = u64::from(limit).saturating_sub(used);
         let milliseconds_left =

@@ -1,187 +1,142 @@
-//! Everything that can go wrong, without a word of HTTP or of any vendor's wording.
+//! Everything that can go wrong, without a word of HTTP or of any product's wording.
 
 use std::borrow::Cow;
 use std::error::Error;
 
-use crate::domain::calendar::CalendarFault;
+use crate::domain::calendar::ScheduleReason;
+use crate::domain::deadline::DeadlineError;
 use crate::domain::id::RuleId;
 
-/// Why a request was not answered as wished.
+/// Why a request is not answered as the client wishes.
 ///
-/// A new variant does not compile until both dialects have words for it.
+/// Each dialect matches its own problems and the shared ones exhaustively, so a new variant does not
+/// compile until it has wording wherever it can occur.
 #[derive(Debug)]
 pub enum Problem {
     /// No credential, or one that is malformed, unknown, revoked or expired.
     Unauthenticated,
-    /// The credential has used up its window.
+    /// The credential has reached its limit in this window.
     RateLimited {
         /// Seconds until it may try again.
         retry_after_seconds: u64,
     },
-    /// A publishable key where a secret one is needed.
-    SecretKeyRequired,
-    /// The team in the path is not the key's.
-    WrongTeam,
-    /// The user may not do this.
-    PermissionMissing,
-    /// The workspace has not paid for this.
-    PlanRequired,
-    /// No such path.
+    /// No endpoint has this path.
     UnknownPath,
-    /// The path is known, the method is not.
+    /// Endpoints have this path, but not with this method.
     MethodNotAllowed {
-        /// The methods it has, as `Allow` lists them.
+        /// The methods that the path allows, as `Allow` lists them.
         allow: String,
     },
     /// No such resource, or none that this caller may know of.
     NotFound {
-        /// What kind of resource.
+        /// The kind of resource.
         resource: Resource,
         /// The id as the caller gave it.
         id: String,
     },
-    /// Nothing to delete: no such resource, or none that this caller may know of.
-    NothingToDelete {
-        /// What kind of resource.
-        resource: Resource,
-        /// The id as the caller gave it.
-        id: String,
+    /// The body is too large.
+    BodyTooLarge {
+        /// The most bytes it may have.
+        max: usize,
     },
-    /// The resource is not the version that the caller wants to change.
+    /// The body is not a JSON object.
+    NotAnObject,
+    /// Members of the body violate the contract; never empty.
+    Invalid(Vec<Violation>),
+    /// The team has as many of these as it may have.
+    LimitExceeded {
+        /// The kind of resource.
+        resource: Resource,
+        /// The most it may have.
+        max: u32,
+    },
+    /// Someone else changed the item between reading and writing. [`crate::serve`] starts again.
+    WriteConflict,
+    /// The table throttles, hangs or cannot be reached.
+    Unavailable(Cause),
+    /// A bug, or a response from the table that makes no sense.
+    Internal(Cause),
+    /// A problem that only endpoints under `/api/v1/teams` can have.
+    Team(TeamProblem),
+    /// A problem that only Rocket.Chat's endpoints can have.
+    Workspace(WorkspaceProblem),
+}
+
+/// A problem that only endpoints under `/api/v1/teams` can have: cStar's and the native ones.
+#[derive(Debug)]
+pub enum TeamProblem {
+    /// A publishable key where a secret one is required.
+    SecretKeyRequired,
+    /// The team in the path is not the key's.
+    WrongTeam,
+    /// The resource does not have the version that `If-Match` names.
     PreconditionFailed,
-    /// Others changed it between reading and writing. [`crate::serve`] starts again.
-    Overtaken,
     /// The idempotency key was used before, with another body.
     IdempotencyKeyReused,
-    /// The list cannot be sorted so.
-    InvalidSort {
-        /// The order as the caller gave it.
-        sort: String,
-    },
     /// The body is not declared as what it has to be.
     UnsupportedMediaType {
         /// What it has to be, such as `application/json`.
         expected: &'static str,
     },
-    /// The body is too large.
-    BodyTooLarge {
-        /// Bytes it may have.
-        max: usize,
-    },
-    /// The body is not JSON, or says something twice.
-    InvalidJson {
-        /// What is wrong with it, without quoting it.
-        reason: &'static str,
-    },
-    /// The body is JSON, but no object.
-    NotAnObject,
-    /// Members of the body break their rules; never empty.
-    Invalid(Vec<Violation>),
-    /// The policy's name or due time is another policy's.
-    DuplicatePolicy,
-    /// The team has as many of these as it may have.
-    LimitExceeded {
-        /// What kind of resource.
-        resource: Resource,
-        /// How many it may have.
-        max: u32,
-    },
-    /// Rules name the calendar that was to be deleted; never empty.
+    /// The body is not JSON, or has a member twice.
+    InvalidJson(JsonReason),
+    /// Rules use the calendar that was to be deleted; never empty.
     CalendarInUse {
         /// Those rules, oldest first.
         rules: Vec<RuleId>,
     },
-    /// A calendar says more than it may.
+    /// A calendar's hours, holidays and exceptions are too large.
     CalendarTooLarge {
-        /// Bytes that its opening may have.
+        /// The most bytes they may have as JSON.
         max: usize,
     },
-    /// A file of holidays cannot be read.
+    /// A holiday file cannot be read.
     InvalidHolidays {
-        /// The line that is wrong, from 1.
+        /// The number of the line that is wrong, from 1.
         line: usize,
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A file of holidays gives none.
+    /// A holiday file has no holidays.
     NoHolidays {
-        /// All-day events, none of which gives a date that counts.
+        /// All-day events, none of which has a date that counts.
         all_day_events: usize,
         /// Events with a time of day.
         timed_events: usize,
         /// Cancelled events of either kind.
         cancelled_events: usize,
     },
-    /// A promise falls due later than anyone looks.
+    /// A target would fall due later than is searched for.
     DueDateOutOfReach,
-    /// The table throttles, hangs or cannot be reached.
-    Unavailable(Cause),
-    /// A bug, or a table that answers what it should not.
-    Internal(Cause),
 }
 
-impl Allowed {
-    /// The id of a calendar that is there.
-    pub const CALENDAR_ID: Allowed = Allowed::Must("must be the id of one of the team's calendars");
+/// A problem that only Rocket.Chat's endpoints can have.
+#[derive(Debug)]
+pub enum WorkspaceProblem {
+    /// The user lacks the permission.
+    PermissionMissing,
+    /// The workspace's plan does not include this.
+    PlanRequired,
+    /// There is nothing to delete: no such policy, or none that this caller may know of.
+    NothingToDelete {
+        /// The id as the caller gave it.
+        id: String,
+    },
+    /// The policy's name or due time is in use.
+    DuplicatePolicy,
+    /// The list cannot be sorted in this order.
+    InvalidSort {
+        /// The order as the caller gave it.
+        sort: String,
+    },
+    /// A parameter of the query violates the contract.
+    InvalidQuery(QueryReason),
 }
 
-impl Problem {
-    /// `calendarId` names no calendar of the team's.
-    pub fn unknown_calendar() -> Problem {
-        let allowed = Allowed::CALENDAR_ID;
-        Problem::Invalid(vec![Violation {
-            field: "calendarId".into(),
-            fault: Fault::Low,
-            allowed,
-        }])
-    }
-
-    /// The problem's name in the log.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Problem::Unauthenticated => "unauthenticated",
-            Problem::RateLimited { .. } => "rate_limited",
-            Problem::SecretKeyRequired => "secret_key_required",
-            Problem::WrongTeam => "wrong_team",
-            Problem::PermissionMissing => "permission_missing",
-            Problem::PlanRequired => "plan_required",
-            Problem::UnknownPath => "unknown_path",
-            Problem::MethodNotAllowed { .. } => "method_not_allowed",
-            Problem::NotFound { .. } | Problem::NothingToDelete { .. } => "not_found",
-            Problem::PreconditionFailed => "precondition_failed",
-            Problem::Overtaken => "write_conflict",
-            Problem::IdempotencyKeyReused => "idempotency_key_reused",
-            Problem::InvalidSort { .. } => "invalid_sort",
-            Problem::UnsupportedMediaType { .. } => "unsupported_media_type",
-            Problem::BodyTooLarge { .. } => "body_too_large",
-            Problem::InvalidJson { .. } | Problem::NotAnObject => "invalid_json",
-            Problem::Invalid(_) => "invalid",
-            Problem::DuplicatePolicy => "duplicate_policy",
-            Problem::LimitExceeded { .. } => "limit_exceeded",
-            Problem::CalendarInUse { .. } => "calendar_in_use",
-            Problem::CalendarTooLarge { .. } => "calendar_too_large",
-            Problem::InvalidHolidays { .. } => "invalid_holidays",
-            Problem::NoHolidays { .. } => "no_holidays",
-            Problem::DueDateOutOfReach => "due_date_out_of_reach",
-            Problem::Unavailable(_) => "unavailable",
-            Problem::Internal(_) => "internal",
-        }
-    }
-
-    /// The same problem, met by somebody who wanted to delete.
-    #[must_use]
-    pub fn to_delete(self) -> Problem {
-        match self {
-            Problem::NotFound { resource, id } => Problem::NothingToDelete { resource, id },
-            other => other,
-        }
-    }
-}
-
-/// What went wrong underneath. Logged once, never told.
+/// What went wrong underneath. It is logged once and never sent.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
-/// The kinds of things that have an id.
+/// The kinds of resources, and of what they consist of, that can be missing or too many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// A cStar SLA rule.
@@ -190,75 +145,202 @@ pub enum Resource {
     Policy,
     /// A team's calendar.
     Calendar,
-    /// A date in a calendar without open time.
+    /// A holiday in a calendar.
     Holiday,
 }
 
-/// One member of a body that breaks its rule.
+/// Why a body is not acceptable JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonReason {
+    /// It is not JSON.
+    Malformed,
+    /// It ends too early.
+    Incomplete,
+    /// An object has the same member twice.
+    RepeatedMember,
+}
+
+/// Why a query parameter is not acceptable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryReason {
+    /// There is no such parameter.
+    Unknown,
+    /// It is given more than once.
+    Repeated,
+    /// It is not a number.
+    NotANumber,
+    /// It is below zero.
+    Negative,
+}
+
+/// One member of a body that violates the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The member's name.
+    /// The path of the member, such as `name` or `hours.monday[1]`.
     pub field: Cow<'static, str>,
-    /// How it is broken.
-    pub fault: Fault,
-    /// What would have been accepted.
-    pub allowed: Allowed,
+    /// What is wrong with it.
+    pub reason: Reason,
 }
 
-/// How a member breaks its rule. In the order in which Ajv looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fault {
-    /// Required, but absent.
-    Missing,
-    /// Present, but nobody knows it.
-    Unknown,
-    /// Of another type.
-    Type,
-    /// Of the right type, but out of bounds below (or, of a word, not among those allowed).
-    Low,
-    /// Of the right type, but out of bounds above.
-    High,
-}
-
-/// What a member may be.
+/// What is wrong with a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Allowed {
-    /// Text of so many characters.
+pub enum Reason {
+    /// It is required, but absent.
+    Missing,
+    /// There is no such member.
+    Unknown,
+    /// It is not a text of so many characters.
     Text {
-        /// Fewest.
+        /// The fewest characters.
         min: usize,
-        /// Most.
+        /// The most characters.
         max: usize,
+        /// How it differs from that.
+        mismatch: Mismatch,
     },
-    /// An integer.
+    /// It is not an integer within these bounds.
     Integer {
-        /// Least.
+        /// The smallest allowed.
         min: u32,
-        /// Greatest.
+        /// The largest allowed.
         max: u32,
+        /// How it differs from that.
+        mismatch: Mismatch,
     },
-    /// A number, not below zero.
-    Number,
-    /// So many visible ASCII characters.
-    VisibleAscii {
-        /// Most.
-        max: usize,
-    },
-    /// `true` or `false`.
-    Boolean,
-    /// One of these words.
-    OneOf(&'static [&'static str]),
-    /// An integer not below another member's.
-    AtLeastField {
+    /// Something that only endpoints under `/api/v1/teams` check.
+    Team(TeamReason),
+}
+
+/// How a value differs from a type with bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// It has another type.
+    WrongType,
+    /// It is below the lower bound.
+    BelowMin,
+    /// It is above the upper bound.
+    AboveMax,
+}
+
+/// What is wrong with a member, in a way that only endpoints under `/api/v1/teams` check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TeamReason {
+    /// It is neither `true` nor `false`.
+    NotABoolean,
+    /// It is not one of these words.
+    NotOneOf(&'static [&'static str]),
+    /// It is less than another member.
+    LessThan {
         /// The other member's name.
         field: &'static str,
-        /// Its value.
+        /// The other member's value.
         value: u32,
     },
-    /// Whatever this fault of a calendar says it must be.
-    InCalendar(CalendarFault),
-    /// What these words say it must be: they begin with "must".
-    Must(&'static str),
-    /// Nothing: the member should not be there.
-    Nothing,
+    /// It is not a text of at least one and at most so many visible ASCII characters.
+    NotVisibleAscii {
+        /// The most characters.
+        max: usize,
+    },
+    /// It is not the id of one of the team's calendars.
+    UnknownCalendar,
+    /// It makes no schedule.
+    Schedule(ScheduleReason),
+    /// It is not an object of weekdays.
+    NotAWeek,
+    /// It is not a list of intervals.
+    NotADay,
+    /// It is not a start and an end.
+    NotAnInterval,
+    /// It is not a list of dates.
+    NotHolidays,
+    /// It is not an object of dates.
+    NotExceptions,
+    /// It is not an object with a time zone and hours.
+    NotACalendar,
+    /// It is not an instant in the form of RFC 3339.
+    NotAnInstant,
+    /// It is an instant after [`jiff::Timestamp::MAX`].
+    InstantTooLate,
+    /// It is an instant before `createdAt`.
+    BeforeCreatedAt,
+    /// It contradicts `responseTarget` and `resolutionTarget`.
+    TargetsGiven,
+    /// It contradicts `calendar`.
+    CalendarGiven,
+}
+
+impl Problem {
+    /// One member violates the contract.
+    pub fn invalid(field: &'static str, reason: Reason) -> Problem {
+        Problem::Invalid(vec![Violation {
+            field: field.into(),
+            reason,
+        }])
+    }
+
+    /// `calendarId` is not the id of one of the team's calendars.
+    pub fn unknown_calendar() -> Problem {
+        Problem::invalid("calendarId", Reason::Team(TeamReason::UnknownCalendar))
+    }
+
+    /// A due date cannot be computed.
+    pub fn without_due_date(error: DeadlineError) -> Problem {
+        match error {
+            DeadlineError::BeyondSearch | DeadlineError::BeyondTime => {
+                Problem::Team(TeamProblem::DueDateOutOfReach)
+            }
+            DeadlineError::TargetNegative => Problem::Internal(Box::new(error)),
+        }
+    }
+
+    /// The problem's name in the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Problem::Unauthenticated => "unauthenticated",
+            Problem::RateLimited { .. } => "rate_limited",
+            Problem::UnknownPath => "unknown_path",
+            Problem::MethodNotAllowed { .. } => "method_not_allowed",
+            Problem::NotFound { .. } => "not_found",
+            Problem::BodyTooLarge { .. } => "body_too_large",
+            Problem::NotAnObject => "invalid_json",
+            Problem::Invalid(_) => "invalid",
+            Problem::LimitExceeded { .. } => "limit_exceeded",
+            Problem::WriteConflict => "write_conflict",
+            Problem::Unavailable(_) => "unavailable",
+            Problem::Internal(_) => "internal",
+            Problem::Team(problem) => problem.name(),
+            Problem::Workspace(problem) => problem.name(),
+        }
+    }
+}
+
+impl TeamProblem {
+    fn name(&self) -> &'static str {
+        match self {
+            TeamProblem::SecretKeyRequired => "secret_key_required",
+            TeamProblem::WrongTeam => "wrong_team",
+            TeamProblem::PreconditionFailed => "precondition_failed",
+            TeamProblem::IdempotencyKeyReused => "idempotency_key_reused",
+            TeamProblem::UnsupportedMediaType { .. } => "unsupported_media_type",
+            TeamProblem::InvalidJson(_) => "invalid_json",
+            TeamProblem::CalendarInUse { .. } => "calendar_in_use",
+            TeamProblem::CalendarTooLarge { .. } => "calendar_too_large",
+            TeamProblem::InvalidHolidays { .. } => "invalid_holidays",
+            TeamProblem::NoHolidays { .. } => "no_holidays",
+            TeamProblem::DueDateOutOfReach => "due_date_out_of_reach",
+        }
+    }
+}
+
+impl WorkspaceProblem {
+    fn name(&self) -> &'static str {
+        match self {
+            WorkspaceProblem::PermissionMissing => "permission_missing",
+            WorkspaceProblem::PlanRequired => "plan_required",
+            WorkspaceProblem::NothingToDelete { .. } => "not_found",
+            WorkspaceProblem::DuplicatePolicy => "duplicate_policy",
+            WorkspaceProblem::InvalidSort { .. } => "invalid_sort",
+            WorkspaceProblem::InvalidQuery(_) => "invalid",
+        }
+    }
 }

@@ -1,5 +1,6 @@
-//! What an endpoint answers when all went well.
+//! The successes of endpoints, before a dialect formats them.
 
+pub mod calendar;
 pub mod policy;
 pub mod preview;
 pub mod rule;
@@ -9,7 +10,7 @@ use serde::Serialize;
 use crate::domain::version::Version;
 use crate::problem::Problem;
 
-/// An endpoint's answer.
+/// The result of a handler.
 pub type Answer = Result<Reply, Problem>;
 
 /// A success, before a dialect puts it into its envelope.
@@ -17,50 +18,50 @@ pub type Answer = Result<Reply, Problem>;
 pub struct Reply {
     /// What happened.
     pub outcome: Outcome,
-    /// The resource as JSON; a document, as [`Reply::encoding`] says.
+    /// The resource as JSON, or a document in the form that [`Reply::encoding`] says.
     pub body: String,
-    /// Where a new resource is to be found.
+    /// The path of a new resource.
     pub location: Option<String>,
     /// The version of the resource, as an HTTP entity tag.
     pub etag: Option<String>,
-    /// Whether this was told before, to the same request.
+    /// Whether this repeats the reply to an earlier request with the same idempotency key.
     pub replayed: bool,
-    /// How `body` holds the bytes that go out.
+    /// How `body` represents the bytes that are sent.
     pub encoding: Encoding,
-    /// Headers of its own: lower-case names, and values. They take the place of the dialect's.
+    /// Headers of this reply: lower-case names, and values. They replace those of the dialect.
     pub headers: Vec<(&'static str, String)>,
 }
 
-/// How a text holds the bytes of a body.
+/// How a text represents the bytes of a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encoding {
-    /// They are the text, in UTF-8.
+    /// The bytes are the text in UTF-8.
     #[default]
     Text,
-    /// The text is their base64.
+    /// The text is the base64 of the bytes.
     Base64,
 }
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is as asked.
+    /// The request is done.
     Ok,
-    /// Something new exists.
+    /// A resource has been created.
     Created,
-    /// The caller knows it already.
+    /// The client already has this version.
     NotModified,
-    /// The body is a document of its own and goes out as it is, in no envelope.
+    /// The body is a document, which is sent without an envelope.
     Document,
-    /// As [`Outcome::Document`], but the service is not well.
-    Unwell,
+    /// As [`Outcome::Document`], but the service is unhealthy.
+    Unhealthy,
 }
 
-/// Nothing to tell but that it was done.
+/// An object without members, for a success without content.
 #[derive(Debug, Serialize)]
 pub struct Done {}
 
-/// A resource that is no more.
+/// A deleted resource.
 #[derive(Debug, Serialize)]
 pub struct Deleted<'a, T> {
     id: &'a T,
@@ -68,32 +69,32 @@ pub struct Deleted<'a, T> {
 }
 
 impl Reply {
-    /// Tells a resource.
+    /// A resource.
     pub fn ok(resource: &impl Serialize) -> Answer {
         Reply::new(Outcome::Ok, resource)
     }
 
-    /// Tells a resource that has just come to be.
+    /// A new resource.
     pub fn created(resource: &impl Serialize) -> Answer {
         Reply::new(Outcome::Created, resource)
     }
 
-    /// Tells that a resource is no more.
+    /// A deleted resource.
     pub fn deleted<T: Serialize>(id: &T) -> Answer {
         Reply::ok(&Deleted { id, deleted: true })
     }
 
-    /// Tells that it was done.
+    /// A success without content.
     pub fn done() -> Answer {
         Reply::ok(&Done {})
     }
 
-    /// Tells a document that stands for itself, such as the state of the service.
+    /// A document without an envelope, such as the health of the service.
     pub fn document(outcome: Outcome, document: &impl Serialize) -> Answer {
         Reply::new(outcome, document)
     }
 
-    /// Tells a document whose bytes are in base64 already, as the gateway takes them.
+    /// A document that is already in base64, the form in which the gateway takes bytes.
     pub fn base64(document: String) -> Reply {
         Reply {
             encoding: Encoding::Base64,
@@ -101,37 +102,37 @@ impl Reply {
         }
     }
 
-    /// Sends this header, in place of the dialect's of that name, which is in lower case.
+    /// Adds a header, or replaces the dialect's. The name is in lower case.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Reply {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// Says where the resource is to be found.
+    /// Adds the path of the resource.
     #[must_use]
     pub fn at(mut self, location: String) -> Reply {
         self.location = Some(location);
         self
     }
 
-    /// Says which version of the resource this is: a strong entity tag.
+    /// Adds the version of the resource, as a strong entity tag.
     #[must_use]
     pub fn version(mut self, version: Version) -> Reply {
         self.etag = Some(entity_tag(version));
         self
     }
 
-    /// Says which versions of many resources these are: a weak entity tag.
+    /// Adds the versions of several resources, as a weak entity tag.
     #[must_use]
     pub fn versions(mut self, digits: &str) -> Reply {
         self.etag = Some(format!("W/\"{digits}\""));
         self
     }
 
-    /// Tells nothing to a caller who has it already, as `If-None-Match` says.
+    /// Leaves the body out if the client already has this version, as `If-None-Match` says.
     #[must_use]
-    pub fn unless_known(self, if_none_match: Option<&str>) -> Reply {
+    pub fn unless_cached(self, if_none_match: Option<&str>) -> Reply {
         let Some((tags, etag)) = if_none_match.zip(self.etag.as_deref()) else {
             return self;
         };
@@ -175,7 +176,7 @@ pub fn entity_tag(version: Version) -> String {
     format!("\"{version}\"")
 }
 
-/// Whether `If-Match`, if it was sent, is about this version. Weak tags match nothing (RFC 9110).
+/// Whether `If-Match`, if it was sent, allows this version. Weak tags match nothing (RFC 9110).
 pub fn matches(if_match: Option<&str>, version: Version) -> bool {
     let tag = entity_tag(version);
     if_match.is_none_or(|tags| {

@@ -1,14 +1,14 @@
 //! The one way a request is answered.
 //!
-//! Credential, then rate, then permission, then team: only a request that passed all of them
-//! becomes a [`Call`], and nothing but a `Call` opens a team's store. Writes wait for the admission.
-//! So do reads, unless this process has already admitted the same credential to the same team: then
-//! the read runs beside the admission and is one round trip deep. Its answer is released only if the
-//! admission succeeds, and it is dropped as soon as that fails. A write that meets a conflict starts
-//! again, so a handler reads, decides and writes as if it were alone.
+//! Credential, then rate, then permission, then team: only a request that passes all these checks
+//! becomes a [`Call`], and only a `Call` opens a team's store. Writes wait for the admission. So do
+//! reads, unless this process has already admitted the same credential to the same team: then the
+//! read runs beside the admission and is one round trip deep. Its answer is released only if the
+//! admission succeeds, and dropped as soon as it fails. A write that meets a conflict starts again,
+//! so a handler reads, decides and writes as if it were alone.
 //!
-//! Whatever happens below, a panic and a hanging table included, the caller gets an answer in its
-//! own dialect before [`DEADLINE`].
+//! Whatever happens below, including a panic and a table that hangs, the caller gets a response in
+//! its own dialect before [`DEADLINE`].
 
 pub mod call;
 mod event;
@@ -30,7 +30,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use crate::api::{self, Effect, Endpoint};
 use crate::auth::{Admitted, Credential, Gate, authorise};
 use crate::config::Config;
-use crate::dialect::{Circumstances, Dialect};
+use crate::dialect::{Dialect, ResponseContext};
 use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
 use crate::limit::Rate;
@@ -42,23 +42,23 @@ use crate::store::{Store, Table, client};
 use call::{Call, PublicCall, ReadCall};
 use event::{Event, Request};
 
-/// When an answer is given up: below Lambda's ten seconds and the gateway's thirty, above three
-/// DynamoDB operations of two and a half.
+/// The most time that a request takes: less than Lambda's ten seconds and the gateway's thirty, more
+/// than three DynamoDB operations of two and a half.
 pub const DEADLINE: Duration = Duration::from_secs(8);
 
 /// How long INIT waits for the connection to the table that it opens ahead of the first request.
 const PRIMING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often a write may meet others that change the same thing. Each attempt takes some ten
-/// milliseconds: more contention than this is an outage, and reported as one.
-const MAX_DISTURBED: usize = 16;
+/// How often a write is attempted when it meets conflicts. Each attempt takes some ten milliseconds:
+/// more contention is an outage, and reported as one.
+const MAX_WRITE_ATTEMPTS: usize = 16;
 
 /// The path parameter that names a team.
 const TEAM_PARAMETER: &str = "teamId";
 
 /// An endpoint whose type decides what its handler may do.
 pub trait Serve {
-    /// What the handler is given.
+    /// What a handler is given.
     type Call;
 
     /// The endpoint.
@@ -68,20 +68,20 @@ pub trait Serve {
     fn handler(handler: BoxedHandler<Self::Call>) -> Handler;
 }
 
-/// A handler whose own type is erased, so that all that follows is compiled once.
+/// A handler without its own type, so that everything else is compiled only once.
 pub type BoxedHandler<C> = Box<dyn Fn(C) -> BoxFuture<'static, Answer> + Send + Sync>;
 
 /// A handler of any kind of endpoint.
 pub enum Handler {
-    /// Of one that only reads.
+    /// Of an endpoint that only reads.
     Read(BoxedHandler<ReadCall>),
-    /// Of one that writes.
+    /// Of an endpoint that writes.
     Write(BoxedHandler<Call>),
-    /// Of one that answers anyone.
+    /// Of an endpoint that is open to anyone.
     Public(BoxedHandler<PublicCall>),
 }
 
-/// Runs an endpoint until its environment is shut down.
+/// Runs an endpoint until its execution environment is shut down.
 pub fn serve<E, H, F>(endpoint: &'static E, handler: H) -> ExitCode
 where
     E: Serve,
@@ -211,32 +211,32 @@ impl Server {
             Err(_elapsed) => Err(Problem::Unavailable("our own deadline has passed".into())),
         };
 
-        let circumstances = Circumstances {
+        let context = ResponseContext {
             request: &id,
             now,
             rate: rate.get().copied(),
             error_reference: &self.config.error_reference,
         };
-        let (told, problem) = match answer {
-            Ok(reply) => (dialect.success(reply, &circumstances), None),
+        let (response, problem) = match answer {
+            Ok(reply) => (dialect.success(reply, &context), None),
             Err(problem) => {
                 if let Problem::Internal(cause) | Problem::Unavailable(cause) = &problem {
                     log::failure(&id, self.endpoint.name, cause);
                 }
-                let told = dialect.problem(&problem, &circumstances);
-                (told, Some(problem.name()))
+                let response = dialect.problem(&problem, &context);
+                (response, Some(problem.name()))
             }
         };
         log::request(&log::RequestLine {
             id: &id,
             gateway_id: gateway_id.as_deref(),
             endpoint: self.endpoint.name,
-            status: told.status,
+            status: response.status,
             problem,
             took: started.elapsed(),
             cost: store.map(|store| store.cost()).unwrap_or_default(),
         });
-        event::response(told)
+        event::response(response)
     }
 
     async fn work(&self, call: PublicCall, rate: &OnceLock<Rate>) -> Answer {
@@ -281,13 +281,13 @@ impl Server {
             .gate
             .admit(store, credential, call.address(), call.now())
             .await;
-        let (admitted, seen) = match admitted {
+        let (admitted, rate_of_caller) = match admitted {
             Ok(Admitted { principal, rate }) => (Ok(principal), rate),
-            Err(turned_away) => (Err(turned_away.problem), turned_away.rate),
+            Err(rejection) => (Err(rejection.problem), rejection.rate),
         };
-        if let Some(seen) = seen {
-            // Set once: nobody else does.
-            let _ = rate.set(seen);
+        if let Some(rate_of_caller) = rate_of_caller {
+            // Nothing else sets it.
+            let _ = rate.set(rate_of_caller);
         }
         let principal = admitted?;
         self.authorise(&principal, call)?;
@@ -299,8 +299,8 @@ impl Server {
         authorise(self.endpoint.access, principal, team_in_path)
     }
 
-    /// Who the caller of a read was when this process last admitted it, if that would do again;
-    /// `None` where the read must wait.
+    /// The principal as which the caller of a read is expected to be admitted; `None` if the read must
+    /// wait for the admission.
     fn expected(&self, credential: &Credential, call: &PublicCall) -> Option<Principal> {
         let principal = self.gate.last_admitted(credential)?;
         self.authorise(&principal, call).ok()?;
@@ -308,27 +308,27 @@ impl Server {
     }
 }
 
-/// Lets a handler read, decide and write until nobody wrote in between.
+/// Runs a handler until it meets no conflicting write.
 async fn retry_on_conflict(call: Call, handler: &BoxedHandler<Call>) -> Answer {
-    for _ in 0..MAX_DISTURBED {
+    for _ in 0..MAX_WRITE_ATTEMPTS {
         match handler(call.clone()).await {
-            Err(Problem::Overtaken) => {}
+            Err(Problem::WriteConflict) => {}
             answer => return answer,
         }
     }
     Err(Problem::Unavailable(
-        "others wrote in between every time".into(),
+        "every attempt of a write met a conflict".into(),
     ))
 }
 
-/// The read's answer, if the caller is admitted as expected; the refusal as soon as it is known, if
-/// not.
+/// The answer of the read if the caller is admitted as expected; otherwise the refusal, as soon as it
+/// is known.
 async fn if_admitted(
     admission: impl Future<Output = Result<Principal, Problem>>,
     expected: &Principal,
     read: BoxFuture<'static, Answer>,
 ) -> Answer {
-    // A panic in the read must reveal nothing to a stranger, so it waits for the admission too.
+    // A panic in the read must not reveal anything before the admission, so it waits, too.
     let read = AssertUnwindSafe(read).catch_unwind();
     let admission = std::pin::pin!(admission);
     let (principal, answer) = match select(admission, read).await {
@@ -341,12 +341,12 @@ async fn if_admitted(
     answer.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
 }
 
-/// The panic itself has been logged by its hook, where its place is known.
+/// The panic hook has already logged the panic and its location.
 fn panicked(_panic: &(dyn Any + Send)) -> Problem {
     Problem::Internal("the handler panicked".into())
 }
 
-/// Random bytes for an identifier. If the operating system has none, time alone tells ids apart.
+/// Random bytes for an identifier. If the operating system has none, only time distinguishes ids.
 fn randomness() -> [u8; 10] {
     let mut bytes = [0; 10];
     let _ = getrandom::fill(&mut bytes);
@@ -362,8 +362,8 @@ mod tests {
     use crate::config::TrustStore;
     use crate::limit::Allowance;
 
-    /// What an endpoint that knows nobody answers when its handler does this.
-    fn answered<F>(path: &str, handler: fn() -> F) -> (i64, ApiGatewayV2httpResponse)
+    /// The response of a public endpoint with this handler.
+    fn respond<F>(path: &str, handler: fn() -> F) -> (i64, ApiGatewayV2httpResponse)
     where
         F: Future<Output = Answer> + Send + 'static,
     {
@@ -390,7 +390,7 @@ mod tests {
             table: None,
         };
         let event = serde_json::from_value(json!({ "rawPath": path })).expect("an event");
-        // Time stands still but for those who wait for it: eight seconds take none.
+        // Time advances only while everything waits for it, so eight seconds take none.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
@@ -408,22 +408,20 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_answered_in_the_callers_words_and_tells_nothing() {
+    fn a_panic_is_answered_in_the_callers_dialect_and_reveals_nothing() {
         async fn panics() -> Answer {
             let nothing: [u8; 0] = [];
-            Err(Problem::InvalidJson {
-                reason: if nothing[nothing.len()] == 0 {
-                    "a"
-                } else {
-                    "b"
-                },
-            })
+            if nothing[nothing.len()] == 0 {
+                Err(Problem::UnknownPath)
+            } else {
+                Err(Problem::NotAnObject)
+            }
         }
-        let (status, response) = answered("/api/v1/livechat/sla", panics);
+        let (status, response) = respond("/api/v1/livechat/sla", panics);
         let text = "Internal server error [error-internal]";
-        let told = json!({"success": false, "error": text, "errorType": "error-internal"});
-        assert_eq!((status, body(&response)), (500, told));
-        let (status, response) = answered("/api/v1/teams", panics);
+        let expected = json!({"success": false, "error": text, "errorType": "error-internal"});
+        assert_eq!((status, body(&response)), (500, expected));
+        let (status, response) = respond("/api/v1/teams", panics);
         assert_eq!(
             (status, &body(&response)["error"]["code"]),
             (500, &json!("internal_error"))
@@ -431,11 +429,11 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_takes_too_long_is_given_up() {
+    fn a_request_that_takes_too_long_is_abandoned() {
         async fn hangs() -> Answer {
             std::future::pending().await
         }
-        let (status, response) = answered("/api/v1/teams", hangs);
+        let (status, response) = respond("/api/v1/teams", hangs);
         assert_eq!(
             (status, &body(&response)["error"]["code"]),
             (503, &json!("service_unavailable"))

@@ -1,11 +1,12 @@
 //! The only code that knows DynamoDB.
 //!
-//! A [`Table`] lives as long as its process, a [`Store`] as long as one request. A team's data is
-//! reached through a [`TeamStore`] or a [`TeamWriter`], each bound to one team and mode, so a read
-//! across teams cannot be written. Only [`crate::serve`] opens them, for the principal it admitted.
+//! A [`Table`] lives as long as its process, a [`Store`] as long as one request. A [`TeamStore`] is
+//! bound to one team and mode, so a handler cannot read another team's data. Only [`crate::serve`]
+//! opens one, for the principal that it has admitted.
 
 pub mod calendars;
 pub mod client;
+mod coverage;
 pub mod credentials;
 pub mod idempotency;
 mod key;
@@ -28,20 +29,20 @@ use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
 use crate::problem::{Cause, Problem};
 
-use team::{TeamStore, TeamWriter};
+use team::TeamStore;
 
-/// What an item looks like to DynamoDB.
+/// An item, as DynamoDB has it.
 type Item = HashMap<String, AttributeValue>;
 
-/// The one table, as a process reaches it.
+/// The table, as a process uses it.
 #[derive(Clone, Debug)]
 pub struct Table {
     client: Client,
     name: String,
 }
 
-/// The table, as one request uses it: it knows what the request has cost so far, and marks what
-/// the request writes, so that a write whose answer was lost is recognised.
+/// The table, as one request uses it. It knows what the request has cost so far, and marks every
+/// item that it writes, so that a write whose response is lost is recognised.
 #[derive(Clone, Debug)]
 pub struct Store {
     table: Table,
@@ -59,21 +60,21 @@ struct PerRequest {
 /// What a request has cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
-    /// Calls to DynamoDB that were answered.
+    /// Calls to DynamoDB that it answered.
     pub calls: u32,
     /// Capacity units consumed, reads and writes together.
     pub units: f64,
 }
 
 impl Table {
-    /// A table of this name.
+    /// The table with this name.
     pub fn new(client: Client, name: String) -> Table {
         Table { client, name }
     }
 
     /// The table for one request.
     pub fn for_request(&self, id: &RequestId) -> Store {
-        // Without its prefix, and with a number behind it, it fits a client request token.
+        // Without the prefix and with a number appended, it fits a client request token.
         let id = id.as_str().trim_start_matches("req_").to_owned();
         let shared = PerRequest {
             id,
@@ -98,34 +99,29 @@ impl Store {
         }
     }
 
-    /// Asks the table for nothing in particular: opens the connection, or tells that it is there.
+    /// Reads an item that does not exist: opens the connection, and fails if the table is unreachable.
     pub async fn ping(&self) -> Result<(), Problem> {
         let request = self.table.client.get_item().table_name(&self.table.name);
         let nowhere = AttributeValue::S(key::NOWHERE.to_owned());
         let request = request.key(key::PK, nowhere.clone()).key(key::SK, nowhere);
-        let answer = request
+        let response = request
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        let answer = answer.map_err(problem)?;
-        self.count(answer.consumed_capacity());
+        let response = response.map_err(problem)?;
+        self.count(response.consumed_capacity());
         Ok(())
     }
 
-    /// What the principal's team has in its mode, to be read.
-    pub(crate) fn team(&self, principal: &Principal) -> TeamStore {
+    /// The data of the principal's team in the principal's mode.
+    pub(crate) fn team<Rights>(&self, principal: &Principal) -> TeamStore<Rights> {
         TeamStore::new(self.clone(), key::team(&principal.team, principal.mode))
     }
 
-    /// What the principal's team has in its mode, to be changed.
-    pub(crate) fn team_writer(&self, principal: &Principal) -> TeamWriter {
-        TeamWriter::new(self.clone(), key::team(&principal.team, principal.mode))
-    }
-
-    /// An item as it was last written; `None` if there is none.
+    /// An item, read consistently; `None` if there is none.
     async fn get(&self, pk: &str, sk: &str) -> Result<Option<Item>, Problem> {
         let request = self.table.client.get_item().table_name(&self.table.name);
-        let answer = request
+        let response = request
             .key(key::PK, AttributeValue::S(pk.to_owned()))
             .key(key::SK, AttributeValue::S(sk.to_owned()))
             .consistent_read(true)
@@ -133,13 +129,12 @@ impl Store {
             .send()
             .await
             .map_err(problem)?;
-        self.count(answer.consumed_capacity());
-        Ok(answer.item)
+        self.count(response.consumed_capacity());
+        Ok(response.item)
     }
 
-    /// Everything under a partition key whose sort key begins so, as it was last written, in the
-    /// order of the sort keys. What lies there is bounded by whoever writes it, so a query page of
-    /// 1 MB is nearly always all of it.
+    /// All items of a partition whose sort keys have this prefix, read consistently, in the order of
+    /// the sort keys. Writers limit their number, so they nearly always fit a query page of 1 MB.
     async fn all<T: for<'de> Deserialize<'de>>(
         &self,
         pk: &str,
@@ -171,8 +166,7 @@ impl Store {
         }
     }
 
-    /// A mark for the next write. Of one request, no two are alike; they fit DynamoDB's client
-    /// request tokens of 36 characters.
+    /// The mark of the next write, which is unique. It fits a client request token of 36 characters.
     fn next_write_id(&self) -> String {
         let number = self.shared.writes.fetch_add(1, Ordering::Relaxed) % 1_000;
         format!("{}-{number}", self.shared.id)
@@ -183,15 +177,15 @@ impl Store {
         let units = consumed
             .and_then(ConsumedCapacity::capacity_units)
             .unwrap_or(0.0);
-        // Units come in halves at the least, so thousandths lose nothing.
+        // The smallest part of a unit is a half, so thousandths are exact.
         self.shared
             .milliunits
             .fetch_add((units * 1_000.0) as u64, Ordering::Relaxed);
     }
 }
 
-/// What a failed call means to the caller: a table that is busy, slow or away is unavailable;
-/// whatever else it says is a fault of ours.
+/// The problem that a failed call causes. A table that is busy, slow or unreachable is unavailable;
+/// everything else is a bug of ours.
 fn problem<E, R>(error: SdkError<E, R>) -> Problem
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,

@@ -8,14 +8,14 @@ use jiff::Timestamp;
 
 use crate::limit::Window;
 
-/// Unknown credentials that an address may present in one window. A client with a revoked key stops
-/// long before; somebody who guesses does not.
+/// The most unknown credentials that an address may present in one window. A client with a revoked key
+/// stops long before that; someone who guesses does not.
 const MAX_GUESSES: u32 = 20;
 
 /// The window's length in seconds.
 const WINDOW_SECONDS: u32 = 60;
 
-/// Addresses that a process counts for. A full memory is emptied: it only saves calls.
+/// The most addresses that a process remembers. A full memory is emptied: it only saves calls.
 const MAX_ADDRESSES: usize = 1_024;
 
 /// How many unknown credentials each address has presented in the current minute.
@@ -31,8 +31,8 @@ struct Counted {
 }
 
 impl Guesses {
-    /// Whether the address has presented as many unknown credentials as it may.
-    pub(super) fn are_used_up(&self, address: IpAddr, now: Timestamp) -> bool {
+    /// Whether an address has presented as many unknown credentials as it may.
+    pub(super) fn are_exhausted(&self, address: IpAddr, now: Timestamp) -> bool {
         let window = Window::at(now, WINDOW_SECONDS);
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted
@@ -40,7 +40,7 @@ impl Guesses {
             .is_some_and(|counted| counted.window == window && counted.guesses >= MAX_GUESSES)
     }
 
-    /// Counts one more.
+    /// Counts an unknown credential.
     pub(super) fn count(&self, address: IpAddr, now: Timestamp) {
         let (network, window) = (network(address), Window::at(now, WINDOW_SECONDS));
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,18 +80,18 @@ mod tests {
         let later: Timestamp = "2026-11-25T10:01:00Z".parse().expect("an instant");
         let (guesser, neighbour) = (address("2001:db8::1"), address("2001:db8:0:1::1"));
         for _ in 0..MAX_GUESSES {
-            assert!(!guesses.are_used_up(guesser, now));
+            assert!(!guesses.are_exhausted(guesser, now));
             guesses.count(guesser, now);
         }
-        assert!(guesses.are_used_up(guesser, now));
+        assert!(guesses.are_exhausted(guesser, now));
         assert!(
-            guesses.are_used_up(address("2001:db8::ffff"), now),
+            guesses.are_exhausted(address("2001:db8::ffff"), now),
             "the same host"
         );
-        assert!(!guesses.are_used_up(neighbour, now));
-        assert!(!guesses.are_used_up(guesser, later), "the next minute");
+        assert!(!guesses.are_exhausted(neighbour, now));
+        assert!(!guesses.are_exhausted(guesser, later), "the next minute");
         guesses.count(guesser, later);
-        assert!(!guesses.are_used_up(guesser, later));
+        assert!(!guesses.are_exhausted(guesser, later));
     }
 
     #[test]

@@ -1,26 +1,30 @@
-//! cStar's words, from its public API reference.
+//! cStar's format and wording, from its public API reference.
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::dialect::{Circumstances, Shown};
+use crate::dialect::{PresentedCredential, ResponseContext};
+use crate::domain::calendar::{
+    MAX_EXCEPTIONS, MAX_HOLIDAYS, MAX_INTERVALS_PER_DAY, ScheduleReason,
+};
 use crate::domain::id::RuleId;
-use crate::problem::{Allowed, Fault, Problem, Resource, Violation};
+use crate::problem::{JsonReason, Problem, Reason, Resource, TeamProblem, TeamReason, Violation};
 
 const REFERENCE: &str = "https://www.cstar.help/developers/api-reference";
 
-pub(super) fn credential<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Shown<'a>> {
+pub(super) fn credential<'a>(
+    header: impl Fn(&str) -> Option<&'a str>,
+) -> Option<PresentedCredential<'a>> {
     let (scheme, key) = header("authorization")?.trim().split_once(' ')?;
     scheme
         .eq_ignore_ascii_case("bearer")
-        .then(|| Shown::Key(key.trim_start()))
+        .then(|| PresentedCredential::Key(key.trim_start()))
 }
 
-pub(super) fn headers(
-    circumstances: &Circumstances<'_>,
-    headers: &mut Vec<(&'static str, String)>,
-) {
-    headers.push(("x-cstar-request-id", circumstances.request.to_string()));
-    let Some(rate) = circumstances.rate else {
+pub(super) fn headers(context: &ResponseContext<'_>, headers: &mut Vec<(&'static str, String)>) {
+    headers.push(("x-cstar-request-id", context.request.to_string()));
+    let Some(rate) = context.rate else {
         return;
     };
     headers.extend([
@@ -58,7 +62,7 @@ struct Error<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     code: &'static str,
-    message: String,
+    message: Cow<'static, str>,
     doc_url: String,
     request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,8 +85,61 @@ struct Meta {
     timestamp: String,
 }
 
-pub(super) fn problem(problem: &Problem, circumstances: &Circumstances<'_>) -> (u16, String) {
-    let (status, kind, code, message) = words(problem);
+/// A problem's status and words.
+struct Wording {
+    status: u16,
+    /// `error.type`
+    kind: &'static str,
+    /// `error.code`
+    code: &'static str,
+    /// `error.message`
+    message: Cow<'static, str>,
+}
+
+impl Wording {
+    fn new(
+        status: u16,
+        kind: &'static str,
+        code: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Wording {
+        Wording {
+            status,
+            kind,
+            code,
+            message: message.into(),
+        }
+    }
+
+    fn request(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Wording {
+        Wording::new(status, "invalid_request_error", code, message)
+    }
+
+    fn forbidden(message: &'static str) -> Wording {
+        Wording::new(
+            403,
+            "authorization_error",
+            "insufficient_permissions",
+            message,
+        )
+    }
+
+    fn not_found(message: impl Into<Cow<'static, str>>) -> Wording {
+        Wording::new(404, "not_found_error", "resource_missing", message)
+    }
+
+    fn api(status: u16, code: &'static str, message: &'static str) -> Wording {
+        Wording::new(status, "api_error", code, message)
+    }
+}
+
+pub(super) fn problem(problem: &Problem, context: &ResponseContext<'_>) -> (u16, String) {
+    let Wording {
+        status,
+        kind,
+        code,
+        message,
+    } = wording(problem);
     let mut errors: Vec<Detail> = match problem {
         Problem::Invalid(violations) => violations.iter().map(detail).collect(),
         _ => Vec::new(),
@@ -92,13 +149,13 @@ pub(super) fn problem(problem: &Problem, circumstances: &Circumstances<'_>) -> (
         errors.clear();
     }
     let rules = match problem {
-        Problem::CalendarInUse { rules } => rules.as_slice(),
+        Problem::Team(TeamProblem::CalendarInUse { rules }) => rules.as_slice(),
         _ => &[],
     };
     let doc_url = match status {
         401 | 403 => format!("{REFERENCE}#authentication"),
         429 => format!("{REFERENCE}#rate-limiting"),
-        _ => format!("{}#{code}", circumstances.error_reference),
+        _ => format!("{}#{code}", context.error_reference),
     };
     let envelope = Envelope {
         success: false,
@@ -107,184 +164,149 @@ pub(super) fn problem(problem: &Problem, circumstances: &Circumstances<'_>) -> (
             code,
             message,
             doc_url,
-            request_id: circumstances.request.as_str(),
+            request_id: context.request.as_str(),
             param,
             errors,
             rules,
         },
         meta: Meta {
-            timestamp: circumstances.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            timestamp: context.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         },
     };
     // Strings and numbers always serialize.
     (status, serde_json::to_string(&envelope).unwrap_or_default())
 }
 
-/// Status, `error.type`, `error.code` and `error.message`.
-fn words(problem: &Problem) -> (u16, &'static str, &'static str, String) {
-    const REQUEST: &str = "invalid_request_error";
-    const FORBIDDEN: (u16, &str, &str) = (403, "authorization_error", "insufficient_permissions");
-    let (status, kind, code, message) = match problem {
-        Problem::Unauthenticated => {
-            return told(
-                (401, "authentication_error", "authentication_required"),
-                "Invalid or expired API key",
-            );
-        }
+fn wording(problem: &Problem) -> Wording {
+    match problem {
+        Problem::Unauthenticated => Wording::new(
+            401,
+            "authentication_error",
+            "authentication_required",
+            "Invalid or expired API key",
+        ),
         Problem::RateLimited {
             retry_after_seconds,
-        } => {
-            let message =
-                format!("Rate limit exceeded. Try again in {retry_after_seconds} seconds");
-            (429, "rate_limit_error", "rate_limit_exceeded", message)
-        }
-        Problem::SecretKeyRequired => {
-            return told(FORBIDDEN, "Secret key required for this endpoint");
-        }
-        Problem::WrongTeam => return told(FORBIDDEN, "API key does not have access to this team"),
-        Problem::PermissionMissing => {
-            return told(FORBIDDEN, "API key does not have this permission");
-        }
-        Problem::PlanRequired => {
-            return told(FORBIDDEN, "This team's plan does not include this endpoint");
-        }
-        Problem::UnknownPath => {
-            return told(
-                (404, "not_found_error", "resource_missing"),
-                "There is no endpoint at this path.",
-            );
-        }
-        Problem::MethodNotAllowed { allow } => (
+        } => Wording::new(
+            429,
+            "rate_limit_error",
+            "rate_limit_exceeded",
+            format!("Rate limit exceeded. Try again in {retry_after_seconds} seconds"),
+        ),
+        Problem::UnknownPath => Wording::not_found("There is no endpoint at this path."),
+        Problem::MethodNotAllowed { allow } => Wording::request(
             405,
-            REQUEST,
             "method_not_allowed",
             format!("This path answers only {allow}."),
         ),
-        Problem::NotFound { resource, .. } | Problem::NothingToDelete { resource, .. } => (
-            404,
-            "not_found_error",
-            "resource_missing",
-            format!("No such {}.", noun(*resource)),
+        Problem::NotFound { resource, .. } => {
+            Wording::not_found(format!("No such {}.", noun(*resource)))
+        }
+        Problem::BodyTooLarge { max } => Wording::request(
+            413,
+            "body_too_large",
+            format!("The request body may have at most {max} bytes."),
         ),
-        Problem::PreconditionFailed => {
-            let message = "The resource has changed: it no longer matches 'If-Match'.";
-            return told((412, REQUEST, "precondition_failed"), message);
-        }
-        Problem::IdempotencyKeyReused => {
-            let message = "This 'Idempotency-Key' was used before with another body.";
-            return told((409, REQUEST, "idempotency_key_reused"), message);
-        }
-        Problem::InvalidSort { .. } => {
-            return told(
-                (400, REQUEST, "parameter_invalid"),
-                "The list cannot be sorted so.",
-            );
-        }
-        Problem::UnsupportedMediaType { expected } => {
-            let message = format!("The request body must be sent with 'Content-Type: {expected}'.");
-            (415, REQUEST, "unsupported_media_type", message)
-        }
-        Problem::BodyTooLarge { max } => {
-            let message = format!("The request body may have at most {max} bytes.");
-            (413, REQUEST, "body_too_large", message)
-        }
-        Problem::CalendarInUse { rules } => {
-            let rules = rules
-                .iter()
-                .map(RuleId::as_str)
-                .collect::<Vec<_>>()
-                .join(", ");
-            (
-                409,
-                REQUEST,
-                "calendar_in_use",
-                format!("SLA rules use this calendar: {rules}."),
-            )
-        }
-        Problem::CalendarTooLarge { max } => {
-            let message = format!(
-                "A calendar's hours, holidays and exceptions can have at most {max} bytes."
-            );
-            (400, REQUEST, "limit_exceeded", message)
-        }
-        Problem::InvalidHolidays { line, reason } => (
+        Problem::NotAnObject => Wording::request(
             400,
-            REQUEST,
+            "invalid_json",
+            "The request body must be a JSON object.",
+        ),
+        Problem::Invalid(violations) => {
+            let first = violations.first().map(detail);
+            let (code, message) = first.map_or(("parameter_invalid", String::new()), |first| {
+                (first.code, first.message)
+            });
+            Wording::request(400, code, message)
+        }
+        Problem::LimitExceeded { resource, max } => {
+            let owner = match resource {
+                Resource::Holiday => "calendar",
+                _ => "team",
+            };
+            let message = format!("A {owner} can have at most {max} {}s.", noun(*resource));
+            Wording::request(400, "limit_exceeded", message)
+        }
+        Problem::Unavailable(_) | Problem::WriteConflict => Wording::api(
+            503,
+            "service_unavailable",
+            "The service is temporarily unavailable. Try again shortly.",
+        ),
+        // Endpoints of this dialect have no problems of a workspace: if one had, it would be a bug.
+        Problem::Internal(_) | Problem::Workspace(_) => {
+            Wording::api(500, "internal_error", "Something went wrong on our side.")
+        }
+        Problem::Team(problem) => team_wording(problem),
+    }
+}
+
+fn team_wording(problem: &TeamProblem) -> Wording {
+    match problem {
+        TeamProblem::SecretKeyRequired => {
+            Wording::forbidden("Secret key required for this endpoint")
+        }
+        TeamProblem::WrongTeam => Wording::forbidden("API key does not have access to this team"),
+        TeamProblem::PreconditionFailed => Wording::request(
+            412,
+            "precondition_failed",
+            "The resource has changed: it no longer matches 'If-Match'.",
+        ),
+        TeamProblem::IdempotencyKeyReused => Wording::request(
+            409,
+            "idempotency_key_reused",
+            "This 'Idempotency-Key' was used before with another body.",
+        ),
+        TeamProblem::UnsupportedMediaType { expected } => Wording::request(
+            415,
+            "unsupported_media_type",
+            format!("The request body must be sent with 'Content-Type: {expected}'."),
+        ),
+        TeamProblem::InvalidJson(reason) => {
+            let reason = match reason {
+                JsonReason::Malformed => "it is malformed",
+                JsonReason::Incomplete => "it ends too early",
+                JsonReason::RepeatedMember => "a member is given twice",
+            };
+            let message = format!("The request body is not valid JSON: {reason}.");
+            Wording::request(400, "invalid_json", message)
+        }
+        TeamProblem::CalendarInUse { rules } => {
+            let rules: Vec<&str> = rules.iter().map(RuleId::as_str).collect();
+            let message = format!("SLA rules use this calendar: {}.", rules.join(", "));
+            Wording::request(409, "calendar_in_use", message)
+        }
+        TeamProblem::CalendarTooLarge { max } => Wording::request(
+            400,
+            "limit_exceeded",
+            format!("A calendar's hours, holidays and exceptions can have at most {max} bytes."),
+        ),
+        TeamProblem::InvalidHolidays { line, reason } => Wording::request(
+            400,
             "invalid_calendar",
             format!("Line {line} cannot be read: {reason}."),
         ),
-        Problem::NoHolidays {
+        TeamProblem::NoHolidays {
             all_day_events,
             timed_events,
             cancelled_events,
         } => {
-            let found = found(*all_day_events, *timed_events, *cancelled_events);
+            let events = events(*all_day_events, *timed_events, *cancelled_events);
             let message = format!(
-                "The file gives no holidays: {found}. To remove all holidays, add \
+                "The file gives no holidays: {events}. To remove all holidays, add \
                  '?allowEmpty=true'."
             );
-            (400, REQUEST, "no_holidays", message)
+            Wording::request(400, "no_holidays", message)
         }
-        Problem::DueDateOutOfReach => {
-            let message = "The due date is more than ten years away, or after the year 9999.";
-            return told((400, REQUEST, "due_date_out_of_reach"), message);
-        }
-        Problem::InvalidJson { reason } => (
+        TeamProblem::DueDateOutOfReach => Wording::request(
             400,
-            REQUEST,
-            "invalid_json",
-            format!("The request body is not valid JSON: {reason}."),
+            "due_date_out_of_reach",
+            "The due date is more than ten years away, or after the year 9999.",
         ),
-        Problem::NotAnObject => {
-            return told(
-                (400, REQUEST, "invalid_json"),
-                "The request body must be a JSON object.",
-            );
-        }
-        Problem::Invalid(violations) => {
-            let first = violations.first().map(detail);
-            let (code, message) = first.map_or(("parameter_invalid", String::new()), |d| {
-                (d.code, d.message)
-            });
-            (400, REQUEST, code, message)
-        }
-        Problem::DuplicatePolicy => {
-            return told(
-                (400, REQUEST, "parameter_invalid"),
-                "The name or due time is in use.",
-            );
-        }
-        Problem::LimitExceeded { resource, max } => {
-            let holder = match resource {
-                Resource::Holiday => "calendar",
-                _ => "team",
-            };
-            let message = format!("A {holder} can have at most {max} {}s.", noun(*resource));
-            (400, REQUEST, "limit_exceeded", message)
-        }
-        Problem::Unavailable(_) | Problem::Overtaken => {
-            let message = "The service is temporarily unavailable. Try again shortly.";
-            return told((503, "api_error", "service_unavailable"), message);
-        }
-        Problem::Internal(_) => {
-            return told(
-                (500, "api_error", "internal_error"),
-                "Something went wrong on our side.",
-            );
-        }
-    };
-    (status, kind, code, message)
+    }
 }
 
-fn told(
-    (status, kind, code): (u16, &'static str, &'static str),
-    message: &str,
-) -> (u16, &'static str, &'static str, String) {
-    (status, kind, code, message.to_owned())
-}
-
-/// The events of a file without holidays.
-fn found(all_day: usize, timed: usize, cancelled: usize) -> String {
+/// Counts the events of a file without holidays.
+fn events(all_day: usize, timed: usize, cancelled: usize) -> String {
     let all_day = match all_day {
         0 => "0 all-day events".to_owned(),
         1 => "1 all-day event that is over or excludes its dates".to_owned(),
@@ -308,18 +330,24 @@ fn noun(resource: Resource) -> &'static str {
 
 fn detail(violation: &Violation) -> Detail {
     let field = &violation.field;
-    let (code, message) = match (violation.fault, &violation.allowed) {
-        (Fault::Unknown, _) | (_, Allowed::Nothing) => {
-            ("parameter_unknown", format!("Unknown field '{field}'."))
-        }
-        (Fault::Missing, _) => (
+    let (code, message) = match &violation.reason {
+        Reason::Unknown => ("parameter_unknown", format!("Unknown field '{field}'.")),
+        Reason::Missing => (
             "parameter_missing",
             format!("The '{field}' field is required."),
         ),
-        (_, allowed) => (
-            "parameter_invalid",
-            format!("The '{field}' field {}.", describe(allowed)),
+        Reason::Text { min, max, .. } if *min > 0 => invalid(
+            field,
+            &format!("must be a string of {min} to {max} characters that are not all blank"),
         ),
+        Reason::Text { max, .. } => invalid(
+            field,
+            &format!("must be a string of at most {max} characters"),
+        ),
+        Reason::Integer { min, max, .. } => {
+            invalid(field, &format!("must be an integer from {min} to {max}"))
+        }
+        Reason::Team(reason) => invalid(field, &requirement(*reason)),
     };
     Detail {
         param: field.to_string(),
@@ -328,22 +356,80 @@ fn detail(violation: &Violation) -> Detail {
     }
 }
 
-fn describe(allowed: &Allowed) -> String {
-    match allowed {
-        Allowed::Text { min, max } if *min > 0 => {
-            format!("must be a string of {min} to {max} characters that are not all blank")
+fn invalid(field: &str, requirement: &str) -> (&'static str, String) {
+    (
+        "parameter_invalid",
+        format!("The '{field}' field {requirement}."),
+    )
+}
+
+/// What a member must be instead.
+fn requirement(reason: TeamReason) -> Cow<'static, str> {
+    Cow::Borrowed(match reason {
+        TeamReason::NotABoolean => "must be true or false",
+        TeamReason::NotOneOf(words) => {
+            return format!("must be one of {}", words.join(", ")).into();
         }
-        Allowed::Text { max, .. } => format!("must be a string of at most {max} characters"),
-        Allowed::Integer { min, max } => format!("must be an integer from {min} to {max}"),
-        Allowed::Number => "must be a number, at least 0".to_owned(),
-        Allowed::VisibleAscii { max } => format!("must be 1 to {max} visible ASCII characters"),
-        Allowed::Boolean => "must be true or false".to_owned(),
-        Allowed::OneOf(words) => format!("must be one of {}", words.join(", ")),
-        Allowed::AtLeastField { field, value } => {
-            format!("must be at least the '{field}', which is {value}")
+        TeamReason::LessThan { field, value } => {
+            return format!("must be at least the '{field}', which is {value}").into();
         }
-        Allowed::InCalendar(fault) => fault.to_string(),
-        Allowed::Must(words) => (*words).to_owned(),
-        Allowed::Nothing => "must be absent".to_owned(),
+        TeamReason::NotVisibleAscii { max } => {
+            return format!("must be 1 to {max} visible ASCII characters").into();
+        }
+        TeamReason::UnknownCalendar => "must be the id of one of the team's calendars",
+        TeamReason::Schedule(reason) => return schedule_requirement(reason),
+        TeamReason::NotAWeek => "must be an object of weekdays, each with a list of intervals",
+        TeamReason::NotADay => "must be a list of intervals",
+        TeamReason::NotAnInterval => "must be a start and an end, such as [\"09:00\", \"17:00\"]",
+        TeamReason::NotHolidays => "must be a list of dates as YYYY-MM-DD",
+        TeamReason::NotExceptions => "must be an object of dates, each with a list of intervals",
+        TeamReason::NotACalendar => "must be an object with 'timeZone' and 'hours'",
+        TeamReason::NotAnInstant => {
+            "must be an RFC 3339 instant with an offset from UTC, such as 2026-11-22T09:00:00Z"
+        }
+        TeamReason::InstantTooLate => LATEST_INSTANT,
+        TeamReason::BeforeCreatedAt => "must not be before 'createdAt'",
+        TeamReason::TargetsGiven => {
+            "must be absent where 'responseTarget' and 'resolutionTarget' are given"
+        }
+        TeamReason::CalendarGiven => "must be absent where 'calendar' is given",
+    })
+}
+
+/// Names [`jiff::Timestamp::MAX`]: the last instant of the year 9999, less the greatest offset.
+const LATEST_INSTANT: &str = "must not be after 9999-12-30T22:00:00.999999999Z";
+
+fn schedule_requirement(reason: ScheduleReason) -> Cow<'static, str> {
+    Cow::Borrowed(match reason {
+        ScheduleReason::ZoneUnknown => "must be an IANA time zone name, such as Europe/Berlin",
+        ScheduleReason::StartMalformed => "must start at HH:MM from 00:00 to 23:59",
+        ScheduleReason::EndMalformed => "must end at HH:MM from 00:01 to 24:00",
+        ScheduleReason::IntervalBackward => {
+            "must start before it ends, with a night shift split at midnight into two days"
+        }
+        ScheduleReason::IntervalOverlaps => "must not overlap another interval of its day",
+        ScheduleReason::IntervalsTooMany => {
+            return format!("must have at most {MAX_INTERVALS_PER_DAY} intervals").into();
+        }
+        ScheduleReason::DateUnknown => "must be a date as YYYY-MM-DD",
+        ScheduleReason::DateRepeated => "must not repeat an earlier date",
+        ScheduleReason::HolidaysTooMany => {
+            return format!("must have at most {MAX_HOLIDAYS} dates").into();
+        }
+        ScheduleReason::ExceptionsTooMany => {
+            return format!("must have at most {MAX_EXCEPTIONS} dates").into();
+        }
+        ScheduleReason::NeverOpen => "must have open time on at least one weekday",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_instant_is_the_last_that_can_be_represented() {
+        let latest = format!("must not be after {}", jiff::Timestamp::MAX);
+        assert_eq!(LATEST_INSTANT, latest);
     }
 }

@@ -1,23 +1,24 @@
-//! Rocket.Chat's words, from its documentation and its public source.
+//! Rocket.Chat's format and wording, from its documentation and its public source.
 
 use serde::Serialize;
 
-use crate::dialect::{Circumstances, Shown};
-use crate::problem::{Allowed, Fault, Problem, Resource, Violation};
+use crate::dialect::{PresentedCredential, ResponseContext};
+use crate::problem::{
+    Mismatch, Problem, QueryReason, Reason, Resource, Violation, WorkspaceProblem,
+};
 
-pub(super) fn credential<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Shown<'a>> {
-    Some(Shown::User {
+pub(super) fn credential<'a>(
+    header: impl Fn(&str) -> Option<&'a str>,
+) -> Option<PresentedCredential<'a>> {
+    Some(PresentedCredential::User {
         user: header("x-user-id")?,
         token: header("x-auth-token")?,
     })
 }
 
-pub(super) fn headers(
-    circumstances: &Circumstances<'_>,
-    headers: &mut Vec<(&'static str, String)>,
-) {
-    headers.push(("x-request-id", circumstances.request.to_string()));
-    let Some(rate) = circumstances.rate else {
+pub(super) fn headers(context: &ResponseContext<'_>, headers: &mut Vec<(&'static str, String)>) {
+    headers.push(("x-request-id", context.request.to_string()));
+    let Some(rate) = context.rate else {
         return;
     };
     headers.extend([
@@ -30,7 +31,7 @@ pub(super) fn headers(
     ]);
 }
 
-/// Puts `success` behind an object's own members.
+/// Appends `success` to an object's own members.
 pub(super) fn envelope(object: &str) -> String {
     match object.strip_suffix('}') {
         Some("{") | None => "{\"success\":true}".to_owned(),
@@ -53,11 +54,8 @@ struct Failure {
 }
 
 pub(super) fn problem(problem: &Problem) -> (u16, String) {
-    const INVALID: &str = "invalid-params";
     match problem {
         Problem::Unauthenticated => status(401, "You must be logged in to do this."),
-        Problem::MethodNotAllowed { .. } => status(405, "API endpoint does not exist"),
-        Problem::UnknownPath => failure(404, "API endpoint does not exist".to_owned(), None),
         Problem::RateLimited {
             retry_after_seconds,
         } => {
@@ -67,45 +65,17 @@ pub(super) fn problem(problem: &Problem) -> (u16, String) {
             );
             failure(429, text, None)
         }
-        Problem::PermissionMissing | Problem::SecretKeyRequired | Problem::WrongTeam => {
-            let text =
-                "User does not have the permissions required for this action [error-unauthorized]";
-            failure(403, text.to_owned(), None)
-        }
-        Problem::CalendarInUse { .. } => {
-            typed(409, "The calendar is in use", "error-calendar-in-use")
-        }
-        Problem::CalendarTooLarge { .. }
-        | Problem::InvalidHolidays { .. }
-        | Problem::NoHolidays { .. }
-        | Problem::DueDateOutOfReach => {
-            typed(400, "The calendar cannot be used", "error-invalid-calendar")
-        }
-        Problem::PlanRequired => failure(403, "unauthorized".to_owned(), None),
-        Problem::Invalid(violations) => failure(
-            400,
-            format!("{} [{INVALID}]", first(violations)),
-            Some(INVALID),
-        ),
-        Problem::NotAnObject
-        | Problem::InvalidJson { .. }
-        | Problem::UnsupportedMediaType { .. } => {
-            failure(400, format!("must be object [{INVALID}]"), Some(INVALID))
-        }
-        Problem::DuplicatePolicy => failure(400, "error-duplicated-sla".to_owned(), None),
+        Problem::UnknownPath => failure(404, "API endpoint does not exist".to_owned(), None),
+        Problem::MethodNotAllowed { .. } => status(405, "API endpoint does not exist"),
         Problem::NotFound { id, .. } => failure(404, format!("SLA with id {id} not found"), None),
-        Problem::NothingToDelete { id, .. } => {
-            failure(400, format!("SLA with id {id} not found"), None)
+        Problem::BodyTooLarge { .. } => {
+            typed(413, "Request body too large", "error-body-too-large")
         }
-        Problem::InvalidSort { sort } => (400, invalid_sort(sort)),
-        Problem::PreconditionFailed => {
-            typed(412, "The SLA has changed", "error-precondition-failed")
-        }
-        Problem::IdempotencyKeyReused => typed(
-            409,
-            "Idempotency key reused",
-            "error-idempotency-key-reused",
-        ),
+        Problem::NotAnObject => invalid("must be object"),
+        Problem::Invalid(violations) => match first(violations) {
+            Some(text) => invalid(&text),
+            None => internal(),
+        },
         Problem::LimitExceeded { resource, max } => {
             let noun = match resource {
                 Resource::Policy => "SLA policies",
@@ -119,16 +89,45 @@ pub(super) fn problem(problem: &Problem) -> (u16, String) {
                 "error-limit-exceeded",
             )
         }
-        Problem::BodyTooLarge { .. } => {
-            typed(413, "Request body too large", "error-body-too-large")
-        }
-        Problem::Unavailable(_) | Problem::Overtaken => typed(
+        Problem::Unavailable(_) | Problem::WriteConflict => typed(
             503,
             "Service temporarily unavailable",
             "error-service-unavailable",
         ),
-        Problem::Internal(_) => typed(500, "Internal server error", "error-internal"),
+        // Endpoints of this dialect have no problems of a team: if one had, it would be a bug.
+        Problem::Internal(_) | Problem::Team(_) => internal(),
+        Problem::Workspace(problem) => workspace_problem(problem),
     }
+}
+
+fn workspace_problem(problem: &WorkspaceProblem) -> (u16, String) {
+    match problem {
+        WorkspaceProblem::PermissionMissing => {
+            let text =
+                "User does not have the permissions required for this action [error-unauthorized]";
+            failure(403, text.to_owned(), None)
+        }
+        WorkspaceProblem::PlanRequired => failure(403, "unauthorized".to_owned(), None),
+        WorkspaceProblem::NothingToDelete { id } => {
+            failure(400, format!("SLA with id {id} not found"), None)
+        }
+        WorkspaceProblem::DuplicatePolicy => failure(400, "error-duplicated-sla".to_owned(), None),
+        WorkspaceProblem::InvalidSort { sort } => (400, invalid_sort(sort)),
+        WorkspaceProblem::InvalidQuery(reason) => invalid(match reason {
+            QueryReason::Unknown => "must NOT have additional properties",
+            QueryReason::Repeated => "must be string",
+            QueryReason::NotANumber => "must be number",
+            QueryReason::Negative => "must be >= 0",
+        }),
+    }
+}
+
+fn invalid(text: &str) -> (u16, String) {
+    typed(400, text, "invalid-params")
+}
+
+fn internal() -> (u16, String) {
+    typed(500, "Internal server error", "error-internal")
 }
 
 fn status(code: u16, message: &'static str) -> (u16, String) {
@@ -188,52 +187,37 @@ fn json(body: &impl Serialize) -> String {
     serde_json::to_string(body).unwrap_or_default()
 }
 
-/// Ajv's words for the violation that Ajv, told to stop at the first, finds first: it looks for
-/// missing members, then for unknown ones, then at types, then at bounds.
-fn first(violations: &[Violation]) -> String {
-    let rank = |fault| match fault {
-        Fault::High => Fault::Low,
-        other => other,
+/// The violation that Ajv finds first, in its words; `None` if it is not one of this dialect.
+///
+/// Rocket.Chat lets Ajv stop at the first violation, and it looks for missing members, then for
+/// unknown ones, then at types, then at bounds.
+fn first(violations: &[Violation]) -> Option<String> {
+    let rank = |violation: &&Violation| match violation.reason {
+        Reason::Missing => 0,
+        Reason::Unknown => 1,
+        Reason::Text { mismatch, .. } | Reason::Integer { mismatch, .. } => match mismatch {
+            Mismatch::WrongType => 2,
+            Mismatch::BelowMin | Mismatch::AboveMax => 3,
+        },
+        Reason::Team(_) => 4,
     };
-    let found = violations
-        .iter()
-        .min_by_key(|violation| rank(violation.fault));
-    found.map_or_else(String::new, ajv)
+    ajv(violations.iter().min_by_key(rank)?)
 }
 
-fn ajv(violation: &Violation) -> String {
-    match (violation.fault, &violation.allowed) {
-        (Fault::Missing, _) => format!("must have required property '{}'", violation.field),
-        (Fault::Unknown, _) | (_, Allowed::Nothing) => {
-            "must NOT have additional properties".to_owned()
-        }
-        (Fault::Type, Allowed::Text { .. } | Allowed::OneOf(_) | Allowed::VisibleAscii { .. }) => {
-            "must be string".to_owned()
-        }
-        (Fault::Type, Allowed::Boolean) | (_, Allowed::Boolean) => "must be boolean".to_owned(),
-        (Fault::Type, Allowed::Integer { .. } | Allowed::AtLeastField { .. }) => {
-            "must be integer".to_owned()
-        }
-        (_, Allowed::InCalendar(fault)) => fault.to_string(),
-        (_, Allowed::Must(words)) => (*words).to_owned(),
-        (Fault::Type, Allowed::Number) => "must be number".to_owned(),
-        (Fault::Low | Fault::High, Allowed::Number) => "must be >= 0".to_owned(),
-        (Fault::Low | Fault::High, Allowed::VisibleAscii { max }) => {
-            format!("must NOT have more than {max} characters")
-        }
-        (Fault::Low, Allowed::Text { min, .. }) => {
-            format!("must NOT have fewer than {min} characters")
-        }
-        (Fault::High, Allowed::Text { max, .. }) => {
-            format!("must NOT have more than {max} characters")
-        }
-        (Fault::Low, Allowed::Integer { min, .. }) => format!("must be >= {min}"),
-        (Fault::High, Allowed::Integer { max, .. }) => format!("must be <= {max}"),
-        (Fault::Low | Fault::High, Allowed::OneOf(_)) => {
-            "must be equal to one of the allowed values".to_owned()
-        }
-        (Fault::Low | Fault::High, Allowed::AtLeastField { value, .. }) => {
-            format!("must be >= {value}")
-        }
-    }
+fn ajv(violation: &Violation) -> Option<String> {
+    Some(match violation.reason {
+        Reason::Missing => format!("must have required property '{}'", violation.field),
+        Reason::Unknown => "must NOT have additional properties".to_owned(),
+        Reason::Text { min, max, mismatch } => match mismatch {
+            Mismatch::WrongType => "must be string".to_owned(),
+            Mismatch::BelowMin => format!("must NOT have fewer than {min} characters"),
+            Mismatch::AboveMax => format!("must NOT have more than {max} characters"),
+        },
+        Reason::Integer { min, max, mismatch } => match mismatch {
+            Mismatch::WrongType => "must be integer".to_owned(),
+            Mismatch::BelowMin => format!("must be >= {min}"),
+            Mismatch::AboveMax => format!("must be <= {max}"),
+        },
+        Reason::Team(_) => return None,
+    })
 }

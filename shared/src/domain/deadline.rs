@@ -17,19 +17,19 @@ use crate::domain::calendar::Calendar;
 /// Days after the start within which a due date is looked for: ten years, of
 /// which three can be leap years. No agreement runs longer, and a calendar of
 /// nothing but holidays must end in an error instead of a search.
-pub const SEARCH_DAYS_MAX: i64 = 3_653;
+pub const MAX_SEARCH_DAYS: i64 = 3_653;
 
-/// Stretches that one [`trace`] holds: two years of working days with a lunch
+/// OpenPeriods that one [`trace`] holds: two years of working days with a lunch
 /// break, about 90 kB as JSON.
-pub const TRACE_STRETCHES_MAX: usize = 1_000;
+pub const MAX_TRACE_PERIODS: usize = 1_000;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
 const NANOSECONDS_PER_SECOND: i32 = 1_000_000_000;
 
-const SEARCH_SECONDS_MAX: i64 = SEARCH_DAYS_MAX * SECONDS_PER_DAY;
+const MAX_SEARCH_SECONDS: i64 = MAX_SEARCH_DAYS * SECONDS_PER_DAY;
 
-/// The two ends of the stretch of time in which a budget is exactly used up.
+/// The two ends of the period of time in which a budget is exactly used up.
 ///
 /// They differ only if the budget ends at a closing time. Then `due_at` is that
 /// closing time, the date that people expect, and `breach_at` is the next
@@ -58,7 +58,7 @@ impl Due {
 pub enum DeadlineError {
     /// The target is negative.
     TargetNegative,
-    /// The due date, or the opening after it, is more than [`SEARCH_DAYS_MAX`]
+    /// The due date, or the opening after it, is more than [`MAX_SEARCH_DAYS`]
     /// after the start.
     BeyondSearch,
     /// The due date, or the opening after it, is after the last instant that
@@ -139,11 +139,11 @@ pub fn due(
     if target.is_negative() {
         return Err(DeadlineError::TargetNegative);
     }
-    if target > SignedDuration::from_secs(SEARCH_SECONDS_MAX) {
+    if target > SignedDuration::from_secs(MAX_SEARCH_SECONDS) {
         return Err(DeadlineError::BeyondSearch);
     }
     let start = Instant::of(from);
-    let last = start.second + SEARCH_SECONDS_MAX;
+    let last = start.second + MAX_SEARCH_SECONDS;
     let (last, beyond) = if last <= Timestamp::MAX.as_second() {
         (last, DeadlineError::BeyondSearch)
     } else {
@@ -152,14 +152,14 @@ pub fn due(
     search(calendar, from, target, last).ok_or(beyond)
 }
 
-/// A stretch of time that is open throughout.
+/// A period of time that is open throughout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
+pub struct OpenPeriod {
     from: Timestamp,
     to: Timestamp,
 }
 
-impl Stretch {
+impl OpenPeriod {
     /// Its first instant.
     pub fn from(self) -> Timestamp {
         self.from
@@ -176,29 +176,29 @@ impl Stretch {
     }
 }
 
-/// The open stretches that [`elapsed`] counts, in order.
+/// The open periods that [`elapsed`] counts, in order.
 ///
 /// Each is as long as it can be: hours that touch, at midnight too, are one
-/// stretch, also across a clock change. Around the clock there is just one.
+/// period, also across a clock change. Around the clock there is just one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
-    stretches: Vec<Stretch>,
+    periods: Vec<OpenPeriod>,
     truncated: bool,
 }
 
 impl Trace {
-    /// The stretches, at most [`TRACE_STRETCHES_MAX`].
-    pub fn stretches(&self) -> &[Stretch] {
-        &self.stretches
+    /// The periods, at most [`MAX_TRACE_PERIODS`].
+    pub fn periods(&self) -> &[OpenPeriod] {
+        &self.periods
     }
 
-    /// Whether there are more stretches than these.
+    /// Whether there are more periods than these.
     pub fn is_truncated(&self) -> bool {
         self.truncated
     }
 }
 
-/// The open stretches from one instant to another, none if `to <= from`.
+/// The open periods from one instant to another, none if `to <= from`.
 ///
 /// Unless the trace is truncated, their lengths add up to [`elapsed`].
 ///
@@ -210,7 +210,7 @@ impl Trace {
 /// let friday: Timestamp = "2026-01-09T16:00:00Z".parse()?;
 /// let monday: Timestamp = "2026-01-12T10:00:00Z".parse()?;
 /// let trace = trace(Calendar::built_in(), friday, monday);
-/// let [first, second] = trace.stretches() else {
+/// let [first, second] = trace.periods() else {
 ///     panic!("Friday's end and Monday's beginning")
 /// };
 /// assert_eq!(first.to().to_string(), "2026-01-09T17:00:00Z");
@@ -218,18 +218,18 @@ impl Trace {
 /// # Ok::<(), jiff::Error>(())
 /// ```
 pub fn trace(calendar: &Calendar, from: Timestamp, to: Timestamp) -> Trace {
-    let mut all = stretches(calendar, from, to);
-    let stretches = all.by_ref().take(TRACE_STRETCHES_MAX).collect();
+    let mut all = periods(calendar, from, to);
+    let periods = all.by_ref().take(MAX_TRACE_PERIODS).collect();
     Trace {
-        stretches,
+        periods,
         truncated: all.next().is_some(),
     }
 }
 
-/// The same stretches as [`trace`], one by one and without an end but `to`.
-pub fn stretches(calendar: &Calendar, from: Timestamp, to: Timestamp) -> Stretches<'_> {
+/// The same periods as [`trace`], one by one and without an end but `to`.
+pub fn periods(calendar: &Calendar, from: Timestamp, to: Timestamp) -> OpenPeriods<'_> {
     let end = Instant::of(to);
-    Stretches {
+    OpenPeriods {
         calendar,
         from,
         to,
@@ -238,9 +238,9 @@ pub fn stretches(calendar: &Calendar, from: Timestamp, to: Timestamp) -> Stretch
     }
 }
 
-/// An iterator over open stretches; see [`stretches`].
+/// An iterator over open periods; see [`periods`].
 #[derive(Clone, Debug)]
-pub struct Stretches<'a> {
+pub struct OpenPeriods<'a> {
     calendar: &'a Calendar,
     from: Timestamp,
     to: Timestamp,
@@ -250,10 +250,10 @@ pub struct Stretches<'a> {
     end: i64,
 }
 
-impl Iterator for Stretches<'_> {
-    type Item = Stretch;
+impl Iterator for OpenPeriods<'_> {
+    type Item = OpenPeriod;
 
-    fn next(&mut self) -> Option<Stretch> {
+    fn next(&mut self) -> Option<OpenPeriod> {
         if self.to <= self.from || self.at >= self.end {
             return None;
         }
@@ -265,7 +265,7 @@ impl Iterator for Stretches<'_> {
         self.at = line.next_closed(open.second, self.end);
         let from = Timestamp::from_second(open.second).unwrap_or(self.from);
         let to = Timestamp::from_second(self.at).unwrap_or(self.to);
-        Some(Stretch {
+        Some(OpenPeriod {
             from: from.max(self.from),
             to: to.min(self.to),
         })
@@ -353,11 +353,11 @@ mod tests {
     fn a_trace_ends_before_an_opening_at_its_end() {
         let calendar = Calendar::built_in();
         let (saturday, monday) = (at("2026-01-10T00:00:00Z"), at("2026-01-12T09:00:00Z"));
-        assert_eq!(trace(calendar, saturday, monday).stretches(), []);
+        assert_eq!(trace(calendar, saturday, monday).periods(), []);
         let nanosecond = SignedDuration::from_nanos(1);
         let traced = trace(calendar, saturday, monday + nanosecond);
         let open = traced
-            .stretches()
+            .periods()
             .iter()
             .map(|open| (open.from(), open.length()));
         assert_eq!(open.collect::<Vec<_>>(), [(monday, nanosecond)]);
@@ -368,9 +368,9 @@ mod tests {
         let calendar = Calendar::built_in();
         let (early, late) = (at("2026-01-12T10:00:00.25Z"), at("2026-01-12T10:00:00.5Z"));
         for (from, to) in [(late, early), (early, early)] {
-            assert_eq!(stretches(calendar, from, to).next(), None);
+            assert_eq!(periods(calendar, from, to).next(), None);
         }
-        assert_eq!(stretches(calendar, early, late).count(), 1);
+        assert_eq!(periods(calendar, early, late).count(), 1);
     }
 
     #[test]

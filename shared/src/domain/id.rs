@@ -1,15 +1,21 @@
-//! Identifiers: how each is spelled, and how a new one is made from an instant and randomness.
+//! Identifiers: the form of each, and how a new one is made from an instant and random bytes.
 
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Random bytes that a new identifier is made of. They come from outside: this module is pure.
+/// Random bytes for a new identifier. The caller provides them: this module is pure.
 pub type Randomness = [u8; 10];
 
-/// The longest team id that is looked up; longer ones name no team.
-const TEAM_ID_MAX_CHARS: usize = 64;
+/// The most characters of a team id.
+const MAX_TEAM_ID_CHARS: usize = 64;
+
+/// An identifier of a resource that clients create.
+pub trait NewId {
+    /// A new identifier.
+    fn new_id(now: Timestamp, random: &Randomness) -> Self;
+}
 
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident) => {
@@ -58,7 +64,7 @@ identifier!(
     UserId
 );
 identifier!(
-    /// One request, as told in `x-cstar-request-id` and in the log: `req_` and a UUIDv7's digits.
+    /// A request, as in `x-cstar-request-id` and in the log: `req_` and the digits of a UUIDv7.
     RequestId
 );
 
@@ -68,13 +74,19 @@ impl TeamId {
         TeamId(sortable("team_", now, random))
     }
 
-    /// Reads a team id; `None` if no team could be called so.
+    /// Reads a team id; `None` if it does not have the form of one.
     ///
     /// The characters are restricted because the id becomes part of a key of the table.
     pub fn parse(text: &str) -> Option<TeamId> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        let fits = !text.is_empty() && text.len() <= TEAM_ID_MAX_CHARS;
+        let fits = !text.is_empty() && text.len() <= MAX_TEAM_ID_CHARS;
         (fits && text.chars().all(allowed)).then(|| TeamId(text.to_owned()))
+    }
+}
+
+impl NewId for RuleId {
+    fn new_id(now: Timestamp, random: &Randomness) -> RuleId {
+        RuleId::new(now, random)
     }
 }
 
@@ -84,10 +96,16 @@ impl RuleId {
         RuleId(sortable("sla_", now, random))
     }
 
-    /// Reads a rule id; `None` if no rule could be called so.
+    /// Reads a rule id; `None` if it does not have the form of one.
     pub fn parse(text: &str) -> Option<RuleId> {
         let digits = text.strip_prefix("sla_")?;
         is_lower_hex(digits, 32).then(|| RuleId(text.to_owned()))
+    }
+}
+
+impl NewId for CalendarId {
+    fn new_id(now: Timestamp, random: &Randomness) -> CalendarId {
+        CalendarId::new(now, random)
     }
 }
 
@@ -97,10 +115,16 @@ impl CalendarId {
         CalendarId(sortable("cal_", now, random))
     }
 
-    /// Reads a calendar id; `None` if no calendar could be called so.
+    /// Reads a calendar id; `None` if it does not have the form of one.
     pub fn parse(text: &str) -> Option<CalendarId> {
         let digits = text.strip_prefix("cal_")?;
         is_lower_hex(digits, 32).then(|| CalendarId(text.to_owned()))
+    }
+}
+
+impl NewId for PolicyId {
+    fn new_id(now: Timestamp, random: &Randomness) -> PolicyId {
+        PolicyId::new(now, random)
     }
 }
 
@@ -112,7 +136,7 @@ impl PolicyId {
         PolicyId(format!("{seconds:08x}{}", tail.collect::<String>()))
     }
 
-    /// Reads a policy id; `None` if no policy could be called so.
+    /// Reads a policy id; `None` if it does not have the form of one.
     pub fn parse(text: &str) -> Option<PolicyId> {
         is_lower_hex(text, 24).then(|| PolicyId(text.to_owned()))
     }
@@ -124,7 +148,7 @@ impl KeyId {
         KeyId(sortable("key_", now, random))
     }
 
-    /// Reads a key id; `None` if no key could be called so.
+    /// Reads a key id; `None` if it does not have the form of one.
     pub fn parse(text: &str) -> Option<KeyId> {
         let digits = text.strip_prefix("key_")?;
         is_lower_hex(digits, 32).then(|| KeyId(text.to_owned()))
@@ -135,7 +159,7 @@ impl UserId {
     /// The longest user id accepted from a header or an operator.
     pub const MAX_CHARS: usize = 64;
 
-    /// Reads a user id; `None` if no user could be called so.
+    /// Reads a user id; `None` if it does not have the form of one.
     pub fn parse(text: &str) -> Option<UserId> {
         let fits = !text.is_empty() && text.len() <= UserId::MAX_CHARS;
         let allowed = text.chars().all(|c| c.is_ascii_alphanumeric());

@@ -1,4 +1,4 @@
-//! Lengths of promises, in whole minutes.
+//! Targets and due times, in whole minutes.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +9,10 @@ pub struct Minutes(u32);
 
 impl Minutes {
     /// A year: the longest target of a rule (cStar).
-    pub const RULE_MAX: u32 = 525_600;
+    pub const MAX_RULE_TARGET: u32 = 525_600;
     /// The longest due time of a policy: the largest number that Rocket.Chat itself uses, whose queue
     /// places a chat without a policy at 9,999,999.
-    pub const POLICY_MAX: u32 = 9_999_999;
+    pub const MAX_POLICY_DUE_TIME: u32 = 9_999_999;
 
     /// `value` minutes; `None` unless it lies in `1..=max`.
     pub fn new(value: i64, max: u32) -> Option<Minutes> {
@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn a_target_is_at_least_one_minute_and_at_most_the_limit() {
-        let of = |value| Minutes::new(value, Minutes::RULE_MAX).map(Minutes::get);
+        let of = |value| Minutes::new(value, Minutes::MAX_RULE_TARGET).map(Minutes::get);
         assert_eq!(of(1), Some(1));
         assert_eq!(of(525_600), Some(525_600));
         for value in [i64::MIN, -1, 0, 525_601, i64::from(u32::MAX) + 2] {

@@ -1,6 +1,4 @@
-//! SLA rules: what cStar promises for a priority.
-
-use serde::Serialize;
+//! SLA rules: the targets of a priority (cStar).
 
 use crate::domain::{
     id::{CalendarId, RuleId},
@@ -16,37 +14,33 @@ pub const MAX_RULES: u32 = 200;
 /// A rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Who it is.
+    /// Its id.
     pub id: RuleId,
-    /// What it says.
-    pub draft: Draft,
-    /// How often it has been written.
+    /// What its owner decides.
+    pub draft: RuleDraft,
+    /// The number of times it has been written.
     pub version: Version,
 }
 
 /// Everything about a rule that its owner decides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Draft {
-    /// What it is called. Names may repeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleDraft {
+    /// Its name. Names may repeat.
     pub name: Name,
-    /// The tickets it is for. Several rules may share a priority.
+    /// The priority of the tickets it is for. Several rules may share one.
     pub priority: Priority,
-    /// How soon the first answer and the solution are promised.
-    #[serde(flatten)]
+    /// How soon the first response and the resolution are due.
     pub targets: Targets,
-    /// Whether only open time counts.
+    /// Whether only business hours count.
     pub business_hours_only: bool,
-    /// Whether it is applied at all.
+    /// Whether it applies at all.
     pub enabled: bool,
-    /// The calendar that says what open time is; the team's default one, if it names none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The calendar of its business hours; the team's default calendar if it names none.
     pub calendar_id: Option<CalendarId>,
 }
 
-/// The two promises of a rule. The solution is never promised before the first answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// The two targets of a rule. The resolution is never due before the first response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Targets {
     response_target: Minutes,
     resolution_target: Minutes,
@@ -54,7 +48,7 @@ pub struct Targets {
 
 impl Rule {
     /// A new rule.
-    pub fn new(id: RuleId, draft: Draft) -> Rule {
+    pub fn new(id: RuleId, draft: RuleDraft) -> Rule {
         Rule {
             id,
             draft,
@@ -62,9 +56,9 @@ impl Rule {
         }
     }
 
-    /// The rule with what its owner decides changed.
+    /// The next version of the rule, with this draft.
     #[must_use]
-    pub fn changed(&self, draft: Draft) -> Rule {
+    pub fn changed(&self, draft: RuleDraft) -> Rule {
         Rule {
             id: self.id.clone(),
             draft,
@@ -73,7 +67,7 @@ impl Rule {
     }
 }
 
-/// The rule that is applied to tickets of a priority: of those enabled for it, the oldest.
+/// The rule that applies to tickets of a priority: the oldest of those enabled for it.
 ///
 /// `rules` are in the order of their creation.
 pub fn applied(rules: Vec<Rule>, priority: Priority) -> Option<Rule> {
@@ -83,7 +77,7 @@ pub fn applied(rules: Vec<Rule>, priority: Priority) -> Option<Rule> {
 }
 
 impl Targets {
-    /// The two promises; `None` if the solution is promised before the first answer.
+    /// Both targets; `None` if the resolution would be due before the first response.
     pub fn new(response: Minutes, resolution: Minutes) -> Option<Targets> {
         (response <= resolution).then_some(Targets {
             response_target: response,
@@ -91,12 +85,12 @@ impl Targets {
         })
     }
 
-    /// Minutes until the first answer.
+    /// Minutes until the first response is due.
     pub fn response(self) -> Minutes {
         self.response_target
     }
 
-    /// Minutes until the solution.
+    /// Minutes until the resolution is due.
     pub fn resolution(self) -> Minutes {
         self.resolution_target
     }
@@ -109,12 +103,12 @@ mod tests {
     use super::*;
 
     fn minutes(value: i64) -> Minutes {
-        Minutes::new(value, Minutes::RULE_MAX).expect("a target")
+        Minutes::new(value, Minutes::MAX_RULE_TARGET).expect("a target")
     }
 
     fn rule(priority: Priority, enabled: bool, number: u8) -> Rule {
         let id = RuleId::new(Timestamp::UNIX_EPOCH, &[number; 10]);
-        let draft = Draft {
+        let draft = RuleDraft {
             name: Name::new("r".to_owned()).expect("a name"),
             priority,
             targets: Targets::new(minutes(1), minutes(2)).expect("targets"),
@@ -126,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_enabled_rule_of_a_priority_is_applied() {
+    fn the_oldest_enabled_rule_of_a_priority_applies() {
         let rules = vec![
             rule(Priority::Low, true, 0),
             rule(Priority::High, false, 1),
@@ -140,9 +134,9 @@ mod tests {
     }
 
     #[test]
-    fn a_change_keeps_the_id_and_counts() {
+    fn a_change_keeps_the_id_and_increments_the_version() {
         let rule = rule(Priority::Low, true, 0);
-        let changed = rule.changed(Draft {
+        let changed = rule.changed(RuleDraft {
             enabled: false,
             ..rule.draft.clone()
         });
@@ -151,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_solution_is_not_promised_before_the_first_answer() {
+    fn a_resolution_is_never_due_before_the_first_response() {
         assert_eq!(Targets::new(minutes(2), minutes(1)), None);
         let same = Targets::new(minutes(2), minutes(2)).expect("targets");
         assert_eq!(

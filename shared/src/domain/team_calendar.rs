@@ -1,99 +1,87 @@
-//! Calendars as a team keeps them: with an id, a name, and one of them the default.
+//! Calendars as a team has them: with an id, a name, and at most one of them the default.
 
-use serde::{Deserialize, Serialize};
-
-use crate::domain::calendar::{self, CalendarDraft};
+use crate::domain::calendar::{Schedule, WeekHours};
 use crate::domain::id::CalendarId;
 use crate::domain::text::Name;
 use crate::domain::version::Version;
 
-/// The most calendars a team may have, so that a list is always one answer.
+/// The most calendars a team may have, so that a list is one response.
 pub const MAX_CALENDARS: u32 = 100;
 
-/// The most bytes of JSON that say when a calendar is open: a thousand holidays and as many
-/// exceptions of one interval fit, and to change the largest calendar costs at most 64 write units.
-pub const MAX_OPENING_BYTES: usize = 48 * 1024;
+/// The most bytes that a schedule may have as JSON. A thousand holidays and as many exceptions of
+/// one interval fit, and changing the largest calendar costs at most 64 write units.
+pub const MAX_SCHEDULE_BYTES: usize = 48 * 1024;
 
-/// A calendar as it is kept and told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// A calendar of a team.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TeamCalendar {
-    /// Who it is.
+    /// Its id.
     pub id: CalendarId,
-    /// What it says.
-    #[serde(flatten)]
-    pub draft: Draft,
-    /// How often it has been written.
-    #[serde(skip)]
+    /// What its owner decides.
+    pub draft: CalendarDraft,
+    /// The number of times it has been written.
     pub version: Version,
-    /// The version that brought its present opening about.
-    #[serde(skip)]
-    pub opening_version: Version,
-    /// How many rules name it.
-    #[serde(skip)]
+    /// The version that introduced its current schedule.
+    pub schedule_version: Version,
+    /// The number of rules that name it.
     pub uses: u32,
 }
 
-/// A calendar as a list shows it: without its holidays and exceptions, but with their numbers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// A calendar as a list shows it: with the numbers of its holidays and exceptions, but without them.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CalendarSummary {
-    /// Who it is.
+    /// Its id.
     pub id: CalendarId,
-    /// What it is called.
+    /// Its name.
     pub name: Name,
-    /// Its IANA zone name.
+    /// The name of its IANA time zone.
     pub time_zone: String,
-    /// Intervals of each weekday, Monday first.
-    #[serde(serialize_with = "calendar::serialize_week")]
-    pub hours: [Vec<(String, String)>; 7],
-    /// How many holidays it has.
+    /// Its hours.
+    pub hours: WeekHours,
+    /// The number of its holidays.
     pub holiday_count: usize,
-    /// How many exceptions it has.
+    /// The number of its exceptions.
     pub exception_count: usize,
     /// Whether rules that name no calendar use it.
-    #[serde(rename = "default")]
     pub is_default: bool,
-    /// How often it has been written.
-    #[serde(skip)]
+    /// The number of times it has been written.
     pub version: Version,
 }
 
 /// Everything about a calendar that its owner decides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Draft {
-    /// What it is called. Names may repeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalendarDraft {
+    /// Its name. Names may repeat.
     pub name: Name,
-    /// When it is open.
-    #[serde(flatten)]
-    pub opening: CalendarDraft,
+    /// Its hours, holidays and exceptions.
+    pub schedule: Schedule,
     /// Whether rules that name no calendar use it.
-    #[serde(rename = "default")]
     pub is_default: bool,
 }
 
 impl TeamCalendar {
     /// A new calendar.
-    pub fn new(id: CalendarId, draft: Draft) -> TeamCalendar {
+    pub fn new(id: CalendarId, draft: CalendarDraft) -> TeamCalendar {
         TeamCalendar {
             id,
             draft,
             version: Version::default(),
-            opening_version: Version::default(),
+            schedule_version: Version::default(),
             uses: 0,
         }
     }
 
-    /// The calendar with what its owner decides changed.
+    /// The next version of the calendar, with this draft.
     #[must_use]
-    pub fn changed(&self, draft: Draft) -> TeamCalendar {
+    pub fn changed(&self, draft: CalendarDraft) -> TeamCalendar {
         let version = self.version.next();
-        let same_opening = draft.opening == self.draft.opening;
+        let same_schedule = draft.schedule == self.draft.schedule;
         TeamCalendar {
             id: self.id.clone(),
             draft,
             version,
-            opening_version: if same_opening {
-                self.opening_version
+            schedule_version: if same_schedule {
+                self.schedule_version
             } else {
                 version
             },
@@ -109,12 +97,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_change_of_the_opening_brings_another_opening_about() {
-        let draft = |name: &str, zone: &str| Draft {
+    fn only_a_change_of_the_schedule_introduces_another_schedule() {
+        let draft = |name: &str, zone: &str| CalendarDraft {
             name: Name::new(name.to_owned()).expect("a name"),
-            opening: CalendarDraft {
+            schedule: Schedule {
                 time_zone: zone.to_owned(),
-                ..CalendarDraft::default()
+                ..Schedule::default()
             },
             is_default: false,
         };
@@ -122,10 +110,10 @@ mod tests {
         let mut calendar = TeamCalendar::new(id.clone(), draft("a", "UTC"));
         calendar.uses = 3;
         let renamed = calendar.changed(draft("b", "UTC"));
-        let versions = (renamed.version.get(), renamed.opening_version.get());
+        let versions = (renamed.version.get(), renamed.schedule_version.get());
         assert_eq!((versions, renamed.uses), ((2, 1), 3));
         let moved = renamed.changed(draft("b", "Europe/Berlin"));
-        let versions = (moved.version.get(), moved.opening_version.get());
+        let versions = (moved.version.get(), moved.schedule_version.get());
         assert_eq!((versions, &moved.id), ((3, 3), &id));
     }
 }

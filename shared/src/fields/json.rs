@@ -1,25 +1,25 @@
-//! JSON objects as two kinds of clients mean them.
+//! JSON bodies, as the clients of the two products mean them.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::problem::Problem;
+use crate::problem::{JsonReason, Problem, TeamProblem};
 
-/// What an object that says something twice means.
+/// What it means that an object has a member twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeated {
-    /// Nothing: it is refused.
+    /// The object is refused.
     Refused,
-    /// What it says last, as in JavaScript.
+    /// The last value counts, as in JavaScript.
     LastCounts,
 }
 
 /// Reads a body as a JSON object.
 ///
-/// Not JSON is also: bytes that are not UTF-8, a byte order mark, half a surrogate pair, numbers
-/// beyond a double's range, and more than 127 levels.
+/// These are not JSON either: bytes that are not UTF-8, a byte order mark, half a surrogate pair,
+/// numbers beyond the range of a double, and more than 127 levels.
 pub fn object(bytes: &[u8], repeated: Repeated) -> Result<Map<String, Value>, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let read = Node(repeated)
@@ -31,17 +31,15 @@ pub fn object(bytes: &[u8], repeated: Repeated) -> Result<Map<String, Value>, Pr
     match read {
         Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(Problem::NotAnObject),
-        Err(error) if error.is_data() => Err(Problem::InvalidJson { reason: REPEATED }),
-        Err(error) if error.is_eof() => Err(Problem::InvalidJson {
-            reason: "it ends too early",
-        }),
-        Err(_) => Err(Problem::InvalidJson {
-            reason: "it is malformed",
-        }),
+        Err(error) if error.is_data() => Err(invalid(JsonReason::RepeatedMember)),
+        Err(error) if error.is_eof() => Err(invalid(JsonReason::Incomplete)),
+        Err(_) => Err(invalid(JsonReason::Malformed)),
     }
 }
 
-const REPEATED: &str = "a member is given twice";
+fn invalid(reason: JsonReason) -> Problem {
+    Problem::Team(TeamProblem::InvalidJson(reason))
+}
 
 #[derive(Clone, Copy)]
 struct Node(Repeated);
@@ -102,7 +100,7 @@ impl<'de> Visitor<'de> for Node {
         while let Some(name) = map.next_key::<String>()? {
             let value = map.next_value_seed(self)?;
             if members.insert(name, value).is_some() && self.0 == Repeated::Refused {
-                return Err(A::Error::custom(REPEATED));
+                return Err(A::Error::custom("a member is given twice"));
             }
         }
         Ok(Value::Object(members))
@@ -114,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_json_is_refused_for_what_it_is() {
+    fn bytes_that_are_not_json_are_refused() {
         let hostile: &[&[u8]] = &[
             b"",
             b"{",
@@ -130,7 +128,7 @@ mod tests {
             for repeated in [Repeated::Refused, Repeated::LastCounts] {
                 let read = object(body, repeated);
                 assert!(
-                    matches!(read, Err(Problem::InvalidJson { .. })),
+                    matches!(read, Err(Problem::Team(TeamProblem::InvalidJson(_)))),
                     "{body:?}: {read:?}"
                 );
             }
@@ -138,7 +136,9 @@ mod tests {
         let deep = [b"[".repeat(4_000), b"]".repeat(4_000)].concat();
         assert!(matches!(
             object(&deep, Repeated::Refused),
-            Err(Problem::InvalidJson { .. })
+            Err(Problem::Team(TeamProblem::InvalidJson(
+                JsonReason::Malformed
+            )))
         ));
         assert!(matches!(
             object(b"[]", Repeated::Refused),
@@ -151,7 +151,9 @@ mod tests {
         let nested = br#"{"a":{"b":1,"b":2}}"#;
         assert!(matches!(
             object(nested, Repeated::Refused),
-            Err(Problem::InvalidJson { reason: REPEATED })
+            Err(Problem::Team(TeamProblem::InvalidJson(
+                JsonReason::RepeatedMember
+            )))
         ));
         let read = object(nested, Repeated::LastCounts).expect("the last counts");
         assert_eq!(Value::Object(read).to_string(), r#"{"a":{"b":2}}"#);

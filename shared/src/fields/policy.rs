@@ -1,13 +1,13 @@
-//! A Rocket.Chat policy as its clients write it.
+//! Rocket.Chat policies, as clients write them.
 
 use crate::domain::minutes::Minutes;
-use crate::domain::policy::Draft;
+use crate::domain::policy::PolicyDraft;
 use crate::domain::text::{Description, PolicyName};
 use crate::fields::Fields;
 use crate::problem::Problem;
 
-/// Reads a policy. All three members are required, and no other may be there.
-pub fn draft(mut fields: Fields) -> Result<Draft, Problem> {
+/// Reads a policy. All three members are required, and there are no others.
+pub fn draft(mut fields: Fields) -> Result<PolicyDraft, Problem> {
     let name = fields.text(
         "name",
         (PolicyName::MIN_CHARS, PolicyName::MAX_CHARS),
@@ -18,9 +18,9 @@ pub fn draft(mut fields: Fields) -> Result<Draft, Problem> {
         (Description::MIN_CHARS, Description::MAX_CHARS),
         Description::new,
     );
-    let due_time_in_minutes = fields.minutes("dueTimeInMinutes", Minutes::POLICY_MAX);
+    let due_time_in_minutes = fields.minutes("dueTimeInMinutes", Minutes::MAX_POLICY_DUE_TIME);
     let draft = (|| {
-        Some(Draft {
+        Some(PolicyDraft {
             name: name?,
             description: description?,
             due_time_in_minutes: due_time_in_minutes?,

@@ -1,115 +1,107 @@
-//! A preview as its clients ask for it.
+//! Previews, as clients ask for them.
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::Pieces;
 use serde_json::Value;
 
 use crate::domain::calendar::Calendar;
+use crate::domain::forecast::ForecastOptions;
 use crate::domain::id::CalendarId;
 use crate::domain::minutes::Minutes;
 use crate::domain::priority::Priority;
 use crate::domain::rule::Targets;
 use crate::fields::rule::{PRIORITIES, targets};
 use crate::fields::{Fields, calendar};
-use crate::problem::{Allowed, Fault, Problem};
+use crate::problem::{Problem, Reason, TeamReason};
 
-const INSTANT: Allowed = Allowed::Must(
-    "must be an RFC 3339 instant with an offset from UTC, such as 2026-11-22T09:00:00Z",
-);
-/// [`Timestamp::MAX`]: the calendar's last instant, less the greatest offset from UTC.
-const NOT_AFTER: Allowed = Allowed::Must("must not be after 9999-12-30T22:00:00.999999999Z");
-const NOT_BEFORE: Allowed = Allowed::Must("must not be before 'createdAt'");
-const INSTEAD: Allowed =
-    Allowed::Must("must be absent where 'responseTarget' and 'resolutionTarget' are given");
-const ONE_CALENDAR: Allowed = Allowed::Must("must be absent where 'calendar' is given");
-const CALENDAR: Allowed = Allowed::Must("must be an object with 'timeZone' and 'hours'");
-
-/// What a preview is asked for.
+/// A request for a preview.
 #[derive(Debug)]
-pub struct Preview {
-    /// When the ticket comes in.
-    pub created_at: Timestamp,
-    /// What is promised.
-    pub promise: Promise,
-    /// Whether only open time counts, if the caller says so.
+pub struct PreviewRequest {
+    /// The ticket, and how much the preview includes.
+    pub options: ForecastOptions,
+    /// Where the targets come from.
+    pub targets: RequestedTargets,
+    /// Whether only business hours count, if the client says so.
     pub business_hours_only: Option<bool>,
-    /// What open time is, if the caller says so.
-    pub hours: Option<Hours>,
-    /// The instant at which the caller wants to know how things stand.
-    pub as_of: Option<Timestamp>,
-    /// Whether the counted stretches are to be told.
-    pub trace: bool,
+    /// The calendar, if the client says which.
+    pub calendar: Option<RequestedCalendar>,
 }
 
-/// Where the promised lengths come from.
+/// Where the targets come from.
 #[derive(Debug)]
-pub enum Promise {
+pub enum RequestedTargets {
     /// From the rule for this priority.
-    Rule(Priority),
-    /// From the caller.
-    Targets(Targets),
+    OfRule(Priority),
+    /// From the request.
+    Given(Targets),
 }
 
-/// What open time is, as a caller says.
+/// The calendar that a request asks for.
 #[derive(Debug)]
-pub enum Hours {
+pub enum RequestedCalendar {
     /// One of the team's calendars.
-    Kept(CalendarId),
-    /// A calendar that came along.
+    OfTeam(CalendarId),
+    /// A calendar that the request brings along.
     Inline(Box<Calendar>),
 }
 
-/// Reads what is asked.
-pub fn draft(mut fields: Fields) -> Result<Preview, Problem> {
-    let created_at = match fields.take("createdAt") {
-        None => fields.refuse("createdAt", Fault::Missing, INSTANT),
+/// Reads a request for a preview.
+pub fn request(mut fields: Fields) -> Result<PreviewRequest, Problem> {
+    let created_at = match fields.required("createdAt") {
+        None => None,
         Some(value) => instant(&mut fields, "createdAt", &value),
     };
-    let promise = promise(&mut fields);
+    let targets = requested_targets(&mut fields);
     let business_hours_only = match fields.has("businessHoursOnly") {
         true => fields.boolean("businessHoursOnly", false).map(Some),
         false => Some(None),
     };
-    let hours = hours(&mut fields);
+    let calendar = requested_calendar(&mut fields);
     let as_of = match fields.take("asOf") {
         None => Some(None),
         Some(value) => instant(&mut fields, "asOf", &value).map(Some),
     };
     let as_of = match (created_at, as_of) {
-        (Some(from), Some(Some(at))) if at < from => fields.refuse("asOf", Fault::Low, NOT_BEFORE),
+        (Some(from), Some(Some(at))) if at < from => {
+            fields.refuse("asOf", Reason::Team(TeamReason::BeforeCreatedAt))
+        }
         (_, as_of) => as_of,
     };
     let trace = fields.boolean("trace", false);
-    let preview = (|| {
-        Some(Preview {
-            created_at: created_at?,
-            promise: promise?,
+    let request = (|| {
+        Some(PreviewRequest {
+            options: ForecastOptions {
+                created_at: created_at?,
+                as_of: as_of?,
+                trace: trace?,
+            },
+            targets: targets?,
             business_hours_only: business_hours_only?,
-            hours: hours?,
-            as_of: as_of?,
-            trace: trace?,
+            calendar: calendar?,
         })
     })();
-    fields.finish(preview)
+    fields.finish(request)
 }
 
 fn instant(fields: &mut Fields, field: &'static str, value: &Value) -> Option<Timestamp> {
     let Value::String(text) = value else {
-        return fields.refuse(field, Fault::Type, INSTANT);
+        return fields.refuse(field, Reason::Team(TeamReason::NotAnInstant));
     };
     if !is_rfc3339(text) {
-        return fields.refuse(field, Fault::Low, INSTANT);
+        return fields.refuse(field, Reason::Team(TeamReason::NotAnInstant));
     }
     match text.parse() {
         Ok(instant) => Some(instant),
-        // Date, time and offset exist, and no year that RFC 3339 can write is too early.
-        Err(_) if Pieces::parse(text).is_ok() => fields.refuse(field, Fault::High, NOT_AFTER),
-        Err(_) => fields.refuse(field, Fault::Low, INSTANT),
+        // Date, time and offset are valid, and RFC 3339 cannot write a year that is too early.
+        Err(_) if Pieces::parse(text).is_ok() => {
+            fields.refuse(field, Reason::Team(TeamReason::InstantTooLate))
+        }
+        Err(_) => fields.refuse(field, Reason::Team(TeamReason::NotAnInstant)),
     }
 }
 
 /// Whether a text has the form of RFC 3339's `date-time`, with at most nine digits of a fraction.
-/// `jiff` reads more: what other clients would not understand, or what it would pass over.
+/// `jiff` reads more than that: forms that other programs do not understand, and parts that it ignores.
 fn is_rfc3339(text: &str) -> bool {
     let digits_as_zero = |c: char| {
         if c.is_ascii_digit() {
@@ -147,41 +139,41 @@ fn is_rfc3339(text: &str) -> bool {
     }
 }
 
-fn promise(fields: &mut Fields) -> Option<Promise> {
+fn requested_targets(fields: &mut Fields) -> Option<RequestedTargets> {
     let has_targets = fields.has("responseTarget") || fields.has("resolutionTarget");
     if !has_targets {
         return fields
             .word("priority", PRIORITIES, Priority::parse)
-            .map(Promise::Rule);
+            .map(RequestedTargets::OfRule);
     }
-    let also = fields.take("priority").is_some();
-    if also {
-        fields.refuse::<()>("priority", Fault::Low, INSTEAD);
+    let has_priority = fields.take("priority").is_some();
+    if has_priority {
+        fields.refuse::<()>("priority", Reason::Team(TeamReason::TargetsGiven));
     }
-    let response = fields.minutes("responseTarget", Minutes::RULE_MAX);
-    let resolution = fields.minutes("resolutionTarget", Minutes::RULE_MAX);
+    let response = fields.minutes("responseTarget", Minutes::MAX_RULE_TARGET);
+    let resolution = fields.minutes("resolutionTarget", Minutes::MAX_RULE_TARGET);
     let targets = targets(fields, response, resolution)?;
-    (!also).then_some(Promise::Targets(targets))
+    (!has_priority).then_some(RequestedTargets::Given(targets))
 }
 
-fn hours(fields: &mut Fields) -> Option<Option<Hours>> {
-    let id = fields.optional("calendarId", Allowed::CALENDAR_ID, CalendarId::parse);
+fn requested_calendar(fields: &mut Fields) -> Option<Option<RequestedCalendar>> {
+    let id = fields.optional("calendarId", TeamReason::UnknownCalendar, CalendarId::parse);
     let Some(value) = fields.take("calendar") else {
-        return Some(id?.map(Hours::Kept));
+        return Some(id?.map(RequestedCalendar::OfTeam));
     };
     if id.as_ref().is_none_or(Option::is_some) {
-        return fields.refuse("calendarId", Fault::Low, ONE_CALENDAR);
+        return fields.refuse("calendarId", Reason::Team(TeamReason::CalendarGiven));
     }
     let Value::Object(members) = value else {
-        return fields.refuse("calendar", Fault::Type, CALENDAR);
+        return fields.refuse("calendar", Reason::Team(TeamReason::NotACalendar));
     };
     match calendar::inline(Fields::new(members)) {
-        Ok(calendar) => Some(Some(Hours::Inline(Box::new(calendar)))),
+        Ok(calendar) => Some(Some(RequestedCalendar::Inline(Box::new(calendar)))),
         Err(Problem::Invalid(violations)) => {
             fields.refuse_within("calendar", violations);
             None
         }
-        Err(_) => fields.refuse("calendar", Fault::Type, CALENDAR),
+        Err(_) => fields.refuse("calendar", Reason::Team(TeamReason::NotACalendar)),
     }
 }
 
@@ -191,30 +183,46 @@ mod tests {
 
     use super::*;
 
-    fn refusal(created_at: &str) -> Option<Allowed> {
+    fn refusal(created_at: &str) -> Option<Reason> {
         let Value::Object(members) = json!({"createdAt": created_at, "priority": "high"}) else {
             return None;
         };
-        match draft(Fields::new(members)) {
+        match request(Fields::new(members)) {
             Err(Problem::Invalid(violations)) => {
-                violations.first().map(|first| first.allowed.clone())
+                violations.first().map(|first| first.reason.clone())
             }
             _ => None,
         }
     }
 
     #[test]
-    fn the_latest_instant_is_the_one_that_a_refusal_names() {
-        let latest = format!("must not be after {}", Timestamp::MAX);
-        assert!(matches!(NOT_AFTER, Allowed::Must(text) if text == latest));
+    fn instants_that_do_not_exist_and_instants_that_are_too_late_differ() {
         for (created_at, refused) in [
             ("9999-12-30T22:00:00.999999999Z", None),
-            ("9999-12-30T22:00:01Z", Some(NOT_AFTER)),
-            ("9999-12-31T23:59:59+23:59", Some(NOT_AFTER)),
-            ("9999-12-31T23:59:60Z", Some(NOT_AFTER)),
-            ("9999-12-31T24:00:00Z", Some(INSTANT)),
-            ("9999-12-32T00:00:00Z", Some(INSTANT)),
-            ("9999-12-31T00:00:00+00:60", Some(INSTANT)),
+            (
+                "9999-12-30T22:00:01Z",
+                Some(Reason::Team(TeamReason::InstantTooLate)),
+            ),
+            (
+                "9999-12-31T23:59:59+23:59",
+                Some(Reason::Team(TeamReason::InstantTooLate)),
+            ),
+            (
+                "9999-12-31T23:59:60Z",
+                Some(Reason::Team(TeamReason::InstantTooLate)),
+            ),
+            (
+                "9999-12-31T24:00:00Z",
+                Some(Reason::Team(TeamReason::NotAnInstant)),
+            ),
+            (
+                "9999-12-32T00:00:00Z",
+                Some(Reason::Team(TeamReason::NotAnInstant)),
+            ),
+            (
+                "9999-12-31T00:00:00+00:60",
+                Some(Reason::Team(TeamReason::NotAnInstant)),
+            ),
             ("0000-01-01T00:00:00+23:59", None),
         ] {
             assert_eq!(refusal(created_at), refused, "{created_at}");

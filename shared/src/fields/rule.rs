@@ -1,27 +1,29 @@
-//! A cStar rule as its clients write it.
+//! cStar rules, as clients write them.
+
+use serde_json::{Map, Value};
 
 use crate::domain::id::CalendarId;
 use crate::domain::minutes::Minutes;
 use crate::domain::priority::Priority;
-use crate::domain::rule::{Draft, Targets};
+use crate::domain::rule::{RuleDraft, Targets};
 use crate::domain::text::Name;
-use crate::fields::{Fields, members};
-use crate::problem::{Allowed, Fault, Problem};
+use crate::fields::Fields;
+use crate::problem::{Problem, Reason, TeamReason};
 
 pub(super) const PRIORITIES: &[&str] = &["low", "normal", "high", "urgent"];
 
 /// Reads a rule. `businessHoursOnly` is false unless given, `enabled` true.
-pub fn draft(mut fields: Fields) -> Result<Draft, Problem> {
+pub fn draft(mut fields: Fields) -> Result<RuleDraft, Problem> {
     let name = fields.text("name", (Name::MIN_CHARS, Name::MAX_CHARS), Name::new);
     let priority = fields.word("priority", PRIORITIES, Priority::parse);
-    let response = fields.minutes("responseTarget", Minutes::RULE_MAX);
-    let resolution = fields.minutes("resolutionTarget", Minutes::RULE_MAX);
+    let response = fields.minutes("responseTarget", Minutes::MAX_RULE_TARGET);
+    let resolution = fields.minutes("resolutionTarget", Minutes::MAX_RULE_TARGET);
     let targets = targets(&mut fields, response, resolution);
     let business_hours_only = fields.boolean("businessHoursOnly", false);
     let enabled = fields.boolean("enabled", true);
-    let calendar_id = fields.optional("calendarId", Allowed::CALENDAR_ID, CalendarId::parse);
+    let calendar_id = fields.optional("calendarId", TeamReason::UnknownCalendar, CalendarId::parse);
     let draft = (|| {
-        Some(Draft {
+        Some(RuleDraft {
             name: name?,
             priority: priority?,
             targets: targets?,
@@ -33,12 +35,12 @@ pub fn draft(mut fields: Fields) -> Result<Draft, Problem> {
     fields.finish(draft)
 }
 
-/// Reads a change: members that are absent stay as they were, and `null` takes the calendar away.
-pub fn change(fields: Fields, was: &Draft) -> Result<Draft, Problem> {
-    draft(fields.over(members(was)?).without_null("calendarId"))
+/// Reads a change: absent members stay as they are, and `null` removes the calendar.
+pub fn change(fields: Fields, current: &RuleDraft) -> Result<RuleDraft, Problem> {
+    draft(fields.over(members(current)).without_null("calendarId"))
 }
 
-/// Reads two promises that have been read one by one.
+/// Checks two targets against each other.
 pub(super) fn targets(
     fields: &mut Fields,
     response: Option<Minutes>,
@@ -46,10 +48,26 @@ pub(super) fn targets(
 ) -> Option<Targets> {
     let (response, resolution) = (response?, resolution?);
     Targets::new(response, resolution).or_else(|| {
-        let allowed = Allowed::AtLeastField {
+        let reason = TeamReason::LessThan {
             field: "responseTarget",
             value: response.get(),
         };
-        fields.refuse("resolutionTarget", Fault::Low, allowed)
+        fields.refuse("resolutionTarget", Reason::Team(reason))
     })
+}
+
+/// A rule's members, as a client would write them.
+fn members(rule: &RuleDraft) -> Map<String, Value> {
+    let mut members = Map::new();
+    let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
+    add("name", rule.name.as_str().into());
+    add("priority", rule.priority.as_str().into());
+    add("responseTarget", rule.targets.response().get().into());
+    add("resolutionTarget", rule.targets.resolution().get().into());
+    add("businessHoursOnly", rule.business_hours_only.into());
+    add("enabled", rule.enabled.into());
+    if let Some(calendar) = &rule.calendar_id {
+        add("calendarId", calendar.as_str().into());
+    }
+    members
 }

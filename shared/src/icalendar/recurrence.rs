@@ -11,7 +11,7 @@ use jiff::Span;
 use jiff::civil::{Date, Weekday};
 
 use super::{DateRange, Steps};
-use crate::domain::calendar::HOLIDAYS_MAX;
+use crate::domain::calendar::MAX_HOLIDAYS;
 
 /// Steps that a period costs even if no day of it is tested.
 const PERIOD_STEPS: usize = 4;
@@ -94,7 +94,7 @@ impl Rule {
     ///
     /// # Errors
     ///
-    /// What is wrong with the rule: it gives more than [`HOLIDAYS_MAX`] dates, or too few `steps`
+    /// What is wrong with the rule: it gives more than [`MAX_HOLIDAYS`] dates, or too few `steps`
     /// are left.
     pub fn occurrences(
         &self,
@@ -127,7 +127,7 @@ impl Rule {
                 }
                 previous = Some(date);
                 if date >= window.first {
-                    if dates.len() == HOLIDAYS_MAX {
+                    if dates.len() == MAX_HOLIDAYS {
                         return Err("the rule gives more dates than a calendar may have");
                     }
                     dates.push(date);

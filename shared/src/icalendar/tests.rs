@@ -850,11 +850,11 @@ fn more_than_a_thousand_dates_are_too_many() {
         file(&["DTSTART;VALUE=DATE:20260101", &more])
     };
     assert_eq!(
-        read_text(&days(HOLIDAYS_MAX)).map(|file| file.dates.len()),
+        read_text(&days(MAX_HOLIDAYS)).map(|file| file.dates.len()),
         Ok(1_000)
     );
     assert_eq!(
-        read_text(&days(HOLIDAYS_MAX + 1)),
+        read_text(&days(MAX_HOLIDAYS + 1)),
         Err(Refusal::TooManyDates)
     );
     let forever = ["DTSTART;VALUE=DATE:00010101", "DTEND;VALUE=DATE:99991231"];
@@ -897,7 +897,7 @@ fn hostile_rules_take_few_steps() {
             let text = rule(start, &text);
             assert!(is_bounded(&text), "{text}");
             let dates = read_text(&text).map_or(0, |file| file.dates.len());
-            assert!(dates <= HOLIDAYS_MAX, "{text}");
+            assert!(dates <= MAX_HOLIDAYS, "{text}");
         }
     }
 }
@@ -1065,7 +1065,7 @@ proptest! {
         ] {
             if let Ok(file) = read(file.as_bytes(), today) {
                 prop_assert!(file.dates.is_sorted_by(|one, next| one < next));
-                prop_assert!(file.dates.len() <= HOLIDAYS_MAX);
+                prop_assert!(file.dates.len() <= MAX_HOLIDAYS);
             }
             prop_assert!(is_bounded(&file));
         }

@@ -1,10 +1,11 @@
-//! A policy as Rocket.Chat tells it: differently after each verb.
+//! Policies, as Rocket.Chat shows them: in another shape after each method.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::domain::id::PolicyId;
-use crate::domain::policy::{Draft, Policy};
+use crate::domain::policy::Policy;
+use crate::domain::text::{Description, PolicyName};
 use crate::reply::{Answer, Reply};
 
 /// A new policy: under `sla`, without the time of its last change.
@@ -12,54 +13,53 @@ pub fn created(policy: &Policy) -> Answer {
     #[derive(Serialize)]
     struct Created<'a> {
         #[serde(flatten)]
-        draft: &'a Draft,
+        draft: DraftView<'a>,
         #[serde(rename = "_id")]
         id: &'a PolicyId,
     }
-    Reply::created(&Under {
+    Reply::created(&Nested {
         sla: Created {
-            draft: &policy.draft,
+            draft: DraftView::of(policy),
             id: &policy.id,
         },
     })
 }
 
-/// A replaced policy: under `sla`, its id last.
+/// A replaced policy: under `sla`, with its id last.
 pub fn updated(policy: &Policy) -> Answer {
     #[derive(Serialize)]
     struct Updated<'a> {
         #[serde(flatten)]
-        draft: &'a Draft,
+        draft: DraftView<'a>,
         #[serde(rename = "_updatedAt")]
         updated_at: String,
         #[serde(rename = "_id")]
         id: &'a PolicyId,
     }
-    let updated_at = milliseconds(policy.updated_at);
-    Reply::ok(&Under {
+    Reply::ok(&Nested {
         sla: Updated {
-            draft: &policy.draft,
-            updated_at,
+            draft: DraftView::of(policy),
+            updated_at: milliseconds(policy.updated_at),
             id: &policy.id,
         },
     })
 }
 
-/// One policy: its members at the top level.
+/// One policy: with its members at the top level.
 pub fn one(policy: &Policy) -> Answer {
-    Reply::ok(&Whole::of(policy))
+    Reply::ok(&View::of(policy))
 }
 
-/// Some policies out of `total`, from the one numbered `offset`.
+/// Some of `total` policies, the first of which has the index `offset`.
 pub fn page(policies: &[&Policy], offset: u64, total: usize) -> Answer {
     #[derive(Serialize)]
     struct Page<'a> {
-        sla: Vec<Whole<'a>>,
+        sla: Vec<View<'a>>,
         count: usize,
         offset: u64,
         total: usize,
     }
-    let sla: Vec<_> = policies.iter().map(|policy| Whole::of(policy)).collect();
+    let sla: Vec<_> = policies.iter().map(|policy| View::of(policy)).collect();
     Reply::ok(&Page {
         count: sla.len(),
         sla,
@@ -69,27 +69,44 @@ pub fn page(policies: &[&Policy], offset: u64, total: usize) -> Answer {
 }
 
 #[derive(Serialize)]
-struct Under<T> {
+struct Nested<T> {
     sla: T,
 }
 
 #[derive(Serialize)]
-struct Whole<'a> {
+struct View<'a> {
     #[serde(rename = "_id")]
     id: &'a PolicyId,
     #[serde(flatten)]
-    draft: &'a Draft,
+    draft: DraftView<'a>,
     #[serde(rename = "_updatedAt")]
     updated_at: String,
 }
 
-impl Whole<'_> {
-    fn of(policy: &Policy) -> Whole<'_> {
-        let updated_at = milliseconds(policy.updated_at);
-        Whole {
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DraftView<'a> {
+    name: &'a PolicyName,
+    description: &'a Description,
+    due_time_in_minutes: u32,
+}
+
+impl View<'_> {
+    fn of(policy: &Policy) -> View<'_> {
+        View {
             id: &policy.id,
-            draft: &policy.draft,
-            updated_at,
+            draft: DraftView::of(policy),
+            updated_at: milliseconds(policy.updated_at),
+        }
+    }
+}
+
+impl DraftView<'_> {
+    fn of(policy: &Policy) -> DraftView<'_> {
+        DraftView {
+            name: &policy.draft.name,
+            description: &policy.draft.description,
+            due_time_in_minutes: policy.draft.due_time_in_minutes.get(),
         }
     }
 }

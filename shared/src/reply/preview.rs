@@ -1,97 +1,71 @@
-//! A preview as it is told: the marks of both promises, and the stretches that were counted.
+//! Previews, as clients see them.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::domain::calendar::Calendar;
-use crate::domain::cycle::Marks;
-use crate::domain::deadline::{DeadlineError, Stretch, trace};
+use crate::domain::coverage::Coverage;
+use crate::domain::deadline::{OpenPeriod, Trace};
+use crate::domain::forecast::{Forecast, MetricForecast};
 use crate::domain::id::{CalendarId, RuleId};
-use crate::domain::rule::Targets;
-use crate::problem::Problem;
 use crate::reply::{Answer, Reply};
 
-/// Whose hours are counted.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Source {
-    /// Those that the request names or brings along.
-    Inline,
-    /// Those of the calendar that the rule names.
-    Rule,
-    /// Those of the team's default calendar.
-    Default,
-    /// Monday to Friday, 09:00 to 17:00 UTC.
-    BuiltIn,
-    /// Every hour counts.
-    None,
-}
-
-/// The hours that are counted.
-#[derive(Debug)]
-pub struct Hours {
-    /// Which calendar's, if it has an id.
-    pub id: Option<CalendarId>,
-    /// Whose.
-    pub source: Source,
-    /// When they are.
-    pub calendar: Calendar,
-}
-
-/// What is asked about the hours.
-#[derive(Clone, Copy, Debug)]
-pub struct Question {
-    /// When the ticket comes in.
-    pub created_at: Timestamp,
-    /// When things are looked at, if they are.
-    pub as_of: Option<Timestamp>,
-    /// Whether the counted stretches are to be told.
-    pub trace: bool,
+/// A preview: which rule applies, which calendar counts, and when the targets fall due. Without a
+/// rule there are no targets.
+pub fn one(rule: Option<&RuleId>, coverage: &Coverage, forecast: Option<&Forecast>) -> Answer {
+    Reply::ok(&View {
+        rule_id: rule,
+        calendar: CoverageView {
+            id: coverage.calendar_id.as_ref(),
+            time_zone: coverage.calendar.time_zone(),
+            source: coverage.source.as_str(),
+        },
+        forecast: forecast.map(ForecastView::of),
+    })
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Told<'a> {
+struct View<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     rule_id: Option<&'a RuleId>,
-    calendar: ToldHours<'a>,
+    calendar: CoverageView<'a>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    promises: Option<Promises>,
+    forecast: Option<ForecastView>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ToldHours<'a> {
+struct CoverageView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a CalendarId>,
     time_zone: &'a str,
-    source: Source,
+    source: &'static str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Promises {
-    first_response: Promise,
-    resolution: Promise,
+struct ForecastView {
+    first_response: MetricView,
+    resolution: MetricView,
     #[serde(skip_serializing_if = "Option::is_none")]
-    trace: Option<ToldTrace>,
+    trace: Option<TraceView>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Promise {
+struct MetricView {
     target_minutes: u32,
     due_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     breach_at: Option<Timestamp>,
     warn_at: Timestamp,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    standing: Option<Standing>,
+    standing: Option<StandingView>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Standing {
+struct StandingView {
     elapsed_seconds: i64,
     remaining_seconds: i64,
     status: &'static str,
@@ -99,90 +73,66 @@ struct Standing {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ToldTrace {
-    first_response: Vec<ToldStretch>,
-    resolution: Vec<ToldStretch>,
+struct TraceView {
+    first_response: Vec<PeriodView>,
+    resolution: Vec<PeriodView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     truncated: Option<bool>,
 }
 
 #[derive(Serialize)]
-struct ToldStretch {
+struct PeriodView {
     from: Timestamp,
     to: Timestamp,
     seconds: serde_json::Number,
 }
 
-/// Tells what comes of a question; without targets, only whose hours would count.
-pub fn told(
-    rule_id: Option<&RuleId>,
-    targets: Option<Targets>,
-    hours: &Hours,
-    question: Question,
-) -> Answer {
-    let promises = targets.map(|targets| promises(&hours.calendar, targets, question));
-    let Hours {
-        id,
-        source,
-        calendar,
-    } = hours;
-    Reply::ok(&Told {
-        rule_id,
-        calendar: ToldHours {
-            id: id.as_ref(),
-            time_zone: calendar.time_zone(),
-            source: *source,
-        },
-        promises: promises.transpose()?,
-    })
+impl ForecastView {
+    fn of(forecast: &Forecast) -> ForecastView {
+        let Forecast {
+            first_response,
+            resolution,
+        } = forecast;
+        let traces = first_response.trace.as_ref().zip(resolution.trace.as_ref());
+        ForecastView {
+            first_response: MetricView::of(first_response),
+            resolution: MetricView::of(resolution),
+            trace: traces.map(|(first_response, resolution)| {
+                let truncated = first_response.is_truncated() || resolution.is_truncated();
+                TraceView {
+                    first_response: periods(first_response),
+                    resolution: periods(resolution),
+                    truncated: truncated.then_some(true),
+                }
+            }),
+        }
+    }
 }
 
-fn promises(
-    calendar: &Calendar,
-    targets: Targets,
-    question: Question,
-) -> Result<Promises, Problem> {
-    let from = question.created_at;
-    let marks = |target| Marks::of(calendar, from, target).map_err(out_of_reach);
-    let (response, resolution) = (marks(targets.response())?, marks(targets.resolution())?);
-    let told = |marks: &Marks| Promise {
-        target_minutes: marks.target.get(),
-        due_at: marks.due_at,
-        breach_at: (marks.breach_at != marks.due_at).then_some(marks.breach_at),
-        warn_at: marks.warn_at,
-        standing: question.as_of.map(|as_of| {
-            let standing = marks.standing(calendar, from, as_of);
-            Standing {
+impl MetricView {
+    fn of(metric: &MetricForecast) -> MetricView {
+        let marks = &metric.marks;
+        MetricView {
+            target_minutes: marks.target.get(),
+            due_at: marks.due_at,
+            breach_at: (marks.breach_at != marks.due_at).then_some(marks.breach_at),
+            warn_at: marks.warn_at,
+            standing: metric.standing.map(|standing| StandingView {
                 elapsed_seconds: standing.elapsed_seconds,
                 remaining_seconds: standing.remaining_seconds,
                 status: standing.status.as_str(),
-            }
-        }),
-    };
-    let trace = question.trace.then(|| {
-        let response = trace(calendar, from, response.due_at);
-        let resolution = trace(calendar, from, resolution.due_at);
-        let truncated = response.is_truncated() || resolution.is_truncated();
-        ToldTrace {
-            first_response: response.stretches().iter().map(stretch).collect(),
-            resolution: resolution.stretches().iter().map(stretch).collect(),
-            truncated: truncated.then_some(true),
+            }),
         }
-    });
-    Ok(Promises {
-        first_response: told(&response),
-        resolution: told(&resolution),
-        trace,
-    })
+    }
 }
 
-fn stretch(stretch: &Stretch) -> ToldStretch {
-    let (from, to) = (stretch.from(), stretch.to());
-    ToldStretch {
-        from,
-        to,
-        seconds: seconds(stretch.length()),
-    }
+fn periods(trace: &Trace) -> Vec<PeriodView> {
+    let view = |period: &OpenPeriod| PeriodView {
+        from: period.from(),
+        to: period.to(),
+        seconds: seconds(period.length()),
+    };
+    trace.periods().iter().map(view).collect()
 }
 
 /// Whole seconds as an integer, others with their fraction.
@@ -191,11 +141,4 @@ fn seconds(length: SignedDuration) -> serde_json::Number {
         return length.as_secs().into();
     }
     serde_json::Number::from_f64(length.as_secs_f64()).unwrap_or_else(|| length.as_secs().into())
-}
-
-fn out_of_reach(error: DeadlineError) -> Problem {
-    match error {
-        DeadlineError::BeyondSearch | DeadlineError::BeyondTime => Problem::DueDateOutOfReach,
-        DeadlineError::TargetNegative => Problem::Internal(Box::new(error)),
-    }
 }

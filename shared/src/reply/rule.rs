@@ -1,4 +1,4 @@
-//! A rule as cStar shows it: seven members, and an eighth where it names a calendar.
+//! Rules, as cStar shows them: seven members, and an eighth where a rule names a calendar.
 
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ pub fn list(rules: &[Rule]) -> Answer {
     Reply::ok(&views)
 }
 
-/// Without nesting, since flattened structs cost several times as much to write.
+/// Not nested, since flattened structs cost several times as much to serialize.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct View<'a> {

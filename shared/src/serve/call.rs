@@ -1,38 +1,36 @@
 //! What a handler is given.
 
+use std::borrow::Cow;
+use std::future::Future;
 use std::marker::PhantomData;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use lambda_http::http::Method;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
-use crate::api::Endpoint;
+use crate::api::{Effect, Endpoint};
 use crate::dialect::Dialect;
-use crate::domain::calendar::HOLIDAYS_MAX;
-use crate::domain::id::{CalendarId, PolicyId, RuleId};
+use crate::domain::id::NewId;
 use crate::domain::principal::Principal;
 use crate::domain::version::Version;
 use crate::fields::json::{self, Repeated};
 use crate::fields::{Fields, MAX_BODY_BYTES};
-use crate::icalendar::{self, MAX_HOLIDAY_FILE_BYTES, Refusal, Unreadable};
-use crate::idempotency::Once;
-use crate::problem::{Allowed, Fault, Problem, Resource, Violation};
-use crate::reply::{self, Reply};
+use crate::idempotency::{self, IdempotencyKey};
+use crate::problem::{Problem, TeamProblem};
+use crate::reply::{self, Answer, Reply};
 use crate::serve::event::Request;
 use crate::serve::randomness;
 use crate::store::Store;
-use crate::store::team::{TeamStore, TeamWriter};
+use crate::store::idempotency::{Recording, Written};
+use crate::store::team::{ReadOnly, ReadWrite, TeamStore};
 
 const JSON: &str = "application/json";
-const CALENDAR: &str = "text/calendar";
 const JSON_OR_MERGE_PATCH: &str = "application/json' or 'application/merge-patch+json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// A request by anyone.
+/// A request to an endpoint that is open to anyone.
 #[derive(Clone)]
 pub struct PublicCall {
     request: Arc<Request>,
@@ -42,24 +40,20 @@ pub struct PublicCall {
     store: Option<Store>,
 }
 
-/// A request by a caller who is authenticated, within the limit, and authorised: evidence, since
-/// nothing but [`crate::serve`] can make one. `Rights` is what its stores allow.
-pub struct Call<Rights = Writes> {
+/// A request of a caller who is authenticated, within the limit and authorised. It is proof of that,
+/// since only [`crate::serve`] can make one. `Rights` decides whether it may change the team's data.
+pub struct Call<Rights = ReadWrite> {
     public: PublicCall,
     store: Store,
     principal: Principal,
+    /// Set when the body is read.
+    idempotency_key: Arc<OnceLock<IdempotencyKey>>,
     rights: PhantomData<Rights>,
 }
 
-/// A request that only reads. It may be made ahead of the admission; its answer is released only
-/// behind it.
-pub type ReadCall = Call<Reads>;
-
-/// The right to read what the team has.
-pub struct Reads;
-
-/// The right to change it as well.
-pub struct Writes;
+/// A request that only reads. It may be made before the admission; its answer is released only after
+/// the caller is admitted.
+pub type ReadCall = Call<ReadOnly>;
 
 impl PublicCall {
     pub(super) fn new(
@@ -78,7 +72,7 @@ impl PublicCall {
         }
     }
 
-    /// When the request came in. Read once: a request has one now.
+    /// The time of the request. A request has only one.
     pub fn now(&self) -> Timestamp {
         self.now
     }
@@ -88,22 +82,22 @@ impl PublicCall {
         &self.request.path
     }
 
-    /// The git revision that is running.
+    /// The git revision of this program.
     pub fn revision(&self) -> &str {
         &self.revision
     }
 
-    /// Asks whether the table can be reached.
+    /// Checks whether the table can be reached.
     pub async fn ping(&self) -> Result<(), Problem> {
         self.store()?.ping().await
     }
 
-    /// What `If-None-Match` says.
+    /// The header `If-None-Match`.
     pub fn if_none_match(&self) -> Option<&str> {
         self.header("if-none-match")
     }
 
-    /// Whether the caller takes a body that is compressed with gzip.
+    /// Whether the client accepts a body that is compressed with gzip.
     pub fn accepts_gzip(&self) -> bool {
         self.request.accepts_gzip()
     }
@@ -132,51 +126,79 @@ impl<Rights> Call<Rights> {
             public,
             store,
             principal,
+            idempotency_key: Arc::default(),
             rights: PhantomData,
         }
     }
 
-    /// When the request came in.
+    /// The time of the request.
     pub fn now(&self) -> Timestamp {
         self.public.now
     }
 
-    /// What the caller's team has, to be read.
-    pub fn store(&self) -> TeamStore {
+    /// The data of the caller's team.
+    pub fn store(&self) -> TeamStore<Rights> {
         self.store.team(&self.principal)
     }
 
-    /// The members of the body.
+    /// The members of a JSON body. Reads the idempotency key, too.
     ///
-    /// cStar wants JSON, declared as such, that says nothing twice. To Rocket.Chat whatever is not
-    /// JSON is an empty object, and the last of two members counts.
+    /// cStar requires JSON that is declared as such and has no member twice. Rocket.Chat treats
+    /// everything that is not JSON as an empty object, and lets the last of two members count.
     pub fn fields(&self) -> Result<Fields, Problem> {
-        let request = &self.public.request;
         let members = match self.public.endpoint.dialect {
-            Dialect::Cstar => {
-                let patch = self.public.endpoint.method == Method::PATCH;
-                let declared = request.declares(JSON) || (patch && request.declares(MERGE_PATCH));
-                if !request.body.is_empty() && !declared {
-                    let expected = if patch { JSON_OR_MERGE_PATCH } else { JSON };
-                    return Err(Problem::UnsupportedMediaType { expected });
-                }
-                json::object(&request.body.bytes(MAX_BODY_BYTES)?, Repeated::Refused)?
-            }
-            Dialect::RocketChat => {
-                let read = request.body.bytes(MAX_BODY_BYTES).and_then(|read| {
-                    let declared = request.declares(JSON);
-                    json::object(if declared { &read } else { b"{}" }, Repeated::LastCounts)
-                });
-                match read {
-                    Err(Problem::InvalidJson { .. }) => Map::new(),
-                    read => read?,
-                }
-            }
+            Dialect::Cstar => self.cstar_members()?,
+            Dialect::RocketChat => self.rocket_chat_members()?,
         };
-        Ok(Fields::new(members))
+        let fields = Fields::new(members);
+        if let Some(header) = self.idempotency_header() {
+            let Principal { team, mode, .. } = &self.principal;
+            let method = self.public.endpoint.method.as_str();
+            let context = [team.as_str(), mode.as_str(), method, self.public.path()];
+            let key = IdempotencyKey::read(header, &context, fields.fingerprint(), self.now())?;
+            // A repeated attempt has the same key.
+            let _ = self.idempotency_key.set(key);
+        }
+        Ok(fields)
     }
 
-    /// What `If-None-Match` says.
+    fn cstar_members(&self) -> Result<Map<String, Value>, Problem> {
+        let request = &self.public.request;
+        let patch = self.public.endpoint.method == Method::PATCH;
+        let declared = request.declares(JSON) || (patch && request.declares(MERGE_PATCH));
+        if !request.body.is_empty() && !declared {
+            let expected = if patch { JSON_OR_MERGE_PATCH } else { JSON };
+            return Err(Problem::Team(TeamProblem::UnsupportedMediaType {
+                expected,
+            }));
+        }
+        json::object(&request.body.bytes(MAX_BODY_BYTES)?, Repeated::Refused)
+    }
+
+    fn rocket_chat_members(&self) -> Result<Map<String, Value>, Problem> {
+        let request = &self.public.request;
+        let members = request.body.bytes(MAX_BODY_BYTES).and_then(|body| {
+            let declared = request.declares(JSON);
+            json::object(if declared { &body } else { b"{}" }, Repeated::LastCounts)
+        });
+        match members {
+            Err(Problem::Team(TeamProblem::InvalidJson(_))) => Ok(Map::new()),
+            members => members,
+        }
+    }
+
+    /// A body of this media type, at most `max` bytes.
+    pub fn body(&self, media_type: &'static str, max: usize) -> Result<Cow<'_, [u8]>, Problem> {
+        let request = &self.public.request;
+        if !request.declares(media_type) {
+            return Err(Problem::Team(TeamProblem::UnsupportedMediaType {
+                expected: media_type,
+            }));
+        }
+        request.body.bytes(max)
+    }
+
+    /// The header `If-None-Match`.
     pub fn if_none_match(&self) -> Option<&str> {
         self.public.header("if-none-match")
     }
@@ -186,143 +208,94 @@ impl<Rights> Call<Rights> {
         &self.public.request.query
     }
 
-    /// A parameter of the path, percent-decoded; empty if the path has none of this name.
+    /// A parameter of the path, percent-decoded; empty if the path has none with this name.
     pub fn parameter(&self, name: &str) -> &str {
         self.public.parameter(name).unwrap_or_default()
     }
 
-    /// Where something of the same kind as this request's path is found.
+    /// The path of a resource that is created in the collection at this request's path.
     pub fn location(&self, id: &str) -> String {
         format!("{}/{id}", self.public.path())
+    }
+
+    /// The header `Idempotency-Key`, which counts for a POST or PATCH that writes, in cStar's dialect.
+    fn idempotency_header(&self) -> Option<&str> {
+        let endpoint = self.public.endpoint;
+        let counts = endpoint.dialect == Dialect::Cstar
+            && endpoint.effect() == Effect::Write
+            && [Method::POST, Method::PATCH].contains(&endpoint.method);
+        if !counts {
+            return None;
+        }
+        self.public.header("idempotency-key")
     }
 }
 
 impl Call {
-    /// What the caller's team has, to be changed.
-    pub fn writer(&self) -> TeamWriter {
-        self.store.team_writer(&self.principal)
+    /// A new id.
+    pub fn new_id<Id: NewId>(&self) -> Id {
+        Id::new_id(self.now(), &randomness())
     }
 
-    /// The dates of the body, an iCalendar file; none only if the query says `allowEmpty=true`.
-    pub fn holidays(&self) -> Result<Vec<Date>, Problem> {
-        let request = &self.public.request;
-        if !request.declares(CALENDAR) {
-            return Err(Problem::UnsupportedMediaType { expected: CALENDAR });
-        }
-        let body = request.body.bytes(MAX_HOLIDAY_FILE_BYTES)?;
-        let empty = EmptyFile::read(self.query())?;
-        let today = self.now().to_zoned(TimeZone::UTC).date();
-        let file = icalendar::read(&body, today).map_err(|refusal| match refusal {
-            Refusal::Unreadable(Unreadable { line, reason }) => {
-                Problem::InvalidHolidays { line, reason }
-            }
-            Refusal::TooManyDates => Problem::LimitExceeded {
-                resource: Resource::Holiday,
-                max: u32::try_from(HOLIDAYS_MAX).unwrap_or(u32::MAX),
-            },
-        })?;
-        if file.dates.is_empty() && empty == EmptyFile::Refused {
-            return Err(Problem::NoHolidays {
-                all_day_events: file.all_day_events,
-                timed_events: file.timed_events,
-                cancelled_events: file.cancelled_events,
-            });
-        }
-        Ok(file.dates)
-    }
-
-    /// The request as one that is to be done once, if it says so.
-    pub fn once(&self, fields: &Fields) -> Result<Once, Problem> {
-        let Principal { team, mode, .. } = &self.principal;
-        let method = self.public.endpoint.method.as_str();
-        let within = [team.as_str(), mode.as_str(), method, self.public.path()];
-        let header = self.public.header("idempotency-key");
-        Once::read(header, &within, || fields.fingerprint(), self.now())
-    }
-
-    /// Whether the version that is there is the one that `If-Match` wants deleted.
-    pub fn check_version(&self, version: Version) -> Result<(), Problem> {
-        let wanted = reply::matches(self.if_match(), version);
-        if wanted {
+    /// Refuses the request if `If-Match` does not allow the `current` version.
+    pub fn check_version(&self, current: Version) -> Result<(), Problem> {
+        if reply::matches(self.if_match(), current) {
             Ok(())
         } else {
-            Err(Problem::PreconditionFailed)
+            Err(Problem::Team(TeamProblem::PreconditionFailed))
         }
     }
 
-    /// Whether the version that is there is the one that `If-Match` wants changed. If it is not,
-    /// perhaps this very request has changed it before: then its reply is told again.
-    pub async fn check(&self, version: Version, once: &Once) -> Result<Option<Reply>, Problem> {
-        if reply::matches(self.if_match(), version) {
-            return Ok(None);
-        }
-        let earlier = match once.scope() {
-            Some(scope) => self.store.recorded(scope, self.now()).await?,
-            None => None,
-        };
-        once.replay(earlier.ok_or(Problem::PreconditionFailed)?)
-            .map(Some)
+    /// Writes a new resource and the record of the request, and answers with `reply`; with the
+    /// earlier reply if a request with the same idempotency key was done before.
+    pub async fn commit<F>(&self, reply: Reply, write: impl FnOnce(Recording) -> F) -> Answer
+    where
+        F: Future<Output = Result<Written, Problem>>,
+    {
+        let key = self.idempotency_key.get();
+        let record = key.map(|key| key.record(&reply)).transpose()?;
+        let written = write(Recording::new(record)).await?;
+        idempotency::settle(key, reply, written)
     }
 
-    /// What `If-Match` says. Rocket.Chat knows no such thing.
+    /// The same for a change of a resource whose `current` version `If-Match` must allow. If it does
+    /// not, this request may itself have made that version: then its earlier reply is the answer.
+    pub async fn commit_change<F>(
+        &self,
+        current: Version,
+        reply: Reply,
+        write: impl FnOnce(Recording) -> F,
+    ) -> Answer
+    where
+        F: Future<Output = Result<Written, Problem>>,
+    {
+        if let Err(refused) = self.check_version(current) {
+            let Some(key) = self.idempotency_key.get() else {
+                return Err(refused);
+            };
+            let earlier = self.store.recorded(key.scope(), self.now()).await?;
+            return key.replay(earlier.ok_or(refused)?);
+        }
+        self.commit(reply, write).await
+    }
+
+    /// The header `If-Match`, which Rocket.Chat does not have.
     fn if_match(&self) -> Option<&str> {
         match self.public.endpoint.dialect {
             Dialect::Cstar => self.public.header("if-match"),
             Dialect::RocketChat => None,
         }
     }
-
-    /// A new rule's id.
-    pub fn new_rule_id(&self) -> RuleId {
-        RuleId::new(self.now(), &randomness())
-    }
-
-    /// A new calendar's id.
-    pub fn new_calendar_id(&self) -> CalendarId {
-        CalendarId::new(self.now(), &randomness())
-    }
-
-    /// A new policy's id.
-    pub fn new_policy_id(&self) -> PolicyId {
-        PolicyId::new(self.now(), &randomness())
-    }
-}
-
-/// What happens to a file that gives no holidays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum EmptyFile {
-    /// It is refused: more likely than a calendar without holidays is an export that went wrong.
-    Refused,
-    /// It removes all holidays.
-    Allowed,
-}
-
-impl EmptyFile {
-    const PARAMETER: &str = "allowEmpty";
-
-    /// Reads a query. Other parameters are ignored, as everywhere in this dialect.
-    fn read(query: &str) -> Result<EmptyFile, Problem> {
-        let given = form_urlencoded::parse(query.as_bytes());
-        let mut given = given.filter(|(name, _)| name == Self::PARAMETER);
-        let value = given.next().map(|(_, value)| value);
-        match (value.as_deref(), given.next()) {
-            (None | Some("false"), None) => Ok(EmptyFile::Refused),
-            (Some("true"), None) => Ok(EmptyFile::Allowed),
-            _ => Err(Problem::Invalid(vec![Violation {
-                field: Self::PARAMETER.into(),
-                fault: Fault::Type,
-                allowed: Allowed::Boolean,
-            }])),
-        }
-    }
 }
 
 impl<Rights> Clone for Call<Rights> {
     fn clone(&self) -> Call<Rights> {
-        Call::new(
-            self.public.clone(),
-            self.store.clone(),
-            self.principal.clone(),
-        )
+        Call {
+            public: self.public.clone(),
+            store: self.store.clone(),
+            principal: self.principal.clone(),
+            idempotency_key: Arc::clone(&self.idempotency_key),
+            rights: PhantomData,
+        }
     }
 }

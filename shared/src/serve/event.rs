@@ -1,9 +1,9 @@
-//! API Gateway's events (HTTP API, payload format 2.0), read so that nothing a client sends can
-//! make one unreadable.
+//! API Gateway's events (HTTP API, payload format 2.0), read so that no request of a client is
+//! unreadable.
 //!
-//! `lambda_http` turns an event into an `http::Request` by way of a URL made of the caller's
-//! `Host` and path, and panics if that is none: a hostile header would be a 500. So the event is
-//! read here, and only the answer is made with its types.
+//! `lambda_http` makes an `http::Request` of an event, whose URL consists of the caller's `Host` and
+//! path, and panics if that is not a URL: a hostile header would be a 500. So the event is read here,
+//! and only the response uses the types of `lambda_http`.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -16,11 +16,11 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use crate::dialect::Told;
-use crate::problem::Problem;
+use crate::dialect::Response;
+use crate::problem::{JsonReason, Problem, TeamProblem};
 use crate::reply::Encoding;
 
-/// An event as the gateway sends it: what is needed of it.
+/// The part of an event that is used.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Event {
@@ -46,7 +46,7 @@ struct Http {
     source_ip: Option<String>,
 }
 
-/// A request, read.
+/// A request.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) path: String,
@@ -60,7 +60,7 @@ pub(super) struct Request {
     pub(super) gateway_id: Option<String>,
 }
 
-/// The body of a request, decoded when somebody asks for it: only for a caller who is admitted.
+/// The body of a request. It is decoded only when a handler reads it, after the admission.
 #[derive(Debug)]
 pub(super) struct Body {
     text: String,
@@ -75,13 +75,11 @@ impl Body {
     /// The body's bytes, at most `max`.
     pub(super) fn bytes(&self, max: usize) -> Result<Cow<'_, [u8]>, Problem> {
         let bytes = if self.is_base64 {
-            // Four characters of base64 are three bytes: what is far too large is not even decoded.
+            // Four characters of base64 are three bytes: a body that is far too large is not decoded.
             if self.text.len() / 4 > max / 3 + 1 {
                 return Err(Problem::BodyTooLarge { max });
             }
-            let malformed = |_| Problem::InvalidJson {
-                reason: "it is malformed",
-            };
+            let malformed = |_| Problem::Team(TeamProblem::InvalidJson(JsonReason::Malformed));
             Cow::Owned(STANDARD.decode(&self.text).map_err(malformed)?)
         } else {
             Cow::Borrowed(self.text.as_bytes())
@@ -94,14 +92,14 @@ impl Body {
 }
 
 impl Request {
-    /// Whether `Content-Type` says this, with whatever parameters.
+    /// Whether `Content-Type` is this media type, with any parameters.
     pub(super) fn declares(&self, media_type: &str) -> bool {
         let declared = self.headers.get("content-type").map_or("", String::as_str);
         let essence = declared.split(';').next().unwrap_or_default().trim();
         essence.eq_ignore_ascii_case(media_type)
     }
 
-    /// Whether `Accept-Encoding` lists gzip, by name or by `*`, and not with the weight zero.
+    /// Whether `Accept-Encoding` lists gzip, by name or by `*`, with a weight above zero.
     pub(super) fn accepts_gzip(&self) -> bool {
         let accepted = self
             .headers
@@ -137,7 +135,7 @@ impl From<Event> for Request {
         Request {
             path: event.raw_path.unwrap_or_default(),
             query: event.raw_query_string.unwrap_or_default(),
-            // The gateway sends lower case; `cargo lambda watch` sends what it got.
+            // The gateway sends lower case; `cargo lambda watch` sends what it receives.
             headers: headers
                 .into_iter()
                 .map(|(name, value)| (name.to_ascii_lowercase(), value))
@@ -150,19 +148,19 @@ impl From<Event> for Request {
     }
 }
 
-pub(super) fn response(told: Told) -> ApiGatewayV2httpResponse {
-    let mut headers = HeaderMap::with_capacity(told.headers.len());
-    for (name, value) in told.headers {
-        // A value that is no header's, as a path with a line break in it would make, is left out.
+pub(super) fn response(formatted: Response) -> ApiGatewayV2httpResponse {
+    let mut headers = HeaderMap::with_capacity(formatted.headers.len());
+    for (name, value) in formatted.headers {
+        // A value that no header can have, such as a path with a line break, is left out.
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
     let mut response = ApiGatewayV2httpResponse::default();
-    response.status_code = i64::from(told.status);
+    response.status_code = i64::from(formatted.status);
     response.headers = headers;
-    response.is_base64_encoded = told.encoding == Encoding::Base64;
-    // `Binary` would encode the bytes anew for every answer.
-    response.body = Some(ResponseBody::Text(told.body));
+    response.is_base64_encoded = formatted.encoding == Encoding::Base64;
+    // `Binary` would encode the bytes again for every response.
+    response.body = Some(ResponseBody::Text(formatted.body));
     response
 }

@@ -1,14 +1,14 @@
 //! A team's calendars, and which of them is the default one.
 //!
-//! A calendar is a head, which changes, and openings, which do not: each version of its hours,
-//! holidays and exceptions is an item of its own, written in the transaction that brings it about,
-//! and kept when the calendar is deleted, since tickets and records refer to it. A list reads the
-//! heads alone.
+//! A calendar has a head, which changes, and schedules, which do not: each version of its hours,
+//! holidays and exceptions is an item of its own. It is written in the transaction that introduces
+//! it, and stays when the calendar is deleted, since tickets and records refer to it. A list reads
+//! only the heads.
 //!
-//! The default is stored twice: as a flag on the calendar, which is what clients see, and as a
-//! pointer to it, which is what is looked up. Both move in one transaction, so there is never more
-//! than one. A calendar also counts the rules that name it: it can be deleted only when there are
-//! none, whoever writes at the same time.
+//! The default is stored twice: as a flag on the calendar, which clients see, and as a pointer to
+//! the calendar, which is looked up. Both change in one transaction, so there is at most one
+//! default. A calendar also counts the rules that name it, and can be deleted only when there are
+//! none, even if a rule is written at the same time.
 
 mod encoding;
 
@@ -17,30 +17,24 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use futures_util::future::join;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::calendar::CalendarDraft;
+use crate::domain::calendar::Schedule;
 use crate::domain::id::CalendarId;
 use crate::domain::team_calendar::{
-    CalendarSummary, Draft, MAX_CALENDARS, MAX_OPENING_BYTES, TeamCalendar,
+    CalendarDraft, CalendarSummary, MAX_CALENDARS, MAX_SCHEDULE_BYTES, TeamCalendar,
 };
 use crate::domain::text::Name;
 use crate::domain::version::Version;
-use crate::problem::{Problem, Resource};
-use crate::store::idempotency::{Record, Written};
+use crate::problem::{Problem, Resource, TeamProblem};
+use crate::reply;
+use crate::store::idempotency::{Recording, Written};
+use crate::store::team::{ReadWrite, TeamStore};
 use crate::store::transaction::{self, Transaction, VERSION};
 use crate::store::{Item, Store, key, malformed, problem, string};
 
-/// The calendars of one team and mode, to be read.
+/// The calendars of one team and mode.
 #[derive(Clone, Debug)]
-pub struct Calendars {
-    store: Store,
-    pk: String,
-}
-
-/// The calendars of one team and mode, to be changed.
-#[derive(Clone, Debug)]
-pub struct CalendarWriter {
-    store: Store,
-    pk: String,
+pub struct Calendars<Rights> {
+    team: TeamStore<Rights>,
 }
 
 /// The members of a head that a change rewrites.
@@ -52,20 +46,20 @@ const CHANGEABLE: [&str; 8] = [
     "holidayCount",
     "exceptionCount",
     VERSION,
-    "openingVersion",
+    "scheduleVersion",
 ];
 
-/// A calendar as it was at some time: what the record of a request keeps of it.
+/// A calendar at one point in time: what the record of a request stores of it.
 #[derive(Clone, Debug)]
 pub struct CalendarSnapshot {
     pub(super) partition: String,
     pub(super) id: CalendarId,
     pub(super) name: Name,
     pub(super) is_default: bool,
-    pub(super) opening_version: Version,
+    pub(super) schedule_version: Version,
 }
 
-/// What a list shows of a calendar, and what changes of it. A hundred of them are read at once, so
+/// The part of a calendar that a list shows and that changes. A hundred of them are read at once, so
 /// they are small.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -81,23 +75,23 @@ struct HeadItem {
     holiday_count: usize,
     exception_count: usize,
     version: Version,
-    /// The version of the calendar that brought its present opening about.
-    opening_version: Version,
-    /// Rules that name it.
+    /// The version of the calendar that introduced its current schedule.
+    schedule_version: Version,
+    /// The number of rules that name it.
     #[serde(default)]
     uses: u32,
     write_id: String,
 }
 
-/// The hours, holidays and exceptions of one version of a calendar. Never changes.
+/// The hours, holidays and exceptions of one version of a calendar. It never changes.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct OpeningItem {
+struct ScheduleItem {
     pk: String,
     sk: String,
     version: Version,
     #[serde(with = "serde_bytes")]
-    opening: Vec<u8>,
+    schedule: Vec<u8>,
     write_id: String,
 }
 
@@ -110,27 +104,27 @@ struct PointerItem {
     write_id: String,
 }
 
-/// When a calendar is open, and by which of its versions.
+/// A schedule of a calendar.
 #[derive(Clone, Debug)]
-pub struct Opening {
-    /// The version of the calendar that brought it about.
+pub struct StoredSchedule {
+    /// The version of the calendar that introduced it.
     pub version: Version,
-    /// When it is open.
-    pub draft: CalendarDraft,
+    /// The schedule.
+    pub schedule: Schedule,
 }
 
-impl Calendars {
-    pub(super) fn new(store: Store, pk: String) -> Calendars {
-        Calendars { store, pk }
+impl<Rights> Calendars<Rights> {
+    pub(super) fn new(team: TeamStore<Rights>) -> Calendars<Rights> {
+        Calendars { team }
     }
 
     /// All calendars, oldest first: at most [`MAX_CALENDARS`], without holidays and exceptions.
     pub async fn list(&self) -> Result<Vec<CalendarSummary>, Problem> {
-        let items: Vec<HeadItem> = self.store.all(&self.pk, key::CALENDARS).await?;
+        let items: Vec<HeadItem> = self.team.store.all(&self.team.pk, key::CALENDARS).await?;
         items.into_iter().map(HeadItem::into_summary).collect()
     }
 
-    /// The calendar of this id, as a caller wrote it.
+    /// The calendar with this id, as the client gave it.
     pub async fn find(&self, id: &str) -> Result<TeamCalendar, Problem> {
         let unknown = || Problem::NotFound {
             resource: Resource::Calendar,
@@ -140,7 +134,7 @@ impl Calendars {
         self.get(&id).await?.ok_or_else(unknown)
     }
 
-    /// The calendar of this id, and which one is the default: what a change starts from.
+    /// The calendar with this id, and the id of the default calendar: what a change starts from.
     pub async fn find_with_default(
         &self,
         id: &str,
@@ -149,43 +143,46 @@ impl Calendars {
         Ok((found?, default?))
     }
 
-    /// A calendar; `None` if there is none of this id.
+    /// The calendar with this id, if there is one.
     ///
-    /// Head and opening are read side by side. If a change comes in between, the opening that the
-    /// head names is read once more.
+    /// The head and the newest schedule are read at the same time. If a change comes in between, the
+    /// schedule that the head names is read separately.
     pub async fn get(&self, id: &CalendarId) -> Result<Option<TeamCalendar>, Problem> {
         let sk = key::calendar(id);
-        let (head, opening) = join(self.store.get(&self.pk, &sk), self.opening(id)).await;
+        let (head, schedule) =
+            join(self.team.store.get(&self.team.pk, &sk), self.schedule(id)).await;
         let Some(head) = head? else {
             return Ok(None);
         };
         let head: HeadItem = serde_dynamo::from_item(head).map_err(malformed)?;
-        let opening = match opening? {
-            Some(opening) if opening.version == head.opening_version => opening.draft,
+        let schedule = match schedule? {
+            Some(schedule) if schedule.version == head.schedule_version => schedule.schedule,
             _ => {
-                self.store
-                    .opening_at(&self.pk, id, head.opening_version)
+                self.team
+                    .store
+                    .schedule_at(&self.team.pk, id, head.schedule_version)
                     .await?
             }
         };
-        Ok(Some(head.into_calendar(opening)))
+        Ok(Some(head.into_calendar(schedule)))
     }
 
-    /// The newest opening of a calendar, be the calendar there or deleted; `None` if there never
-    /// was a calendar of this id.
-    pub async fn opening(&self, id: &CalendarId) -> Result<Option<Opening>, Problem> {
+    /// The newest schedule of a calendar, even if the calendar is deleted; `None` if there never was
+    /// a calendar with this id.
+    pub async fn schedule(&self, id: &CalendarId) -> Result<Option<StoredSchedule>, Problem> {
         let query = self
+            .team
             .store
             .table
             .client
             .query()
-            .table_name(&self.store.table.name);
+            .table_name(&self.team.store.table.name);
         let newest = query
             .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
             .expression_attribute_names("#pk", key::PK)
             .expression_attribute_names("#sk", key::SK)
-            .expression_attribute_values(":pk", string(&self.pk))
-            .expression_attribute_values(":prefix", string(&key::openings(id)))
+            .expression_attribute_values(":pk", string(&self.team.pk))
+            .expression_attribute_values(":prefix", string(&key::schedules(id)))
             .scan_index_forward(false)
             .limit(1)
             .consistent_read(true)
@@ -193,14 +190,19 @@ impl Calendars {
             .send()
             .await
             .map_err(problem)?;
-        self.store.count(newest.consumed_capacity());
+        self.team.store.count(newest.consumed_capacity());
         let newest = newest.items.unwrap_or_default().pop();
-        newest.map(opening).transpose()
+        newest.map(schedule).transpose()
     }
 
-    /// Which calendar is the default one, if any is.
+    /// The id of the default calendar, if there is one.
     pub async fn default_id(&self) -> Result<Option<CalendarId>, Problem> {
-        let Some(item) = self.store.get(&self.pk, key::DEFAULT_CALENDAR).await? else {
+        let Some(item) = self
+            .team
+            .store
+            .get(&self.team.pk, key::DEFAULT_CALENDAR)
+            .await?
+        else {
             return Ok(None);
         };
         let item: PointerItem = serde_dynamo::from_item(item).map_err(malformed)?;
@@ -208,38 +210,34 @@ impl Calendars {
     }
 }
 
-impl CalendarWriter {
-    pub(super) fn new(store: Store, pk: String) -> CalendarWriter {
-        CalendarWriter { store, pk }
-    }
-
-    /// What the record of a request keeps of this calendar.
-    pub fn snapshot(&self, calendar: &TeamCalendar) -> CalendarSnapshot {
+impl Calendars<ReadWrite> {
+    /// What the record of a request stores of this calendar.
+    fn snapshot(&self, calendar: &TeamCalendar) -> CalendarSnapshot {
         CalendarSnapshot {
-            partition: self.pk.clone(),
+            partition: self.team.pk.clone(),
             id: calendar.id.clone(),
             name: calendar.draft.name.clone(),
             is_default: calendar.draft.is_default,
-            opening_version: calendar.opening_version,
+            schedule_version: calendar.schedule_version,
         }
     }
 
-    /// Adds a calendar, unless there are [`MAX_CALENDARS`] already, and records the request.
-    /// [`Problem::Overtaken`] if another one than `current_default` is the default by now.
+    /// Adds a calendar and records the request, unless there are already [`MAX_CALENDARS`].
+    /// [`Problem::WriteConflict`] if `current_default` is no longer the default.
     pub async fn insert(
         &self,
         calendar: &TeamCalendar,
         current_default: Option<&CalendarId>,
-        record: Option<Record>,
+        recording: Recording,
     ) -> Result<Written, Problem> {
-        check_size(&calendar.draft.opening)?;
-        let mut transaction = self.store.transaction();
+        check_size(&calendar.draft.schedule)?;
+        let mut transaction = self.team.store.transaction();
         let head = self.head(calendar, transaction.write_id())?;
         transaction.put_new(&head, || {
             Problem::Internal("a new calendar's id is in use".into())
         })?;
-        self.put_opening(&mut transaction, calendar)?;
-        transaction.one_more(&self.pk, key::CALENDAR_COUNT, MAX_CALENDARS, || {
+        self.put_schedule(&mut transaction, calendar)?;
+        transaction.increment(&self.team.pk, key::CALENDAR_COUNT, MAX_CALENDARS, || {
             Problem::LimitExceeded {
                 resource: Resource::Calendar,
                 max: MAX_CALENDARS,
@@ -248,44 +246,49 @@ impl CalendarWriter {
         if calendar.draft.is_default {
             self.point_at(&mut transaction, &calendar.id, current_default)?;
         }
-        transaction.commit_once(record).await
+        transaction
+            .commit_once(recording.of_calendar(self.snapshot(calendar)))
+            .await
     }
 
-    /// Writes a calendar over the one it was, and records the request.
-    /// [`Problem::Overtaken`] if it is no longer the one it was, or another one than
-    /// `current_default` is the default by now.
+    /// Replaces `current` and records the request.
+    /// [`Problem::WriteConflict`] if the stored calendar has another version, or `current_default`
+    /// is no longer the default.
     pub async fn update(
         &self,
         calendar: &TeamCalendar,
         current: &TeamCalendar,
         current_default: Option<&CalendarId>,
-        record: Option<Record>,
+        recording: Recording,
     ) -> Result<Written, Problem> {
-        check_size(&calendar.draft.opening)?;
-        let mut transaction = self.store.transaction();
+        check_size(&calendar.draft.schedule)?;
+        let mut transaction = self.team.store.transaction();
         self.overwrite(&mut transaction, calendar, current.version)?;
-        if calendar.opening_version != current.opening_version {
-            self.put_opening(&mut transaction, calendar)?;
+        if calendar.schedule_version != current.schedule_version {
+            self.put_schedule(&mut transaction, calendar)?;
         }
         match (current.draft.is_default, calendar.draft.is_default) {
             (false, true) => self.point_at(&mut transaction, &calendar.id, current_default)?,
             (true, false) => self.point_nowhere(&mut transaction, &calendar.id)?,
             _ => {}
         }
-        transaction.commit_once(record).await
+        transaction
+            .commit_once(recording.of_calendar(self.snapshot(calendar)))
+            .await
     }
 
-    /// Deletes a calendar that no rule names. [`Problem::Overtaken`] if it is no longer so.
+    /// Deletes a calendar that no rule names. [`Problem::WriteConflict`] if the stored calendar has
+    /// another version, or a rule names it.
     pub async fn delete(&self, calendar: &TeamCalendar) -> Result<(), Problem> {
-        let mut transaction = self.store.transaction();
-        let delete = transaction::delete(&self.pk, &key::calendar(&calendar.id))
+        let mut transaction = self.team.store.transaction();
+        let delete = transaction::delete(&self.team.pk, &key::calendar(&calendar.id))
             .condition_expression("#version = :version AND #uses = :none")
             .expression_attribute_names("#version", VERSION)
             .expression_attribute_names("#uses", "uses")
             .expression_attribute_values(":version", number(calendar.version))
             .expression_attribute_values(":none", number(0));
-        transaction.delete_if(delete, || Problem::Overtaken)?;
-        transaction.one_less(&self.pk, key::CALENDAR_COUNT)?;
+        transaction.delete_if(delete, || Problem::WriteConflict)?;
+        transaction.decrement(&self.team.pk, key::CALENDAR_COUNT)?;
         if calendar.draft.is_default {
             self.point_nowhere(&mut transaction, &calendar.id)?;
         }
@@ -293,45 +296,45 @@ impl CalendarWriter {
     }
 
     fn head(&self, calendar: &TeamCalendar, write_id: &str) -> Result<HeadItem, Problem> {
-        let Draft {
+        let CalendarDraft {
             name,
-            opening,
+            schedule,
             is_default,
         } = &calendar.draft;
         Ok(HeadItem {
-            pk: self.pk.clone(),
+            pk: self.team.pk.clone(),
             sk: key::calendar(&calendar.id),
             id: calendar.id.clone(),
             name: name.clone(),
             is_default: *is_default,
-            time_zone: opening.time_zone.clone(),
-            hours: encoding::encode_hours(&opening.hours)?,
-            holiday_count: opening.holidays.len(),
-            exception_count: opening.exceptions.len(),
+            time_zone: schedule.time_zone.clone(),
+            hours: encoding::encode_hours(&schedule.hours)?,
+            holiday_count: schedule.holidays.len(),
+            exception_count: schedule.exceptions.len(),
             version: calendar.version,
-            opening_version: calendar.opening_version,
+            schedule_version: calendar.schedule_version,
             uses: calendar.uses,
             write_id: write_id.to_owned(),
         })
     }
 
-    fn put_opening(
+    fn put_schedule(
         &self,
         transaction: &mut Transaction<'_>,
         calendar: &TeamCalendar,
     ) -> Result<(), Problem> {
-        let item = OpeningItem {
-            pk: self.pk.clone(),
-            sk: key::opening(&calendar.id, calendar.opening_version),
-            version: calendar.opening_version,
-            opening: encoding::encode(&calendar.draft.opening)?,
+        let item = ScheduleItem {
+            pk: self.team.pk.clone(),
+            sk: key::schedule(&calendar.id, calendar.schedule_version),
+            version: calendar.schedule_version,
+            schedule: encoding::encode(&calendar.draft.schedule)?,
             write_id: transaction.write_id().to_owned(),
         };
-        // Whoever wrote this version first has overtaken us.
-        transaction.put_new(&item, || Problem::Overtaken)
+        // It exists if someone else has written this version.
+        transaction.put_new(&item, || Problem::WriteConflict)
     }
 
-    /// Rewrites what a change may touch. The rules that name the calendar are counted by others.
+    /// Replaces the members that a change affects, which leaves out the number of rules that name it.
     fn overwrite(
         &self,
         transaction: &mut Transaction<'_>,
@@ -340,7 +343,7 @@ impl CalendarWriter {
     ) -> Result<(), Problem> {
         let head = self.head(calendar, transaction.write_id())?;
         let item: Item = serde_dynamo::to_item(head).map_err(malformed)?;
-        let mut update = transaction::update(&self.pk, &key::calendar(&calendar.id))
+        let mut update = transaction::update(&self.team.pk, &key::calendar(&calendar.id))
             .condition_expression("#version = :over")
             .expression_attribute_values(":over", number(over));
         let mut expression = "SET #write = :write".to_owned();
@@ -352,10 +355,12 @@ impl CalendarWriter {
                 .expression_attribute_names(format!("#{member}"), member)
                 .expression_attribute_values(format!(":{member}"), value.ok_or_else(missing)?);
         }
-        transaction.update(update.update_expression(expression), || Problem::Overtaken)
+        transaction.update(update.update_expression(expression), || {
+            Problem::WriteConflict
+        })
     }
 
-    /// Makes a calendar the default one in the place of another.
+    /// Makes a calendar the default, in place of the current one.
     fn point_at(
         &self,
         transaction: &mut Transaction<'_>,
@@ -363,20 +368,20 @@ impl CalendarWriter {
         current: Option<&CalendarId>,
     ) -> Result<(), Problem> {
         let pointer = PointerItem {
-            pk: self.pk.clone(),
+            pk: self.team.pk.clone(),
             sk: key::DEFAULT_CALENDAR.to_owned(),
             calendar: id.clone(),
             write_id: transaction.write_id().to_owned(),
         };
         let Some(current) = current else {
-            return transaction.put_new(&pointer, || Problem::Overtaken);
+            return transaction.put_new(&pointer, || Problem::WriteConflict);
         };
         let put: PutBuilder = transaction::put(&pointer)?
             .condition_expression("#calendar = :current")
             .expression_attribute_names("#calendar", "calendar")
             .expression_attribute_values(":current", string(current.as_str()));
-        transaction.put(put, || Problem::Overtaken)?;
-        let demote = transaction::update(&self.pk, &key::calendar(current))
+        transaction.put(put, || Problem::WriteConflict)?;
+        let demote = transaction::update(&self.team.pk, &key::calendar(current))
             .update_expression("SET #default = :no, #write = :write ADD #version :one")
             .condition_expression("#default = :yes")
             .expression_attribute_names("#default", "isDefault")
@@ -384,25 +389,25 @@ impl CalendarWriter {
             .expression_attribute_values(":no", AttributeValue::Bool(false))
             .expression_attribute_values(":yes", AttributeValue::Bool(true))
             .expression_attribute_values(":one", number(1));
-        transaction.update(demote, || Problem::Overtaken)
+        transaction.update(demote, || Problem::WriteConflict)
     }
 
-    /// Leaves the team without a default calendar, if it is this one.
+    /// Removes the default, if it is this calendar.
     fn point_nowhere(
         &self,
         transaction: &mut Transaction<'_>,
         id: &CalendarId,
     ) -> Result<(), Problem> {
-        let delete = transaction::delete(&self.pk, key::DEFAULT_CALENDAR)
+        let delete = transaction::delete(&self.team.pk, key::DEFAULT_CALENDAR)
             .condition_expression("#calendar = :current")
             .expression_attribute_names("#calendar", "calendar")
             .expression_attribute_values(":current", string(id.as_str()));
-        transaction.delete_if(delete, || Problem::Overtaken)
+        transaction.delete_if(delete, || Problem::WriteConflict)
     }
 }
 
 impl Store {
-    /// A calendar as it was at some time.
+    /// The calendar of a snapshot.
     pub(super) async fn calendar_at(
         &self,
         snapshot: &CalendarSnapshot,
@@ -412,36 +417,36 @@ impl Store {
             id,
             name,
             is_default,
-            opening_version,
+            schedule_version,
         } = snapshot;
-        let opening = self.opening_at(partition, id, *opening_version).await?;
+        let schedule = self.schedule_at(partition, id, *schedule_version).await?;
         Ok(TeamCalendar {
             id: id.clone(),
-            draft: Draft {
+            draft: CalendarDraft {
                 name: name.clone(),
-                opening,
+                schedule,
                 is_default: *is_default,
             },
-            version: *opening_version,
-            opening_version: *opening_version,
+            version: *schedule_version,
+            schedule_version: *schedule_version,
             uses: 0,
         })
     }
 
-    async fn opening_at(
+    async fn schedule_at(
         &self,
         pk: &str,
         id: &CalendarId,
         version: Version,
-    ) -> Result<CalendarDraft, Problem> {
-        let item = self.get(pk, &key::opening(id, version)).await?;
-        let missing = || Problem::Internal("a calendar's opening is missing".into());
-        opening(item.ok_or_else(missing)?).map(|opening| opening.draft)
+    ) -> Result<Schedule, Problem> {
+        let item = self.get(pk, &key::schedule(id, version)).await?;
+        let missing = || Problem::Internal("a calendar's schedule is missing".into());
+        schedule(item.ok_or_else(missing)?).map(|schedule| schedule.schedule)
     }
 }
 
 impl Transaction<'_> {
-    /// One more rule names a calendar, which must be there.
+    /// Counts one more rule that names a calendar, which must exist.
     pub(super) fn add_calendar_reference(
         &mut self,
         pk: &str,
@@ -450,7 +455,7 @@ impl Transaction<'_> {
         self.update(references(pk, id, 1), Problem::unknown_calendar)
     }
 
-    /// One rule less names a calendar.
+    /// Counts one rule less that names a calendar.
     pub(super) fn remove_calendar_reference(
         &mut self,
         pk: &str,
@@ -463,16 +468,16 @@ impl Transaction<'_> {
 }
 
 impl HeadItem {
-    fn into_calendar(self, opening: CalendarDraft) -> TeamCalendar {
+    fn into_calendar(self, schedule: Schedule) -> TeamCalendar {
         TeamCalendar {
             id: self.id,
-            draft: Draft {
+            draft: CalendarDraft {
                 name: self.name,
-                opening,
+                schedule,
                 is_default: self.is_default,
             },
             version: self.version,
-            opening_version: self.opening_version,
+            schedule_version: self.schedule_version,
             uses: self.uses,
         }
     }
@@ -500,20 +505,19 @@ fn references(pk: &str, id: &CalendarId, more: i8) -> UpdateBuilder {
         .expression_attribute_values(":more", number(more))
 }
 
-fn opening(item: Item) -> Result<Opening, Problem> {
-    let item: OpeningItem = serde_dynamo::from_item(item).map_err(malformed)?;
-    Ok(Opening {
+fn schedule(item: Item) -> Result<StoredSchedule, Problem> {
+    let item: ScheduleItem = serde_dynamo::from_item(item).map_err(malformed)?;
+    Ok(StoredSchedule {
         version: item.version,
-        draft: encoding::decode(&item.opening)?,
+        schedule: encoding::decode(&item.schedule)?,
     })
 }
 
-fn check_size(opening: &CalendarDraft) -> Result<(), Problem> {
-    let json = serde_json::to_vec(opening).map_err(|error| Problem::Internal(Box::new(error)))?;
-    if json.len() > MAX_OPENING_BYTES {
-        return Err(Problem::CalendarTooLarge {
-            max: MAX_OPENING_BYTES,
-        });
+fn check_size(schedule: &Schedule) -> Result<(), Problem> {
+    if reply::calendar::schedule_bytes(schedule)? > MAX_SCHEDULE_BYTES {
+        return Err(Problem::Team(TeamProblem::CalendarTooLarge {
+            max: MAX_SCHEDULE_BYTES,
+        }));
     }
     Ok(())
 }

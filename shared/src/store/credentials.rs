@@ -1,4 +1,4 @@
-//! Credentials: what a key or a token may do, and how often it has been used.
+//! Credentials: what a key or a token may do, and how often it is used.
 
 pub mod manage;
 
@@ -18,58 +18,59 @@ use crate::problem::Problem;
 use crate::store::transaction::WRITE_ID;
 use crate::store::{Item, Store, key, malformed, number, problem, string, text};
 
-/// Counters of past windows that may stay on a credential before they are removed at once. A
-/// process's next call removes them for free; processes that serve one call each leave them behind.
+/// The most counters of past windows that stay on a credential until its next call, which removes them
+/// without a call of its own. More are removed at once: processes that serve one call each leave them
+/// behind.
 const MAX_PAST_WINDOWS: usize = 16;
 
 /// The prefix of an attribute that counts a window's calls; its length in seconds and its number
 /// follow, as in `w60.29859123`.
 const COUNTER: &str = "w";
 
-/// A credential on its way in.
+/// A request to admit a caller.
 pub struct Admission<'a> {
-    /// What its secret hashes to.
+    /// The digest of the secret.
     pub digest: &'a Digest,
-    /// The user it must belong to, if it is a token.
+    /// The user that a token must belong to.
     pub user: Option<&'a UserId>,
-    /// What it is allowed if it has no allowance of its own.
+    /// The limit of credentials that have none of their own.
     pub default: Allowance,
     /// The window to count in.
     pub window: Window,
-    /// Past windows whose counters are to be removed; those that are not over stay.
+    /// Windows whose counters are removed if they are over.
     pub past_windows: &'a [Window],
-    /// Now.
+    /// The time of the request.
     pub now: Timestamp,
 }
 
-/// A credential that got in.
+/// A credential that is admitted.
 #[derive(Debug)]
-pub struct Seen {
-    /// Whose it is.
+pub struct AdmittedCredential {
+    /// Who presents it.
     pub principal: Principal,
-    /// Calls it may make in a window.
+    /// The most calls it may make in a window.
     pub limit: u32,
-    /// Calls it has made in this window, this one included.
+    /// The calls it has made in this window, including this one.
     pub used: u64,
-    /// Other windows that the credential has counters of.
+    /// Other windows for which the credential has counters.
     pub other_windows: Vec<Window>,
 }
 
-/// Why a credential did not get in.
+/// Why a credential is not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No such credential, or not of this user, or revoked, or expired.
+    /// There is no such credential, or it belongs to another user, is revoked or has expired.
     Unknown,
-    /// It counts in windows of another length.
+    /// Its windows have another length.
     OtherWindow {
         /// That length.
         seconds: u32,
     },
-    /// It has used up its window.
-    Spent {
-        /// Calls it may make in a window.
+    /// It has reached its limit in this window.
+    LimitReached {
+        /// The most calls it may make in a window.
         limit: u32,
-        /// Calls it has made.
+        /// The calls it has made.
         used: u64,
     },
 }
@@ -98,13 +99,16 @@ struct CredentialItem {
 }
 
 impl Store {
-    /// Authenticates, fetches what authorisation needs, and counts the call: one conditional
-    /// update.
+    /// Authenticates a caller, returns what authorisation needs, and counts the call, in one
+    /// conditional update.
     ///
-    /// If its answer is lost, the SDK sends it again, and the mark of the first attempt shows that
-    /// it was applied. When another call was admitted in between, its mark has replaced that one,
+    /// If the response is lost, the SDK repeats the update, and the mark of the first attempt shows
+    /// that it was applied. If another call was admitted in between, its mark has replaced that one,
     /// and the call counts twice: the limit may be reached early, but is never exceeded.
-    pub async fn admit(&self, admission: &Admission<'_>) -> Result<Result<Seen, Refusal>, Problem> {
+    pub async fn admit(
+        &self,
+        admission: &Admission<'_>,
+    ) -> Result<Result<AdmittedCredential, Refusal>, Problem> {
         let write_id = self.next_write_id();
         let counter = counter(admission.window);
         let update = self.admission_update(admission, &counter, &write_id);
@@ -125,12 +129,12 @@ impl Store {
                 _ => return Err(problem(error)),
             },
         };
-        let seen = seen(admission, &counter, item)?;
-        let past = past(&seen.other_windows, admission.now);
+        let admitted = admitted(admission, &counter, item)?;
+        let past = past(&admitted.other_windows, admission.now);
         if past.len() > MAX_PAST_WINDOWS {
             self.remove_counters(admission.digest, &past).await?;
         }
-        Ok(Ok(seen))
+        Ok(Ok(admitted))
     }
 
     fn admission_update(
@@ -224,8 +228,8 @@ impl Store {
     }
 }
 
-/// Of these windows, those in which no process counts any more. Clocks differ, so the current
-/// window of one process may lie ahead of, or behind, that of another.
+/// Those of these windows in which no process counts any more. Clocks differ, so the current window of
+/// one process may be ahead of that of another, or behind it.
 fn past(windows: &[Window], now: Timestamp) -> Vec<Window> {
     let over = windows.iter().filter(|window| window.is_over(now));
     over.copied().collect()
@@ -244,13 +248,17 @@ fn removing(
     (update, expression)
 }
 
-fn seen(admission: &Admission<'_>, counter: &str, item: Item) -> Result<Seen, Problem> {
+fn admitted(
+    admission: &Admission<'_>,
+    counter: &str,
+    item: Item,
+) -> Result<AdmittedCredential, Problem> {
     let used = number(&item, counter).unwrap_or(1);
-    let windows = item.keys().filter_map(|name| counted(name));
+    let windows = item.keys().filter_map(|name| window_of(name));
     let other_windows = windows.filter(|window| *window != admission.window);
     let other_windows = other_windows.collect();
     let item: CredentialItem = serde_dynamo::from_item(item).map_err(malformed)?;
-    Ok(Seen {
+    Ok(AdmittedCredential {
         limit: item.call_limit.unwrap_or(admission.default.limit),
         used,
         other_windows,
@@ -271,17 +279,17 @@ fn refusal(admission: &Admission<'_>, counter: &str, item: &Item) -> Refusal {
         .copied()
         .unwrap_or(false);
     let expired = number(item, "expiresAt").is_some_and(|at: i64| at <= admission.now.as_second());
-    let anothers = admission
+    let wrong_user = admission
         .user
         .is_some_and(|user| text(item, "userId").as_deref() != Some(user.as_str()));
-    if !active || expired || anothers {
+    if !active || expired || wrong_user {
         return Refusal::Unknown;
     }
     let seconds = number(item, "windowSeconds").unwrap_or(admission.default.window_seconds);
     if seconds != admission.window.length_seconds() {
         return Refusal::OtherWindow { seconds };
     }
-    Refusal::Spent {
+    Refusal::LimitReached {
         limit: number(item, "callLimit").unwrap_or(admission.default.limit),
         used: number(item, counter).unwrap_or(0),
     }
@@ -291,8 +299,8 @@ fn counter(window: Window) -> String {
     format!("{COUNTER}{}.{}", window.length_seconds(), window.number())
 }
 
-/// The window whose calls an attribute counts, if it counts any.
-fn counted(attribute: &str) -> Option<Window> {
+/// The window of an attribute that counts calls.
+fn window_of(attribute: &str) -> Option<Window> {
     let (length, number) = attribute.strip_prefix(COUNTER)?.split_once('.')?;
     Some(Window::numbered(number.parse().ok()?, length.parse().ok()?))
 }

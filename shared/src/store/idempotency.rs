@@ -1,7 +1,7 @@
 //! Records of finished requests.
 //!
-//! A record is read by other versions of this program, too: a canary and its predecessor share the
-//! table. So its format has a number, and consists of strings that mean the same in each of them.
+//! Other versions of this program read a record, too: a canary and its predecessor share the table.
+//! So the format has a number, and consists of strings that mean the same in every version.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
@@ -13,71 +13,77 @@ use crate::domain::id::CalendarId;
 use crate::domain::text::Name;
 use crate::domain::version::Version;
 use crate::problem::Problem;
+use crate::reply;
 use crate::store::calendars::CalendarSnapshot;
 use crate::store::{Item, Store, key, malformed, transaction};
 
-/// The format of the records that this version writes, and the only one that it reads.
+/// The format of the records that this version writes and reads.
 const FORMAT: u32 = 1;
 
-/// Where a record lies.
+/// Identifies the record of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Scope(Digest);
 
-/// A request that is about to be finished.
+/// The record of a request that is about to be finished.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// Where it lies.
+    /// Identifies it.
     pub scope: Scope,
-    /// What its body said.
+    /// A digest of the request's body.
     pub fingerprint: Digest,
-    /// What was replied.
+    /// The reply.
     pub reply: RecordedReply,
     /// The body of the reply.
     pub body: RecordedBody,
     /// When it is written.
     pub now: Timestamp,
-    /// When it is forgotten.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
+
+/// What a write does about the record of its request. Only [`crate::serve`] makes one, from what the
+/// request says, so a handler cannot leave the record out.
+#[derive(Clone, Debug)]
+pub struct Recording(Option<Record>);
 
 /// A reply without its body, in strings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedReply {
     /// What happened: `ok` or `created`.
     pub outcome: String,
-    /// Where a new resource is found.
+    /// The path of a new resource.
     pub location: Option<String>,
     /// The entity tag of the resource.
     pub etag: Option<String>,
 }
 
-/// How a record keeps the body of a reply.
+/// How a record stores the body of a reply.
 #[derive(Clone, Debug)]
 pub enum RecordedBody {
-    /// As it is: JSON.
+    /// As JSON.
     Text(String),
-    /// By what it consists of, since a calendar may be large and its openings are kept anyway.
+    /// As a reference, since a calendar may be large and its schedules stay in the table anyway.
     Calendar(CalendarSnapshot),
 }
 
 /// A request that was finished earlier.
 #[derive(Clone, Debug)]
 pub struct Earlier {
-    /// What its body said.
+    /// A digest of its body.
     pub fingerprint: Digest,
-    /// What was replied.
+    /// The reply.
     pub reply: RecordedReply,
     /// The body of the reply, as JSON.
     pub body: String,
 }
 
-/// What became of a write that is done once.
+/// The outcome of a write.
 #[derive(Debug)]
 pub enum Written {
-    /// It was done.
+    /// It is done.
     Now,
-    /// An earlier request with the same key was done, and this one was not.
+    /// It is not done, since an earlier request with the same key was.
     Earlier(Earlier),
 }
 
@@ -98,7 +104,7 @@ struct RecordItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     calendar: Option<CalendarReference>,
     expires_at: i64,
-    /// What DynamoDB cleans up by.
+    /// When DynamoDB may delete the item.
     ttl: i64,
     write_id: String,
 }
@@ -110,18 +116,36 @@ struct CalendarReference {
     id: CalendarId,
     name: Name,
     is_default: bool,
-    opening_version: Version,
+    schedule_version: Version,
 }
 
 impl Scope {
-    /// A place of its own for whatever hashes to this.
+    /// The scope with this digest.
     pub fn new(digest: Digest) -> Scope {
         Scope(digest)
     }
 }
 
+impl Recording {
+    pub(crate) fn new(record: Option<Record>) -> Recording {
+        Recording(record)
+    }
+
+    pub(super) fn into_record(self) -> Option<Record> {
+        self.0
+    }
+
+    /// Stores the reply's body as a reference to this calendar.
+    pub(super) fn of_calendar(self, calendar: CalendarSnapshot) -> Recording {
+        Recording(self.0.map(|record| Record {
+            body: RecordedBody::Calendar(calendar),
+            ..record
+        }))
+    }
+}
+
 impl Store {
-    /// The request that is recorded in a scope, if there is one that still counts.
+    /// The request that is recorded in a scope, if its record has not expired.
     pub async fn recorded(
         &self,
         scope: &Scope,
@@ -138,10 +162,10 @@ impl Store {
         self.earlier(item).await.map(Some)
     }
 
-    /// Reads a record, and what it refers to.
+    /// Reads a record and what it refers to.
     pub(super) async fn earlier(&self, item: Item) -> Result<Earlier, Problem> {
         if super::number(&item, "format") != Some(FORMAT) {
-            // The other version of this program, which wrote it, can replay it.
+            // The version of this program that wrote it can replay it.
             return Err(Problem::Unavailable(
                 "the record has the format of another version".into(),
             ));
@@ -169,15 +193,15 @@ impl Store {
             id: reference.id,
             name: reference.name,
             is_default: reference.is_default,
-            opening_version: reference.opening_version,
+            schedule_version: reference.schedule_version,
         };
         let calendar = self.calendar_at(&snapshot).await?;
-        serde_json::to_string(&calendar).map_err(|error| Problem::Internal(Box::new(error)))
+        reply::calendar::json(&calendar)
     }
 }
 
 impl Record {
-    /// The put of the record where there is none that still counts.
+    /// Puts the record, unless there is one that has not expired.
     pub(super) fn put(&self, write_id: &str) -> Result<PutBuilder, Problem> {
         let (pk, sk) = key::idempotency(self.scope.0.as_str());
         let expires_at = self.expires_at.as_second();
@@ -220,7 +244,7 @@ impl From<CalendarSnapshot> for CalendarReference {
             id: snapshot.id,
             name: snapshot.name,
             is_default: snapshot.is_default,
-            opening_version: snapshot.opening_version,
+            schedule_version: snapshot.schedule_version,
         }
     }
 }

@@ -78,17 +78,17 @@ pub(super) fn calendar(id: &CalendarId) -> String {
 /// What all calendars begin with.
 pub(super) const CALENDARS: &str = "CALENDAR#";
 
-/// The openings of a calendar begin with this.
-pub(super) fn openings(id: &CalendarId) -> String {
-    format!("OPENING#{id}#")
+/// The schedules of a calendar begin with this.
+pub(super) fn schedules(id: &CalendarId) -> String {
+    format!("SCHEDULE#{id}#")
 }
 
-/// The opening that a version of a calendar brought about. Padded, so that the newest sorts last.
+/// The schedule that a version of a calendar brought about. Padded, so that the newest sorts last.
 ///
 /// It lies beside the calendar, and not under a partition key of its own, so that it belongs to a
 /// team and a mode, and is found when everything of a team is deleted, its calendar being long gone.
-pub(super) fn opening(id: &CalendarId, version: Version) -> String {
-    format!("{}{:020}", openings(id), version.get())
+pub(super) fn schedule(id: &CalendarId, version: Version) -> String {
+    format!("{}{:020}", schedules(id), version.get())
 }
 
 /// Which calendar is the default one.

@@ -5,25 +5,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::id::PolicyId;
 use crate::domain::minutes::Minutes;
-use crate::domain::policy::{Draft, MAX_POLICIES, Policy};
+use crate::domain::policy::{MAX_POLICIES, Policy, PolicyDraft};
 use crate::domain::text::{Description, PolicyName};
 use crate::domain::version::Version;
-use crate::problem::{Problem, Resource};
+use crate::problem::{Problem, Resource, WorkspaceProblem};
+use crate::store::team::{ReadWrite, TeamStore};
 use crate::store::transaction::Transaction;
-use crate::store::{Store, key, malformed};
+use crate::store::{key, malformed};
 
-/// The policies of one workspace, to be read.
+/// The policies of one workspace.
 #[derive(Clone, Debug)]
-pub struct Policies {
-    store: Store,
-    pk: String,
-}
-
-/// The policies of one workspace, to be changed.
-#[derive(Clone, Debug)]
-pub struct PolicyWriter {
-    store: Store,
-    pk: String,
+pub struct Policies<Rights> {
+    team: TeamStore<Rights>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,7 +33,7 @@ struct PolicyItem {
     write_id: String,
 }
 
-/// An item whose existence says that a name or a due time is taken, and by whom.
+/// An item whose existence says that a name or a due time is in use, and by which policy.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct GuardItem {
@@ -50,18 +43,18 @@ struct GuardItem {
     write_id: String,
 }
 
-impl Policies {
-    pub(super) fn new(store: Store, pk: String) -> Policies {
-        Policies { store, pk }
+impl<Rights> Policies<Rights> {
+    pub(super) fn new(team: TeamStore<Rights>) -> Policies<Rights> {
+        Policies { team }
     }
 
     /// All policies, oldest first: at most [`MAX_POLICIES`], usually of 300 bytes.
     pub async fn list(&self) -> Result<Vec<Policy>, Problem> {
-        let items: Vec<PolicyItem> = self.store.all(&self.pk, key::POLICIES).await?;
+        let items: Vec<PolicyItem> = self.team.store.all(&self.team.pk, key::POLICIES).await?;
         Ok(items.into_iter().map(PolicyItem::into_policy).collect())
     }
 
-    /// The policy of this id, as a caller wrote it.
+    /// The policy with this id, as the client gave it.
     pub async fn find(&self, id: &str) -> Result<Policy, Problem> {
         let unknown = || Problem::NotFound {
             resource: Resource::Policy,
@@ -69,8 +62,9 @@ impl Policies {
         };
         let id = PolicyId::parse(id).ok_or_else(unknown)?;
         let item = self
+            .team
             .store
-            .get(&self.pk, &key::policy(&id))
+            .get(&self.team.pk, &key::policy(&id))
             .await?
             .ok_or_else(unknown)?;
         serde_dynamo::from_item(item)
@@ -79,19 +73,15 @@ impl Policies {
     }
 }
 
-impl PolicyWriter {
-    pub(super) fn new(store: Store, pk: String) -> PolicyWriter {
-        PolicyWriter { store, pk }
-    }
-
-    /// Adds a policy, unless its name or due time is in use, or there are [`MAX_POLICIES`] already.
+impl Policies<ReadWrite> {
+    /// Adds a policy, unless its name or due time is in use or there are already [`MAX_POLICIES`].
     pub async fn insert(&self, policy: &Policy) -> Result<(), Problem> {
-        let mut transaction = self.store.transaction();
+        let mut transaction = self.team.store.transaction();
         let item = self.item(policy, transaction.write_id());
         transaction.put_new(&item, || {
             Problem::Internal("a new policy's id is in use".into())
         })?;
-        let Draft {
+        let PolicyDraft {
             name,
             due_time_in_minutes,
             ..
@@ -99,7 +89,7 @@ impl PolicyWriter {
         self.guard(&mut transaction, key::policy_name(name), policy)?;
         let due = key::policy_due(*due_time_in_minutes);
         self.guard(&mut transaction, due, policy)?;
-        transaction.one_more(&self.pk, key::POLICY_COUNT, MAX_POLICIES, || {
+        transaction.increment(&self.team.pk, key::POLICY_COUNT, MAX_POLICIES, || {
             Problem::LimitExceeded {
                 resource: Resource::Policy,
                 max: MAX_POLICIES,
@@ -108,38 +98,38 @@ impl PolicyWriter {
         transaction.commit().await
     }
 
-    /// Writes a policy over the one it was, unless its name or due time is another's. The guards
-    /// move with it. [`Problem::Overtaken`] if it is no longer the one it was.
+    /// Replaces `current` and moves the guards, unless another policy uses the name or the due time.
+    /// [`Problem::WriteConflict`] if the stored policy has another version.
     pub async fn update(&self, policy: &Policy, current: &Policy) -> Result<(), Problem> {
-        let mut transaction = self.store.transaction();
+        let mut transaction = self.team.store.transaction();
         let item = self.item(policy, transaction.write_id());
-        transaction.put_over(&item, current.version)?;
-        let (to, from) = (&policy.draft, &current.draft);
-        if to.name != from.name {
-            self.guard(&mut transaction, key::policy_name(&to.name), policy)?;
-            transaction.delete_any(&self.pk, &key::policy_name(&from.name))?;
+        transaction.replace(&item, current.version)?;
+        let (new, old) = (&policy.draft, &current.draft);
+        if new.name != old.name {
+            self.guard(&mut transaction, key::policy_name(&new.name), policy)?;
+            transaction.delete_any(&self.team.pk, &key::policy_name(&old.name))?;
         }
-        if to.due_time_in_minutes != from.due_time_in_minutes {
-            let (due, due_before) = (to.due_time_in_minutes, from.due_time_in_minutes);
+        if new.due_time_in_minutes != old.due_time_in_minutes {
+            let (due, old_due) = (new.due_time_in_minutes, old.due_time_in_minutes);
             self.guard(&mut transaction, key::policy_due(due), policy)?;
-            transaction.delete_any(&self.pk, &key::policy_due(due_before))?;
+            transaction.delete_any(&self.team.pk, &key::policy_due(old_due))?;
         }
         transaction.commit().await
     }
 
-    /// Deletes a policy as it is, and frees its name and its due time.
-    /// [`Problem::Overtaken`] if it is no longer so.
+    /// Deletes a policy and its guards.
+    /// [`Problem::WriteConflict`] if the stored policy has another version.
     pub async fn delete(&self, policy: &Policy) -> Result<(), Problem> {
-        let Draft {
+        let PolicyDraft {
             name,
             due_time_in_minutes,
             ..
         } = &policy.draft;
-        let mut transaction = self.store.transaction();
-        transaction.delete(&self.pk, &key::policy(&policy.id), policy.version)?;
-        transaction.delete_any(&self.pk, &key::policy_name(name))?;
-        transaction.delete_any(&self.pk, &key::policy_due(*due_time_in_minutes))?;
-        transaction.one_less(&self.pk, key::POLICY_COUNT)?;
+        let mut transaction = self.team.store.transaction();
+        transaction.delete(&self.team.pk, &key::policy(&policy.id), policy.version)?;
+        transaction.delete_any(&self.team.pk, &key::policy_name(name))?;
+        transaction.delete_any(&self.team.pk, &key::policy_due(*due_time_in_minutes))?;
+        transaction.decrement(&self.team.pk, key::POLICY_COUNT)?;
         transaction.commit().await
     }
 
@@ -151,7 +141,7 @@ impl PolicyWriter {
             version,
         } = policy.clone();
         PolicyItem {
-            pk: self.pk.clone(),
+            pk: self.team.pk.clone(),
             sk: key::policy(&id),
             id,
             name: draft.name,
@@ -171,18 +161,20 @@ impl PolicyWriter {
         policy: &Policy,
     ) -> Result<(), Problem> {
         let guard = GuardItem {
-            pk: self.pk.clone(),
+            pk: self.team.pk.clone(),
             sk,
             holder: policy.id.clone(),
             write_id: transaction.write_id().to_owned(),
         };
-        transaction.put_new(&guard, || Problem::DuplicatePolicy)
+        transaction.put_new(&guard, || {
+            Problem::Workspace(WorkspaceProblem::DuplicatePolicy)
+        })
     }
 }
 
 impl PolicyItem {
     fn into_policy(self) -> Policy {
-        let draft = Draft {
+        let draft = PolicyDraft {
             name: self.name,
             description: self.description,
             due_time_in_minutes: self.due_time_in_minutes,

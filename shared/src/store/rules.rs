@@ -5,29 +5,22 @@ use serde::{Deserialize, Serialize};
 use crate::domain::id::{CalendarId, RuleId};
 use crate::domain::minutes::Minutes;
 use crate::domain::priority::Priority;
-use crate::domain::rule::{Draft, MAX_RULES, Rule, Targets};
+use crate::domain::rule::{MAX_RULES, Rule, RuleDraft, Targets};
 use crate::domain::text::Name;
 use crate::domain::version::Version;
 use crate::problem::{Problem, Resource};
-use crate::store::idempotency::{Record, Written};
-use crate::store::{Store, key, malformed};
+use crate::store::idempotency::{Recording, Written};
+use crate::store::team::{ReadWrite, TeamStore};
+use crate::store::{key, malformed};
 
-/// The rules of one team and mode, to be read.
+/// The rules of one team and mode.
 #[derive(Clone, Debug)]
-pub struct Rules {
-    store: Store,
-    pk: String,
+pub struct Rules<Rights> {
+    team: TeamStore<Rights>,
 }
 
-/// The rules of one team and mode, to be changed.
-#[derive(Clone, Debug)]
-pub struct RuleWriter {
-    store: Store,
-    pk: String,
-}
-
-/// Without nesting: two hundred of them are read at once, and a flattened struct costs several
-/// times as much to read.
+/// Not nested: two hundred of them are read at once, and a flattened struct costs several times as
+/// much to deserialize.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RuleItem {
@@ -46,14 +39,14 @@ struct RuleItem {
     write_id: String,
 }
 
-impl Rules {
-    pub(super) fn new(store: Store, pk: String) -> Rules {
-        Rules { store, pk }
+impl<Rights> Rules<Rights> {
+    pub(super) fn new(team: TeamStore<Rights>) -> Rules<Rights> {
+        Rules { team }
     }
 
     /// All rules, oldest first: at most [`MAX_RULES`] of at most 1.5 KB.
     pub async fn list(&self) -> Result<Vec<Rule>, Problem> {
-        let items: Vec<RuleItem> = self.store.all(&self.pk, key::RULES).await?;
+        let items: Vec<RuleItem> = self.team.store.all(&self.team.pk, key::RULES).await?;
         items.into_iter().map(RuleItem::into_rule).collect()
     }
 
@@ -64,7 +57,7 @@ impl Rules {
         Ok(rules.into_iter().map(|rule| rule.id).collect())
     }
 
-    /// The rule of this id, as a caller wrote it.
+    /// The rule with this id, as the client gave it.
     pub async fn find(&self, id: &str) -> Result<Rule, Problem> {
         let unknown = || Problem::NotFound {
             resource: Resource::Rule,
@@ -72,8 +65,9 @@ impl Rules {
         };
         let id = RuleId::parse(id).ok_or_else(unknown)?;
         let item = self
+            .team
             .store
-            .get(&self.pk, &key::rule(&id))
+            .get(&self.team.pk, &key::rule(&id))
             .await?
             .ok_or_else(unknown)?;
         let item: RuleItem = serde_dynamo::from_item(item).map_err(malformed)?;
@@ -81,61 +75,57 @@ impl Rules {
     }
 }
 
-impl RuleWriter {
-    pub(super) fn new(store: Store, pk: String) -> RuleWriter {
-        RuleWriter { store, pk }
-    }
-
-    /// Adds a rule, unless there are [`MAX_RULES`] already or its calendar does not exist, and
-    /// records the request.
-    pub async fn insert(&self, rule: &Rule, record: Option<Record>) -> Result<Written, Problem> {
-        let mut transaction = self.store.transaction();
+impl Rules<ReadWrite> {
+    /// Adds a rule and records the request, unless there are already [`MAX_RULES`] or its calendar
+    /// does not exist.
+    pub async fn insert(&self, rule: &Rule, recording: Recording) -> Result<Written, Problem> {
+        let mut transaction = self.team.store.transaction();
         let item = self.item(rule, transaction.write_id());
         transaction.put_new(&item, || {
             Problem::Internal("a new rule's id is in use".into())
         })?;
-        transaction.one_more(&self.pk, key::RULE_COUNT, MAX_RULES, || {
+        transaction.increment(&self.team.pk, key::RULE_COUNT, MAX_RULES, || {
             Problem::LimitExceeded {
                 resource: Resource::Rule,
                 max: MAX_RULES,
             }
         })?;
         if let Some(calendar) = &rule.draft.calendar_id {
-            transaction.add_calendar_reference(&self.pk, calendar)?;
+            transaction.add_calendar_reference(&self.team.pk, calendar)?;
         }
-        transaction.commit_once(record).await
+        transaction.commit_once(recording).await
     }
 
-    /// Writes a rule over the one it was, and records the request.
-    /// [`Problem::Overtaken`] if it is no longer the one it was.
+    /// Replaces `current` and records the request.
+    /// [`Problem::WriteConflict`] if the stored rule has another version.
     pub async fn update(
         &self,
         rule: &Rule,
         current: &Rule,
-        record: Option<Record>,
+        recording: Recording,
     ) -> Result<Written, Problem> {
-        let mut transaction = self.store.transaction();
+        let mut transaction = self.team.store.transaction();
         let item = self.item(rule, transaction.write_id());
-        transaction.put_over(&item, current.version)?;
-        let (to, from) = (&rule.draft.calendar_id, &current.draft.calendar_id);
-        if to != from {
-            if let Some(calendar) = to {
-                transaction.add_calendar_reference(&self.pk, calendar)?;
+        transaction.replace(&item, current.version)?;
+        let (new, old) = (&rule.draft.calendar_id, &current.draft.calendar_id);
+        if new != old {
+            if let Some(calendar) = new {
+                transaction.add_calendar_reference(&self.team.pk, calendar)?;
             }
-            if let Some(calendar) = from {
-                transaction.remove_calendar_reference(&self.pk, calendar)?;
+            if let Some(calendar) = old {
+                transaction.remove_calendar_reference(&self.team.pk, calendar)?;
             }
         }
-        transaction.commit_once(record).await
+        transaction.commit_once(recording).await
     }
 
-    /// Deletes a rule. [`Problem::Overtaken`] if it is no longer the one it was.
+    /// Deletes a rule. [`Problem::WriteConflict`] if the stored rule has another version.
     pub async fn delete(&self, rule: &Rule) -> Result<(), Problem> {
-        let mut transaction = self.store.transaction();
-        transaction.delete(&self.pk, &key::rule(&rule.id), rule.version)?;
-        transaction.one_less(&self.pk, key::RULE_COUNT)?;
+        let mut transaction = self.team.store.transaction();
+        transaction.delete(&self.team.pk, &key::rule(&rule.id), rule.version)?;
+        transaction.decrement(&self.team.pk, key::RULE_COUNT)?;
         if let Some(calendar) = &rule.draft.calendar_id {
-            transaction.remove_calendar_reference(&self.pk, calendar)?;
+            transaction.remove_calendar_reference(&self.team.pk, calendar)?;
         }
         transaction.commit().await
     }
@@ -143,7 +133,7 @@ impl RuleWriter {
     fn item(&self, rule: &Rule, write_id: &str) -> RuleItem {
         let Rule { id, draft, version } = rule.clone();
         RuleItem {
-            pk: self.pk.clone(),
+            pk: self.team.pk.clone(),
             sk: key::rule(&id),
             id,
             name: draft.name,
@@ -161,9 +151,13 @@ impl RuleWriter {
 
 impl RuleItem {
     fn into_rule(self) -> Result<Rule, Problem> {
-        let targets = Targets::new(self.response_target, self.resolution_target)
-            .ok_or_else(|| Problem::Internal("a stored rule's targets are in disorder".into()))?;
-        let draft = Draft {
+        let targets =
+            Targets::new(self.response_target, self.resolution_target).ok_or_else(|| {
+                Problem::Internal(
+                    "a stored rule's resolution is due before its first response".into(),
+                )
+            })?;
+        let draft = RuleDraft {
             name: self.name,
             priority: self.priority,
             targets,

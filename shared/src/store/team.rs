@@ -1,62 +1,55 @@
-//! The doors to what one team has in one mode: one to read by, one to change by.
+//! The data of one team in one mode.
+
+use std::marker::PhantomData;
 
 use crate::store::Store;
-use crate::store::calendars::{CalendarWriter, Calendars};
-use crate::store::policies::{Policies, PolicyWriter};
-use crate::store::rules::{RuleWriter, Rules};
+use crate::store::calendars::Calendars;
+use crate::store::policies::Policies;
+use crate::store::rules::Rules;
 
-/// What one team has in one mode, to be read.
+/// The right to read a team's data.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadOnly;
+
+/// The right to read and to change a team's data.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadWrite;
+
+/// The data of one team in one mode. `Rights` decides whether it can be changed: [`ReadOnly`] or
+/// [`ReadWrite`].
 #[derive(Clone, Debug)]
-pub struct TeamStore {
-    store: Store,
-    pk: String,
+pub struct TeamStore<Rights> {
+    pub(super) store: Store,
+    /// The team's partition.
+    pub(super) pk: String,
+    rights: PhantomData<Rights>,
 }
 
-/// What one team has in one mode, to be changed.
-#[derive(Clone, Debug)]
-pub struct TeamWriter {
-    store: Store,
-    pk: String,
-}
-
-impl TeamStore {
-    pub(super) fn new(store: Store, pk: String) -> TeamStore {
-        TeamStore { store, pk }
+impl<Rights> TeamStore<Rights> {
+    pub(super) fn new(store: Store, pk: String) -> TeamStore<Rights> {
+        TeamStore {
+            store,
+            pk,
+            rights: PhantomData,
+        }
     }
 
     /// The team's calendars.
-    pub fn calendars(&self) -> Calendars {
-        Calendars::new(self.store.clone(), self.pk.clone())
+    pub fn calendars(&self) -> Calendars<Rights> {
+        Calendars::new(self.share())
     }
 
     /// The workspace's policies.
-    pub fn policies(&self) -> Policies {
-        Policies::new(self.store.clone(), self.pk.clone())
+    pub fn policies(&self) -> Policies<Rights> {
+        Policies::new(self.share())
     }
 
     /// The team's rules.
-    pub fn rules(&self) -> Rules {
-        Rules::new(self.store.clone(), self.pk.clone())
-    }
-}
-
-impl TeamWriter {
-    pub(super) fn new(store: Store, pk: String) -> TeamWriter {
-        TeamWriter { store, pk }
+    pub fn rules(&self) -> Rules<Rights> {
+        Rules::new(self.share())
     }
 
-    /// The team's calendars.
-    pub fn calendars(&self) -> CalendarWriter {
-        CalendarWriter::new(self.store.clone(), self.pk.clone())
-    }
-
-    /// The workspace's policies.
-    pub fn policies(&self) -> PolicyWriter {
-        PolicyWriter::new(self.store.clone(), self.pk.clone())
-    }
-
-    /// The team's rules.
-    pub fn rules(&self) -> RuleWriter {
-        RuleWriter::new(self.store.clone(), self.pk.clone())
+    fn share(&self) -> TeamStore<Rights> {
+        TeamStore::new(self.store.clone(), self.pk.clone())
     }
 }

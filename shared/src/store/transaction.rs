@@ -12,14 +12,14 @@ use aws_sdk_dynamodb::types::{
 use serde::Serialize;
 
 use crate::domain::version::Version;
-use crate::problem::Problem;
-use crate::store::idempotency::{Record, Written};
+use crate::problem::{Problem, TeamProblem};
+use crate::store::idempotency::{Recording, Written};
 use crate::store::{Item, Store, key, malformed, problem, string, text};
 
-/// How often a transaction that only met another one is tried again. With the pauses below, that
-/// is up to about two seconds: more contention than this is an outage, and told as one.
+/// How often a transaction that only met other transactions is attempted. With the pauses below this
+/// takes up to about two seconds: more contention is an outage, and reported as one.
 const MAX_CONFLICTS: u32 = 10;
-/// The longest pause before trying again, the first time; it doubles up to [`MAX_PAUSE`].
+/// The longest pause before the second attempt. It doubles with every attempt, up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause of all.
 const MAX_PAUSE: Duration = Duration::from_millis(320);
@@ -32,8 +32,8 @@ pub(super) const VERSION: &str = "version";
 
 /// Several items that change together, or not at all.
 ///
-/// Each item is added together with what its refusal means, so that an item added later, or before
-/// it, cannot change that. If several are refused, the one that was added first is reported.
+/// Each item is added together with the problem that its refusal means, so that another item cannot
+/// change it. If several items are refused, the one that was added first is reported.
 pub(super) struct Transaction<'a> {
     store: &'a Store,
     write_id: String,
@@ -41,11 +41,12 @@ pub(super) struct Transaction<'a> {
     refusals: Vec<fn() -> Problem>,
 }
 
-/// What became of a transaction.
+/// The outcome of a transaction.
 enum Outcome {
     /// It was applied.
     Applied,
-    /// It was not: the items that refused it, by their place, as they are (empty if there is none).
+    /// It was not applied. The indices of the items that refused it, and those items as stored (empty
+    /// where there is none).
     Refused(Vec<(usize, Item)>),
 }
 
@@ -79,8 +80,8 @@ impl Transaction<'_> {
         self.put(put, refused)
     }
 
-    /// Puts an item over the one that has this version; [`Problem::Overtaken`] if it has another.
-    pub(super) fn put_over(
+    /// Replaces the item that has this version; [`Problem::WriteConflict`] if it has another.
+    pub(super) fn replace(
         &mut self,
         item: &impl Serialize,
         version: Version,
@@ -89,32 +90,32 @@ impl Transaction<'_> {
             .condition_expression("#version = :version")
             .expression_attribute_names("#version", VERSION)
             .expression_attribute_values(":version", AttributeValue::N(version.to_string()));
-        self.put(put, || Problem::Overtaken)
+        self.put(put, || Problem::WriteConflict)
     }
 
-    /// Deletes the item that has this version; [`Problem::Overtaken`] if it has another.
+    /// Deletes the item that has this version; [`Problem::WriteConflict`] if it has another.
     pub(super) fn delete(&mut self, pk: &str, sk: &str, version: Version) -> Result<(), Problem> {
         let delete = delete(pk, sk)
             .condition_expression("#version = :version")
             .expression_attribute_names("#version", VERSION)
             .expression_attribute_values(":version", AttributeValue::N(version.to_string()));
-        self.delete_if(delete, || Problem::Overtaken)
+        self.delete_if(delete, || Problem::WriteConflict)
     }
 
-    /// Deletes whatever is there.
+    /// Deletes an item, if there is one.
     pub(super) fn delete_any(&mut self, pk: &str, sk: &str) -> Result<(), Problem> {
         let never = || Problem::Internal("an unconditional deletion was refused".into());
         self.delete_if(delete(pk, sk), never)
     }
 
-    /// Counts one less of a kind.
-    pub(super) fn one_less(&mut self, pk: &str, sk: &str) -> Result<(), Problem> {
+    /// Decrements a count.
+    pub(super) fn decrement(&mut self, pk: &str, sk: &str) -> Result<(), Problem> {
         let never = || Problem::Internal("an unconditional count was refused".into());
         self.update(self.count_by(pk, sk, -1), never)
     }
 
-    /// Counts one more of a kind, unless there are `max` already.
-    pub(super) fn one_more(
+    /// Increments a count, unless it is `max` already.
+    pub(super) fn increment(
         &mut self,
         pk: &str,
         sk: &str,
@@ -177,7 +178,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Writes all of it, or reports why it was refused.
+    /// Writes all items, or reports why they were refused.
     pub(super) async fn commit(self) -> Result<(), Problem> {
         match self.write().await? {
             Outcome::Applied => Ok(()),
@@ -185,20 +186,20 @@ impl Transaction<'_> {
         }
     }
 
-    /// Writes all of it; `false` if an item refused it.
+    /// Writes all items; `false` if one was refused.
     pub(super) async fn commit_if_allowed(self) -> Result<bool, Problem> {
         Ok(matches!(self.write().await?, Outcome::Applied))
     }
 
-    /// Writes all of it with the record of the request behind it, if there is to be one. The record
-    /// of an earlier request with the same key comes before every other refusal.
-    pub(super) async fn commit_once(mut self, record: Option<Record>) -> Result<Written, Problem> {
-        let Some(record) = record else {
+    /// Writes all items and the record of the request. The record of an earlier request with the same
+    /// key takes precedence over every refusal.
+    pub(super) async fn commit_once(mut self, recording: Recording) -> Result<Written, Problem> {
+        let Some(record) = recording.into_record() else {
             return self.commit().await.map(|()| Written::Now);
         };
         let place = self.items.len();
         let put = record.put(&self.write_id)?;
-        self.put(put, || Problem::IdempotencyKeyReused)?;
+        self.put(put, || Problem::Team(TeamProblem::IdempotencyKeyReused))?;
         let refused = match self.write().await? {
             Outcome::Applied => return Ok(Written::Now),
             Outcome::Refused(refused) => refused,
@@ -248,11 +249,11 @@ impl Transaction<'_> {
             pause = (pause * 2).min(MAX_PAUSE);
         }
         Err(Problem::Unavailable(
-            "other transactions stood in the way every time".into(),
+            "every attempt of a transaction met another one".into(),
         ))
     }
 
-    /// What the first of the refused items means.
+    /// The problem of the first item that was refused.
     fn refusal(&self, refused: &[(usize, Item)]) -> Problem {
         let first = refused.iter().map(|(place, _)| *place).min();
         let refusal = first.and_then(|place| self.refusals.get(place));
@@ -294,9 +295,9 @@ fn incomplete(error: BuildError) -> Problem {
     Problem::Internal(Box::new(error))
 }
 
-/// What a cancelled transaction comes to; `None` if it only met others and is worth another try.
+/// The outcome of a cancelled transaction; `None` if it only met others and may be tried again.
 fn verdict(write_id: &str, reasons: Vec<CancellationReason>) -> Result<Option<Outcome>, Problem> {
-    const WORTH_ANOTHER_TRY: &[&str] = &[
+    const RETRYABLE: &[&str] = &[
         "None",
         "ProvisionedThroughputExceeded",
         "ThrottlingError",
@@ -307,7 +308,7 @@ fn verdict(write_id: &str, reasons: Vec<CancellationReason>) -> Result<Option<Ou
         let broken = reasons
             .iter()
             .filter_map(CancellationReason::code)
-            .find(|code| !WORTH_ANOTHER_TRY.contains(code));
+            .find(|code| !RETRYABLE.contains(code));
         return match broken {
             Some(code) => Err(Problem::Internal(
                 format!("transaction cancelled: {code}").into(),
@@ -396,7 +397,7 @@ mod tests {
             max: 1,
         };
         transaction.delete_any("pk", "a").expect("a deletion");
-        transaction.one_more("pk", "b", 1, limit).expect("a count");
+        transaction.increment("pk", "b", 1, limit).expect("a count");
         transaction
             .delete("pk", "c", Version::default())
             .expect("a deletion");
@@ -405,7 +406,7 @@ mod tests {
             transaction.refusal(&items)
         };
         assert!(matches!(refused(&[2, 1]), Problem::LimitExceeded { .. }));
-        assert!(matches!(refused(&[2]), Problem::Overtaken));
+        assert!(matches!(refused(&[2]), Problem::WriteConflict));
         assert!(matches!(refused(&[]), Problem::Internal(_)));
     }
 

@@ -1,9 +1,9 @@
 //! Open time on the line of Unix seconds.
 //!
-//! Between two clock changes a zone's offset is constant, so a stretch of Unix
-//! seconds is a stretch of local seconds, and its open time is a difference of
-//! two sums over the local line. Adding those stretches up is the whole
-//! treatment of clock changes: skipped hours are in no stretch, repeated hours
+//! Between two clock changes a zone's offset is constant, so a period of Unix
+//! seconds is a period of local seconds, and its open time is a difference of
+//! two sums over the local line. Adding those periods up is the whole
+//! treatment of clock changes: skipped hours are in no period, repeated hours
 //! are in two, and a date that a zone skipped is in none.
 //!
 //! Every boundary of open time falls on a whole second, since hours are minutes
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::hours::{LocalHours, OpenLocalSecond};
 use super::zone::{Reach, WINDOW_END, Zone};
 
-/// A stretch of constant offset within the window, with its sums.
+/// A period of constant offset within the window, with its sums.
 #[derive(Clone, Copy, Debug)]
 struct Segment {
     /// Unix second.

@@ -28,7 +28,7 @@ const DIRECTORY_SHIFT: u32 = 22;
 
 /// Zones remembered at once: more than the teams of one process use, and a
 /// quarter of a megabyte at most. The next one starts over.
-const ZONES_REMEMBERED_MAX: usize = 64;
+const MAX_REMEMBERED_ZONES: usize = 64;
 
 /// Zone names of the database that are places nobody lives in: `Factory` means
 /// that the zone was never set, and `jiff` reads `Etc/Unknown` as UTC.
@@ -171,7 +171,7 @@ fn remembered(name: &str) -> Option<Arc<Zone>> {
 
 fn remember(zone: &Arc<Zone>) {
     let mut zones = REMEMBERED.write().unwrap_or_else(PoisonError::into_inner);
-    if zones.len() >= ZONES_REMEMBERED_MAX {
+    if zones.len() >= MAX_REMEMBERED_ZONES {
         zones.clear();
     }
     if zones.iter().all(|known| known.name != zone.name) {

@@ -155,7 +155,7 @@ proptest! {
         match occurrences(&text, start, &mut Steps::default()) {
             Ok(dates) => prop_assert_eq!(dates, expected),
             Err("the rule gives more dates than a calendar may have") => {
-                prop_assert!(expected.len() > HOLIDAYS_MAX);
+                prop_assert!(expected.len() > MAX_HOLIDAYS);
             }
             Err(reason) => {
                 prop_assert_eq!(reason, "the rules up to this one take too long to expand");

@@ -1,17 +1,14 @@
-//! How an opening lies in the table: minutes and days as numbers, each as the distance from the one
-//! before, in postcard's variable-length integers.
+//! The encoding of schedules in the table: minutes and days as numbers, each as the distance from the
+//! one before, in postcard's variable-length integers.
 //!
-//! As JSON the largest opening has 48 KiB, and each of them costs a write unit twice in a
-//! transaction; so encoded it has less than twelve.
+//! The largest schedule has 48 KiB as JSON, and each KiB costs two write units in a transaction.
+//! Encoded, it has less than twelve.
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::calendar::CalendarDraft;
+use crate::domain::calendar::{DayHours, Schedule, WeekHours};
 use crate::problem::Problem;
-
-/// A day's intervals, as clients write them.
-type Day = Vec<(String, String)>;
 
 /// For each interval the minutes from the end of the one before it (from midnight, for the first)
 /// to its start, and its length in minutes. Clients may list a day's intervals in any order, so the
@@ -21,11 +18,11 @@ type DayMinutes = Vec<(i16, i16)>;
 /// The first format. A later one adds a variant.
 #[derive(Serialize, Deserialize)]
 enum Encoded {
-    V1(OpeningV1),
+    V1(ScheduleV1),
 }
 
 #[derive(Serialize, Deserialize)]
-struct OpeningV1 {
+struct ScheduleV1 {
     time_zone: String,
     hours: [DayMinutes; 7],
     /// Each as days from the one before it, the first from the Unix epoch; in the client's order.
@@ -38,19 +35,19 @@ enum EncodedHours {
     V1([DayMinutes; 7]),
 }
 
-/// Encodes an opening that has been checked.
-pub(super) fn encode(opening: &CalendarDraft) -> Result<Vec<u8>, Problem> {
+/// Encodes a schedule that has been checked.
+pub(super) fn encode(schedule: &Schedule) -> Result<Vec<u8>, Problem> {
     let mut holidays = Distances::default();
     let mut exceptions = Distances::default();
-    let encoded = OpeningV1 {
-        time_zone: opening.time_zone.clone(),
-        hours: week_minutes(&opening.hours)?,
-        holidays: opening
+    let encoded = ScheduleV1 {
+        time_zone: schedule.time_zone.clone(),
+        hours: week_minutes(&schedule.hours)?,
+        holidays: schedule
             .holidays
             .iter()
             .map(|date| holidays.to(date))
             .collect::<Result<_, _>>()?,
-        exceptions: opening
+        exceptions: schedule
             .exceptions
             .iter()
             .map(|(date, day)| Ok((exceptions.to(date)?, day_minutes(day)?)))
@@ -59,12 +56,12 @@ pub(super) fn encode(opening: &CalendarDraft) -> Result<Vec<u8>, Problem> {
     postcard::to_allocvec(&Encoded::V1(encoded)).map_err(internal)
 }
 
-/// Decodes an opening.
-pub(super) fn decode(bytes: &[u8]) -> Result<CalendarDraft, Problem> {
+/// Decodes a schedule.
+pub(super) fn decode(bytes: &[u8]) -> Result<Schedule, Problem> {
     let Encoded::V1(encoded) = postcard::from_bytes(bytes).map_err(internal)?;
     let mut holidays = Distances::default();
     let mut exceptions = Distances::default();
-    Ok(CalendarDraft {
+    Ok(Schedule {
         time_zone: encoded.time_zone,
         hours: week(&encoded.hours)?,
         holidays: encoded
@@ -81,12 +78,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<CalendarDraft, Problem> {
 }
 
 /// Encodes the hours of a week that have been checked.
-pub(super) fn encode_hours(hours: &[Day; 7]) -> Result<Vec<u8>, Problem> {
+pub(super) fn encode_hours(hours: &WeekHours) -> Result<Vec<u8>, Problem> {
     postcard::to_allocvec(&EncodedHours::V1(week_minutes(hours)?)).map_err(internal)
 }
 
 /// Decodes the hours of a week.
-pub(super) fn decode_hours(bytes: &[u8]) -> Result<[Day; 7], Problem> {
+pub(super) fn decode_hours(bytes: &[u8]) -> Result<WeekHours, Problem> {
     let EncodedHours::V1(hours) = postcard::from_bytes(bytes).map_err(internal)?;
     week(&hours)
 }
@@ -115,7 +112,7 @@ impl Distances {
     }
 }
 
-fn week_minutes(week: &[Day; 7]) -> Result<[DayMinutes; 7], Problem> {
+fn week_minutes(week: &WeekHours) -> Result<[DayMinutes; 7], Problem> {
     let mut minutes: [DayMinutes; 7] = Default::default();
     for (place, day) in minutes.iter_mut().zip(week) {
         *place = day_minutes(day)?;
@@ -123,15 +120,15 @@ fn week_minutes(week: &[Day; 7]) -> Result<[DayMinutes; 7], Problem> {
     Ok(minutes)
 }
 
-fn week(minutes: &[DayMinutes; 7]) -> Result<[Day; 7], Problem> {
-    let mut week: [Day; 7] = Default::default();
+fn week(minutes: &[DayMinutes; 7]) -> Result<WeekHours, Problem> {
+    let mut week: WeekHours = Default::default();
     for (place, minutes) in week.iter_mut().zip(minutes) {
         *place = day(minutes)?;
     }
     Ok(week)
 }
 
-fn day_minutes(day: &Day) -> Result<DayMinutes, Problem> {
+fn day_minutes(day: &DayHours) -> Result<DayMinutes, Problem> {
     let mut end_before = 0;
     let mut minutes = DayMinutes::with_capacity(day.len());
     for (start, end) in day {
@@ -142,9 +139,9 @@ fn day_minutes(day: &Day) -> Result<DayMinutes, Problem> {
     Ok(minutes)
 }
 
-fn day(minutes: &DayMinutes) -> Result<Day, Problem> {
+fn day(minutes: &DayMinutes) -> Result<DayHours, Problem> {
     let mut end_before = 0_i16;
-    let mut day = Day::with_capacity(minutes.len());
+    let mut day = DayHours::with_capacity(minutes.len());
     for (gap, length) in minutes {
         let start = end_before.checked_add(*gap).ok_or_else(corrupt)?;
         let end = start.checked_add(*length).ok_or_else(corrupt)?;
@@ -193,15 +190,15 @@ mod tests {
             .prop_map(|(year, month, day)| Date::constant(year, month, day).to_string())
     }
 
-    fn days() -> impl Strategy<Value = Day> {
+    fn days() -> impl Strategy<Value = DayHours> {
         proptest::collection::vec(times(), 0..24)
     }
 
-    fn openings() -> impl Strategy<Value = CalendarDraft> {
+    fn schedules() -> impl Strategy<Value = Schedule> {
         let week = proptest::array::uniform7(days());
         let holidays = proptest::collection::vec(dates(), 0..50);
         let exceptions = proptest::collection::vec((dates(), days()), 0..20);
-        (week, holidays, exceptions).prop_map(|(hours, holidays, exceptions)| CalendarDraft {
+        (week, holidays, exceptions).prop_map(|(hours, holidays, exceptions)| Schedule {
             time_zone: "America/Argentina/ComodRivadavia".to_owned(),
             hours,
             holidays,
@@ -211,11 +208,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_opening_is_read_as_it_was_written(opening in openings()) {
-            let encoded = encode(&opening).expect("an opening");
-            prop_assert_eq!(decode(&encoded).expect("an opening"), opening.clone());
-            let hours = encode_hours(&opening.hours).expect("hours");
-            prop_assert_eq!(decode_hours(&hours).expect("hours"), opening.hours);
+        fn an_opening_is_read_as_it_was_written(schedule in schedules()) {
+            let encoded = encode(&schedule).expect("a schedule");
+            prop_assert_eq!(decode(&encoded).expect("a schedule"), schedule.clone());
+            let hours = encode_hours(&schedule.hours).expect("hours");
+            prop_assert_eq!(decode_hours(&hours).expect("hours"), schedule.hours);
         }
 
         #[test]
@@ -227,16 +224,16 @@ mod tests {
     #[test]
     fn a_week_of_many_intervals_and_a_thousand_dates_are_small() {
         let hour = |hour: i16| (time(hour * 60), time(hour * 60 + 59));
-        let day: Day = (0..24).map(hour).collect();
-        let hours: [Day; 7] = std::array::from_fn(|_| day.clone());
+        let day: DayHours = (0..24).map(hour).collect();
+        let hours: WeekHours = std::array::from_fn(|_| day.clone());
         assert!(encode_hours(&hours).expect("hours").len() < 360);
         let date = |day: i32| Distances::default().from(20_000 + day).expect("a date");
-        let opening = CalendarDraft {
+        let schedule = Schedule {
             time_zone: "Europe/Berlin".to_owned(),
             hours,
             holidays: (0..1_000).map(date).collect(),
             exceptions: (0..1_000).map(|day| (date(day), vec![hour(9)])).collect(),
         };
-        assert!(encode(&opening).expect("an opening").len() < 8_000);
+        assert!(encode(&schedule).expect("a schedule").len() < 8_000);
     }
 }

@@ -53,10 +53,10 @@ impl Store {
             expires_at: own_expires_at,
             ..credential.with_secret(&new.digest, &write_id)
         };
-        transaction.put_new(&copy, || Problem::Overtaken)?;
-        transaction.put_new(&successor, || Problem::Overtaken)?;
+        transaction.put_new(&copy, || Problem::WriteConflict)?;
+        transaction.put_new(&successor, || Problem::WriteConflict)?;
         let rotated = rotated_key(&pointer, id, own_expires_at, new);
-        transaction.update(rotated, || Problem::Overtaken)?;
+        transaction.update(rotated, || Problem::WriteConflict)?;
         if !transaction.commit_if_allowed().await? {
             return Ok(Rotation::Overtaken);
         }
@@ -103,9 +103,9 @@ impl Store {
         }
         let mut transaction = self.transaction();
         let copy = credential.with_secret(&new.digest, transaction.write_id());
-        transaction.put_new(&copy, || Problem::Overtaken)?;
+        transaction.put_new(&copy, || Problem::WriteConflict)?;
         let rotated = rotated_user(&pointer, &earlier, new);
-        transaction.update(rotated, || Problem::Overtaken)?;
+        transaction.update(rotated, || Problem::WriteConflict)?;
         if !transaction.commit_if_allowed().await? {
             return Ok(Rotation::Overtaken);
         }

@@ -1,4 +1,4 @@
-//! Which part of a list, and in which order: Rocket.Chat's list parameters.
+//! Rocket.Chat's list parameters: which rows of a list a client wants, and in which order.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -8,35 +8,35 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 use crate::domain::policy::Policy;
-use crate::problem::{Allowed, Fault, Problem, Violation};
+use crate::problem::{Problem, QueryReason, WorkspaceProblem};
 
-/// Rows in an answer to a caller who asks for no number.
+/// Rows in a response when the client does not say how many.
 const DEFAULT_COUNT: u64 = 50;
-/// Rows in an answer at the most; also what a `count` of zero means.
+/// The most rows in a response; also the meaning of a `count` of zero.
 pub const MAX_COUNT: u64 = 100;
 
-/// The largest integer that JavaScript tells apart from its neighbours: larger numbers are cut.
+/// The largest integer that JavaScript represents exactly. Larger numbers are reduced to it.
 const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 
-/// The parameters that a list takes. Those without effect here are taken all the same.
+/// The parameters that a list accepts, including some without effect here.
 const PARAMETERS: [&str; 6] = ["text", "sort", "count", "offset", "query", "fields"];
 
-/// What a caller wants to see of a list.
+/// What a client wants of a list.
 #[derive(Debug)]
-pub struct Listing {
-    /// Rows at the most.
+pub struct ListQuery {
+    /// The most rows.
     pub count: u64,
-    /// Rows to pass over.
+    /// Rows to skip.
     pub offset: u64,
     text: String,
     order: Order,
 }
 
 #[derive(Debug)]
-struct Order(Vec<(By, Direction)>);
+struct Order(Vec<(Member, Direction)>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum By {
+enum Member {
     Name,
     DueTime,
     Description,
@@ -49,25 +49,18 @@ enum Direction {
     Descending,
 }
 
-impl Listing {
+impl ListQuery {
     /// Reads a query string.
-    pub fn read(query: &str) -> Result<Listing, Problem> {
+    pub fn read(query: &str) -> Result<ListQuery, Problem> {
         let mut given: BTreeMap<Cow<'_, str>, Vec<Cow<'_, str>>> = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             given.entry(name).or_default().push(value);
         }
-        if let Some(unknown) = given
-            .keys()
-            .find(|name| !PARAMETERS.contains(&name.as_ref()))
-        {
-            return Err(refused(unknown, Fault::Unknown, Allowed::Nothing));
+        if !given.keys().all(|name| PARAMETERS.contains(&name.as_ref())) {
+            return Err(invalid(QueryReason::Unknown));
         }
-        if let Some((twice, _)) = given.iter().find(|(_, values)| values.len() > 1) {
-            return Err(refused(
-                twice,
-                Fault::Type,
-                Allowed::Text { min: 0, max: 0 },
-            ));
+        if given.values().any(|values| values.len() > 1) {
+            return Err(invalid(QueryReason::Repeated));
         }
         let one = |name: &str| {
             given
@@ -75,20 +68,20 @@ impl Listing {
                 .and_then(|values| values.first())
                 .map(AsRef::as_ref)
         };
-        let count = number("count", one("count"))?.map_or(DEFAULT_COUNT, |count| match count {
+        let count = number(one("count"))?.map_or(DEFAULT_COUNT, |count| match count {
             0 => MAX_COUNT,
             count => count.min(MAX_COUNT),
         });
-        Ok(Listing {
+        Ok(ListQuery {
             count,
-            offset: number("offset", one("offset"))?.unwrap_or(0),
+            offset: number(one("offset"))?.unwrap_or(0),
             text: one("text").unwrap_or_default().to_lowercase(),
             order: one("sort").map_or_else(|| Ok(Order::default()), Order::read)?,
         })
     }
 
-    /// The rows that are wanted, and how many there would be without `count` and `offset`.
-    pub fn of<'a>(&self, policies: &'a [Policy]) -> (Vec<&'a Policy>, usize) {
+    /// The wanted rows, and how many there would be without `count` and `offset`.
+    pub fn select<'a>(&self, policies: &'a [Policy]) -> (Vec<&'a Policy>, usize) {
         let mut matching: Vec<&Policy> = policies
             .iter()
             .filter(|policy| self.matches(policy))
@@ -111,10 +104,12 @@ impl Listing {
 
 impl Order {
     fn read(text: &str) -> Result<Order, Problem> {
-        let invalid = || Problem::InvalidSort {
-            sort: text.to_owned(),
+        let invalid = |_| {
+            Problem::Workspace(WorkspaceProblem::InvalidSort {
+                sort: text.to_owned(),
+            })
         };
-        let order: Order = serde_json::from_str(text).map_err(|_| invalid())?;
+        let order: Order = serde_json::from_str(text).map_err(invalid)?;
         Ok(if order.0.is_empty() {
             Order::default()
         } else {
@@ -122,35 +117,35 @@ impl Order {
         })
     }
 
-    /// By the first member that tells two policies apart; by id if none does.
+    /// Compares by the first member in which two policies differ; by id if they differ in none.
     fn compare(&self, a: &Policy, b: &Policy) -> Ordering {
-        let differ = |(by, direction): &(By, Direction)| {
+        let compare = |(by, direction): &(Member, Direction)| {
             let ordering = match by {
-                By::Name => a.draft.name.cmp(&b.draft.name),
-                By::DueTime => a
+                Member::Name => a.draft.name.cmp(&b.draft.name),
+                Member::DueTime => a
                     .draft
                     .due_time_in_minutes
                     .cmp(&b.draft.due_time_in_minutes),
-                By::Description => a.draft.description.cmp(&b.draft.description),
-                By::UpdatedAt => a.updated_at.cmp(&b.updated_at),
+                Member::Description => a.draft.description.cmp(&b.draft.description),
+                Member::UpdatedAt => a.updated_at.cmp(&b.updated_at),
             };
             match direction {
                 Direction::Ascending => ordering,
                 Direction::Descending => ordering.reverse(),
             }
         };
-        let found = self.0.iter().map(differ).find(|ordering| ordering.is_ne());
+        let found = self.0.iter().map(compare).find(|ordering| ordering.is_ne());
         found.unwrap_or_else(|| a.id.cmp(&b.id))
     }
 }
 
 impl Default for Order {
     fn default() -> Order {
-        Order(vec![(By::Name, Direction::Ascending)])
+        Order(vec![(Member::Name, Direction::Ascending)])
     }
 }
 
-/// An object whose members count in the order in which they are written.
+/// Reads an object, whose members count in the order in which they are written.
 impl<'de> Deserialize<'de> for Order {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Order, D::Error> {
         struct Members;
@@ -163,13 +158,13 @@ impl<'de> Deserialize<'de> for Order {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Order, A::Error> {
-                let mut order: Vec<(By, Direction)> = Vec::new();
+                let mut order: Vec<(Member, Direction)> = Vec::new();
                 while let Some((name, direction)) = map.next_entry::<String, f64>()? {
                     let by = match name.as_str() {
-                        "name" => By::Name,
-                        "dueTimeInMinutes" => By::DueTime,
-                        "description" => By::Description,
-                        "_updatedAt" => By::UpdatedAt,
+                        "name" => Member::Name,
+                        "dueTimeInMinutes" => Member::DueTime,
+                        "description" => Member::Description,
+                        "_updatedAt" => Member::UpdatedAt,
                         _ => return Err(A::Error::custom("no member to sort by")),
                     };
                     let direction = match direction {
@@ -177,7 +172,7 @@ impl<'de> Deserialize<'de> for Order {
                         -1.0 => Direction::Descending,
                         _ => return Err(A::Error::custom("no direction")),
                     };
-                    // Of a member given twice the last value counts, in the first one's place.
+                    // If a member is given twice, the last value counts, in the place of the first.
                     match order.iter_mut().find(|(other, _)| *other == by) {
                         Some((_, earlier)) => *earlier = direction,
                         None => order.push((by, direction)),
@@ -191,22 +186,18 @@ impl<'de> Deserialize<'de> for Order {
     }
 }
 
-/// A whole number, however JavaScript may write it.
-fn number(name: &'static str, text: Option<&str>) -> Result<Option<u64>, Problem> {
+/// Reads a whole number in any form that JavaScript reads.
+fn number(text: Option<&str>) -> Result<Option<u64>, Problem> {
     let Some(text) = text else { return Ok(None) };
     match text.trim().parse::<f64>() {
         Ok(number) if number.is_finite() && number >= 0.0 => {
             Ok(Some(number.min(MAX_SAFE_INTEGER) as u64))
         }
-        Ok(number) if number.is_finite() => Err(refused(name, Fault::Low, Allowed::Number)),
-        _ => Err(refused(name, Fault::Type, Allowed::Number)),
+        Ok(number) if number.is_finite() => Err(invalid(QueryReason::Negative)),
+        _ => Err(invalid(QueryReason::NotANumber)),
     }
 }
 
-fn refused(name: &str, fault: Fault, allowed: Allowed) -> Problem {
-    Problem::Invalid(vec![Violation {
-        field: Cow::Owned(name.to_owned()),
-        fault,
-        allowed,
-    }])
+fn invalid(reason: QueryReason) -> Problem {
+    Problem::Workspace(WorkspaceProblem::InvalidQuery(reason))
 }
