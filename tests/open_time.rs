@@ -219,11 +219,7 @@ fn a_trace_is_bounded() {
     );
     assert_eq!(more.periods().len(), MAX_TRACE_PERIODS);
     assert!(more.is_truncated());
-    assert!(
-        trace(calendar, from + weeks(1), from)
-            .periods()
-            .is_empty()
-    );
+    assert!(trace(calendar, from + weeks(1), from).periods().is_empty());
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub mod domain;
 pub mod fields;
 pub mod icalendar;
 pub mod idempotency;
+pub mod jobs;
 pub mod limit;
 pub mod list_query;
 pub mod log;

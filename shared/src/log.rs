@@ -72,6 +72,34 @@ pub struct RequestLine<'a> {
     pub cost: Cost,
 }
 
+/// What the log says about a run of a scheduled function.
+#[derive(Debug)]
+pub struct RunLine<'a> {
+    /// The run's id.
+    pub id: &'a RequestId,
+    /// The scheduled function.
+    pub job: &'a str,
+    /// The name of the problem, if the run failed.
+    pub problem: Option<&'static str>,
+    /// How long it took.
+    pub took: Duration,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// A line about a run.
+pub fn run(line: &RunLine<'_>) {
+    tracing::info!(
+        request_id = line.id.as_str(),
+        job = line.job,
+        problem = line.problem,
+        took_ms = line.took.as_secs_f64() * 1_000.0,
+        dynamodb_calls = line.cost.calls,
+        dynamodb_units = line.cost.units,
+        "run"
+    );
+}
+
 /// A request's line.
 pub fn request(line: &RequestLine<'_>) {
     tracing::info!(

@@ -12,6 +12,7 @@
 
 pub mod call;
 mod event;
+pub mod schedule;
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -89,7 +90,7 @@ where
     F: Future<Output = Answer> + Send + 'static,
 {
     let boxed: BoxedHandler<E::Call> = Box::new(move |call| Box::pin(handler(call)));
-    run(endpoint.endpoint(), E::handler(boxed))
+    run(listen(endpoint.endpoint(), E::handler(boxed)))
 }
 
 impl Serve for api::Read {
@@ -137,7 +138,8 @@ struct Server {
     table: Option<Table>,
 }
 
-fn run(endpoint: &'static Endpoint, handler: Handler) -> ExitCode {
+/// Runs a function until its execution environment is shut down.
+fn run(listen: impl Future<Output = Result<(), Cause>>) -> ExitCode {
     log::start();
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -146,7 +148,7 @@ fn run(endpoint: &'static Endpoint, handler: Handler) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    match runtime.block_on(listen(endpoint, handler)) {
+    match runtime.block_on(listen) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(error.as_ref()),
     }
@@ -161,13 +163,8 @@ async fn listen(endpoint: &'static Endpoint, handler: Handler) -> Result<(), Cau
     let config = Config::from_env()?;
     let table = match endpoint.effect() {
         Effect::None => None,
-        Effect::Read | Effect::Write => Some(client::connect(&config).await?),
+        Effect::Read | Effect::Write => Some(connect(&config).await?),
     };
-    if let Some(table) = &table {
-        let id = RequestId::new(Timestamp::now(), &randomness());
-        // Only to have a connection ready: a table that does not answer now may answer later.
-        let _ = tokio::time::timeout(PRIMING_TIMEOUT, table.for_request(&id).ping()).await;
-    }
     let gate = Gate::new(&config);
     let server = Arc::new(Server {
         endpoint,
@@ -181,6 +178,15 @@ async fn listen(endpoint: &'static Endpoint, handler: Handler) -> Result<(), Cau
         async move { Ok::<_, Infallible>(server.answer(event.payload).await) }
     });
     lambda_runtime::run_concurrent(service).await
+}
+
+/// The table, with a connection that is open if the table answers in time.
+async fn connect(config: &Config) -> Result<Table, Cause> {
+    let table = client::connect(config).await?;
+    let id = RequestId::new(Timestamp::now(), &randomness());
+    // A table that does not answer now may answer later.
+    let _ = tokio::time::timeout(PRIMING_TIMEOUT, table.for_request(&id).ping()).await;
+    Ok(table)
 }
 
 impl Server {

@@ -1,0 +1,14 @@
+//! The scheduled functions on one page, as [`crate::api`] has the endpoints.
+//!
+//! `functions/` and `template.yaml` declare the same set; `tests/contract.rs` compares them.
+
+/// One scheduled function: one file in `functions/`, one Lambda function, one resource in the
+/// template, whose events say when it runs.
+#[derive(Debug)]
+pub struct Job {
+    /// The name of its file and binary.
+    pub name: &'static str,
+}
+
+/// Every scheduled function.
+pub static ALL: &[&Job] = &[];
