@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use admin::cli;
 use admin::console::Console;
-use local::wire::{Fault, FaultGuard, Matcher, Wire};
+use local::wire::Wire;
+use local::wire::fault::{FaultGuard, InjectedFault, Matcher};
 use serde_json::{Value, json};
 use shared::domain::principal::Permission;
 use shared::store::Store;
@@ -82,7 +83,7 @@ impl OperatorsWire {
             nth: None,
             chance: None,
         };
-        self.wire.fault(matcher, Fault::Deny)
+        self.wire.fault(matcher, InjectedFault::Deny)
     }
 
     /// An operator's next transaction is answered only when it is tried again.
@@ -93,7 +94,7 @@ impl OperatorsWire {
             nth: Some(1),
             chance: None,
         };
-        self.wire.fault(matcher, Fault::Hang)
+        self.wire.fault(matcher, InjectedFault::Hang)
     }
 
     async fn admin(&self, command: &str) -> Ran {

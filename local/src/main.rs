@@ -1,20 +1,17 @@
 //! `cargo local`: the whole service on this machine, from template.yaml and the real binaries.
 
+mod seed;
 mod show;
 
-use admin::issue::{self, IssueError, NewKey, Terms};
 use clap::Parser;
-use jiff::Timestamp;
 use local::{
-    Database, Listeners, Stack, StackOptions,
     binaries::{self, Profile},
+    dynamodb::Database,
     error::Error,
-    template::{TABLE_NAME, Template},
+    stack::{Listeners, Stack, StackOptions},
+    template::Template,
 };
-use shared::domain::{
-    id::RequestId,
-    principal::{CredentialKind, Mode, Permission, Plan},
-};
+use seed::Seed;
 use std::{
     collections::BTreeMap,
     error::Error as _,
@@ -58,15 +55,6 @@ struct Arguments {
     /// Print one line of JSON on standard output when ready, and all else on standard error
     #[arg(long)]
     json: bool,
-}
-
-/// What a newcomer needs to call the service. Made anew at each start.
-pub(crate) struct Seed {
-    pub(crate) team_id: String,
-    pub(crate) secret_key: String,
-    pub(crate) publishable_key: String,
-    pub(crate) user_id: String,
-    pub(crate) auth_token: String,
 }
 
 fn main() -> ExitCode {
@@ -132,8 +120,8 @@ async fn serve(
         dynamodb_endpoint: None,
     };
     let stack = Stack::start_on(options, listeners).await?;
-    let seed = seed(stack.dynamodb(), TABLE_NAME).await?;
-    let happenings = stack.follow();
+    let seed = Seed::create(stack.dynamodb()).await?;
+    let events = stack.follow();
     let ready = if arguments.json {
         show::ready_json(&stack.url(), stack.dynamodb(), &seed)
     } else {
@@ -147,7 +135,7 @@ async fn serve(
     print(&ready);
 
     tokio::select! {
-        () = show::follow(happenings) => {}
+        () = show::follow(events) => {}
         stopped = stop_asked() => stopped?,
     }
     eprintln!("stopping");
@@ -158,7 +146,7 @@ async fn serve(
 async fn serve_database(arguments: &Arguments, template: &Template) -> Result<(), Error> {
     let database = Database::start(template, arguments.db_port, arguments.data.clone()).await?;
     let endpoint = database.endpoint();
-    let seed = seed(&endpoint, TABLE_NAME).await?;
+    let seed = Seed::create(&endpoint).await?;
     let ready = if arguments.json {
         show::ready_json("", &endpoint, &seed)
     } else {
@@ -190,48 +178,4 @@ async fn stop_asked() -> Result<(), Error> {
 fn print(text: &str) {
     let mut out = io::stdout().lock();
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
-}
-
-/// Writes a demo team with one credential of each kind.
-async fn seed(endpoint: &str, table: &str) -> Result<Seed, Error> {
-    let failed = |error: IssueError| Error::Seed {
-        reason: error.to_string(),
-    };
-    let random = local_random()?;
-    let request = RequestId::new(Timestamp::now(), &random);
-    let store = shared::store::client::connect_to(endpoint, table).for_request(&request);
-    let team = issue::team(&store, "Demo", Plan::Premium)
-        .await
-        .map_err(failed)?
-        .id;
-    let terms = Terms::default();
-    let mut new = NewKey {
-        name: Some("demo".to_owned()),
-        kind: CredentialKind::Secret,
-        mode: Mode::Live,
-        terms,
-    };
-    let secret = issue::key(&store, &team, &new).await.map_err(failed)?;
-    new.kind = CredentialKind::Publishable;
-    let publishable = issue::key(&store, &team, &new).await.map_err(failed)?;
-    let permissions = [Permission::ManageLivechatSla, Permission::ViewLivechatRoom];
-    let user = issue::user(&store, &team, "demo", &permissions, terms)
-        .await
-        .map_err(failed)?;
-    Ok(Seed {
-        team_id: team.to_string(),
-        secret_key: secret.secret,
-        publishable_key: publishable.secret,
-        user_id: user.id.to_string(),
-        auth_token: user.token,
-    })
-}
-
-fn local_random() -> Result<[u8; 10], Error> {
-    let mut bytes = [0; 10];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::Seed {
-            reason: error.to_string(),
-        })
-        .map(|()| bytes)
 }

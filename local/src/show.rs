@@ -1,8 +1,8 @@
 //! What `cargo local` prints.
 
-use crate::Seed;
+use crate::seed::Seed;
 use local::{
-    journal::{Happening, Line, Stream},
+    journal::{Event, Line, Stream},
     template::Template,
 };
 use serde_json::{Map, Value, json};
@@ -127,10 +127,10 @@ X-Auth-Token     {auth_token}
 }
 
 /// Prints one line per request, and the functions' troubles, for as long as the stack runs.
-pub(crate) async fn follow(mut happenings: Receiver<Happening>) {
+pub(crate) async fn follow(mut events: Receiver<Event>) {
     loop {
-        match happenings.recv().await {
-            Ok(Happening::Request {
+        match events.recv().await {
+            Ok(Event::Request {
                 method,
                 path,
                 status,
@@ -138,7 +138,7 @@ pub(crate) async fn follow(mut happenings: Receiver<Happening>) {
             }) => {
                 eprintln!("{method:<6} {path} {status} {} ms", elapsed.as_millis());
             }
-            Ok(Happening::Line(line)) => {
+            Ok(Event::Line(line)) => {
                 if let Some(text) = trouble(&line) {
                     eprintln!("  {}: {text}", line.function);
                 }

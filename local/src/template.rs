@@ -8,7 +8,7 @@
 pub mod document;
 mod intrinsic;
 
-use crate::error::Error;
+use crate::{error::Error, table::TABLE_NAME};
 use intrinsic::{Scope, intrinsic};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,9 +18,6 @@ use std::{
     path::Path,
     time::Duration,
 };
-
-/// What `!Ref` to the table means on this machine.
-pub const TABLE_NAME: &str = "dueline";
 
 /// Where `cargo lambda build` puts a binary, in a directory of its name.
 const CODE: &str = "target/lambda/";

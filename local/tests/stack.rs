@@ -7,12 +7,15 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use libtest_mimic::{Arguments, Trial};
 use local::{
-    Stack, StackOptions,
     invoke_error::InvokeError,
     journal::{Line, Stream},
+    stack::{Stack, StackOptions},
     table,
     template::Template,
-    wire::{Chance, Fault, Matcher, call::depth},
+    wire::{
+        call::depth,
+        fault::{Chance, InjectedFault, Matcher},
+    },
 };
 use serde_json::{Value, json};
 use std::{
@@ -206,7 +209,7 @@ fn the_wire_sees_and_breaks_calls() -> Outcome {
             operation: Some("PutItem".to_owned()),
             ..Matcher::default()
         };
-        let fault = wire.fault(puts, Fault::DropAnswerOnce);
+        let fault = wire.fault(puts, InjectedFault::DropResponseOnce);
         let (_, lost) = get(stack, "/put").await?;
         let (_, answered) = get(stack, "/put").await?;
         assert_eq!(lost, json!({ "answer": "" }));
@@ -214,7 +217,7 @@ fn the_wire_sees_and_breaks_calls() -> Outcome {
         assert_eq!(fault.hits(), 1);
         drop(fault);
 
-        let _throttled = wire.fault(Matcher::default(), Fault::Throttle);
+        let _throttled = wire.fault(Matcher::default(), InjectedFault::Throttle);
         let (_, throttled) = get(stack, "/put").await?;
         assert_eq!(throttled, json!({ "answer": "HTTP/1.1 400 Bad Request" }));
 
@@ -238,10 +241,16 @@ fn the_wire_sees_and_breaks_calls() -> Outcome {
                 "PutItem",
                 Some(200),
                 1.0,
-                Some(Fault::DropAnswerOnce),
+                Some(InjectedFault::DropResponseOnce),
             ),
             ("Worker", "PutItem", Some(200), 1.0, None),
-            ("Worker", "PutItem", Some(400), 0.0, Some(Fault::Throttle)),
+            (
+                "Worker",
+                "PutItem",
+                Some(400),
+                0.0,
+                Some(InjectedFault::Throttle),
+            ),
         ];
         assert_eq!(seen, expected);
         assert_eq!(depth(&calls), 3);
@@ -257,8 +266,11 @@ fn the_wire_breaks_a_share_of_the_calls() -> Outcome {
             chance: Some(Chance { percent, seed: 7 }),
             ..Matcher::default()
         };
-        let never = wire.fault(share(0), Fault::Deny);
-        let always = wire.fault(share(100), Fault::OneOf(vec![Fault::DropAnswer]));
+        let never = wire.fault(share(0), InjectedFault::Deny);
+        let always = wire.fault(
+            share(100),
+            InjectedFault::OneOf(vec![InjectedFault::DropResponse]),
+        );
         for _ in 0..2 {
             let (_, lost) = get(stack, "/put").await?;
             assert_eq!(lost, json!({ "answer": "" }));
@@ -267,13 +279,17 @@ fn the_wire_breaks_a_share_of_the_calls() -> Outcome {
         drop(always);
         let half = wire.fault(
             share(50),
-            Fault::OneOf(vec![Fault::Throttle, Fault::Refuse]),
+            InjectedFault::OneOf(vec![InjectedFault::Throttle, InjectedFault::Refuse]),
         );
         for _ in 0..20 {
             get(stack, "/put").await?;
         }
         let faults: Vec<_> = wire.take().into_iter().map(|call| call.fault).collect();
-        for fault in [None, Some(Fault::Throttle), Some(Fault::Refuse)] {
+        for fault in [
+            None,
+            Some(InjectedFault::Throttle),
+            Some(InjectedFault::Refuse),
+        ] {
             assert!(faults.contains(&fault), "{fault:?} is not in {faults:?}");
         }
         let struck = faults.iter().skip(2).flatten().count();
@@ -285,7 +301,7 @@ fn the_wire_breaks_a_share_of_the_calls() -> Outcome {
 fn a_delayed_call_arrives_after_its_caller_has_gone() -> Outcome {
     with_stack(1, async |stack| {
         let wire = stack.wire().ok_or("no wire")?;
-        let delay = Fault::Delay(Duration::from_millis(50));
+        let delay = InjectedFault::Delay(Duration::from_millis(50));
         let delayed = wire.fault(Matcher::default(), delay);
         let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
         let body = json!({ "TableName": "dueline", "Item": { "pk": { "S": "late" } } });

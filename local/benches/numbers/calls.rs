@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use admin::issue::Terms;
 use http::Method;
+use local::dynamodb::Database;
+use local::stack::Stack;
 use local::template::Template;
 use local::wire::Wire;
-use local::wire::call::{Call, depth};
-use local::{Database, Stack};
+use local::wire::call::{DynamoDbCall, depth};
 use shared::api::{Access, Endpoint};
 use shared::domain::policy::MAX_POLICIES;
 use shared::domain::rule::MAX_RULES;
@@ -18,6 +19,7 @@ use shared::domain::team_calendar::MAX_CALENDARS;
 use shared::store::credentials::manage::OwnLimit;
 
 use crate::ground::{Ground, Stock, ask, camel, needed, success};
+use crate::stack;
 
 /// Calls that go side by side need not meet on the wire every time. Of so many tries, the one
 /// that was least deep is told.
@@ -61,9 +63,9 @@ pub struct Asked {
     /// Which success it was, if there are several.
     told: &'static str,
     /// The calls of a success.
-    pub success: Vec<Call>,
+    pub success: Vec<DynamoDbCall>,
     /// The calls of the refusals, in the order of [`REFUSALS`]; none for who refuses nobody.
-    refusals: Vec<Vec<Call>>,
+    refusals: Vec<Vec<DynamoDbCall>>,
 }
 
 const REFUSALS: [&str; 4] = [
@@ -81,7 +83,7 @@ pub async fn measure(
 ) -> Vec<Asked> {
     let database = Database::start(template, 0, None).await;
     let database = database.expect("a database");
-    let stack = crate::recorded(template, &[], binaries, &database.endpoint()).await;
+    let stack = stack::recorded(template, &[], binaries, &database.endpoint()).await;
     let mut asked = Vec::new();
     for endpoint in chosen.iter().copied() {
         let stocks = STOCKS.iter().filter(|(name, ..)| *name == endpoint.name);
@@ -131,7 +133,7 @@ pub fn table(asked: &[Asked]) -> String {
     table
 }
 
-fn cell(calls: &[Call]) -> String {
+fn cell(calls: &[DynamoDbCall]) -> String {
     let units: f64 = calls.iter().map(|call| call.capacity_units).sum();
     match calls.len() {
         0 => "0".to_owned(),
@@ -141,8 +143,8 @@ fn cell(calls: &[Call]) -> String {
 }
 
 /// The calls as the bare program takes them: see `one_call.rs`.
-pub fn script(calls: &[Call]) -> String {
-    let mut calls: Vec<&Call> = calls.iter().collect();
+pub fn script(calls: &[DynamoDbCall]) -> String {
+    let mut calls: Vec<&DynamoDbCall> = calls.iter().collect();
     calls.sort_by_key(|call| call.started);
     let mut script = String::new();
     let mut last_end: Option<Instant> = None;
@@ -162,7 +164,7 @@ pub fn script(calls: &[Call]) -> String {
     script
 }
 
-async fn succeed(stack: &Stack, endpoint: &'static Endpoint, stock: Stock) -> Vec<Call> {
+async fn succeed(stack: &Stack, endpoint: &'static Endpoint, stock: Stock) -> Vec<DynamoDbCall> {
     let mut ground = Ground::new(stack.dynamodb(), endpoint, Terms::default()).await;
     ground.stock(stack, endpoint, stock).await;
     let mut tries = Vec::new();
@@ -175,9 +177,9 @@ async fn succeed(stack: &Stack, endpoint: &'static Endpoint, stock: Stock) -> Ve
     shallowest(tries)
 }
 
-async fn refusals(stack: &Stack, endpoint: &'static Endpoint) -> Vec<Vec<Call>> {
+async fn refusals(stack: &Stack, endpoint: &'static Endpoint) -> Vec<Vec<DynamoDbCall>> {
     let database = stack.dynamodb();
-    let mut tries: [Vec<Vec<Call>>; REFUSALS.len()] = Default::default();
+    let mut tries: [Vec<Vec<DynamoDbCall>>; REFUSALS.len()] = Default::default();
     for _ in 0..TRIES {
         let count = needed(endpoint);
         let once = Terms {
@@ -205,7 +207,7 @@ async fn refusals(stack: &Stack, endpoint: &'static Endpoint) -> Vec<Vec<Call>> 
     tries.into_iter().map(shallowest).collect()
 }
 
-fn shallowest(tries: Vec<Vec<Call>>) -> Vec<Call> {
+fn shallowest(tries: Vec<Vec<DynamoDbCall>>) -> Vec<DynamoDbCall> {
     let shallowest = tries.into_iter().min_by_key(|calls| depth(calls));
     shallowest.unwrap_or_default()
 }
@@ -217,7 +219,7 @@ async fn one(
     ground: &mut Ground,
     number: usize,
     status: u64,
-) -> Vec<Call> {
+) -> Vec<DynamoDbCall> {
     let wire = stack.wire().expect("the stack records");
     // A process that starts now would add its own call.
     if stack.processes(&camel(endpoint)).is_empty() {

@@ -11,15 +11,18 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use http::Method;
-use local::template::{Function, TABLE_NAME, Template};
-use local::wire::call::Call;
-use local::{Database, Stack};
+use local::dynamodb::Database;
+use local::stack::Stack;
+use local::table::TABLE_NAME;
+use local::template::{Function, Template};
+use local::wire::call::DynamoDbCall;
 use shared::api::{self, Access, Effect, Endpoint};
 use shared::domain::rule::MAX_RULES;
 
 use crate::build::{HELLO, ONE_CALL};
 use crate::calls::{Asked, script};
 use crate::ground::{Ground, Stock, camel, needed, success};
+use crate::stack;
 
 /// Starts of each program; the median is told.
 const STARTS: usize = 20;
@@ -92,7 +95,7 @@ pub async fn measure(
         .expect("a database");
     let (mut programs, functions) = programs(&database.endpoint(), asked).await;
 
-    let stack = crate::recorded(template, &functions, binaries, &database.endpoint()).await;
+    let stack = stack::recorded(template, &functions, binaries, &database.endpoint()).await;
     for _ in 0..STARTS {
         for program in &mut programs {
             program.restart(&stack).await;
@@ -100,7 +103,7 @@ pub async fn measure(
     }
     stack.shutdown().await;
 
-    let stack = crate::direct(template, &functions, binaries, &database.endpoint()).await;
+    let stack = stack::direct(template, &functions, binaries, &database.endpoint()).await;
     for program in &mut programs {
         if program.endpoint.method != Method::DELETE {
             for ground in &mut program.grounds {
@@ -410,7 +413,7 @@ pub fn table(taken: &[Taken], binaries: &BTreeMap<String, PathBuf>) -> String {
     }
 }
 
-fn length(call: &Call) -> Duration {
+fn length(call: &DynamoDbCall) -> Duration {
     let finished = call.finished.unwrap_or(call.started);
     finished.saturating_duration_since(call.started)
 }

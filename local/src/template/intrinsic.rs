@@ -1,8 +1,7 @@
 //! The CloudFormation functions that a template of ours may use where it is evaluated: `Ref`, `Sub`,
 //! `GetAtt`, `If` with its conditions, `Join`, `Select`, `Split` and `FindInMap`, in their long form.
 
-use super::TABLE_NAME;
-use crate::error::Error;
+use crate::{error::Error, table::TABLE_NAME};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 

@@ -16,14 +16,17 @@ use caller::Caller;
 use clap::Parser;
 use jiff::Timestamp;
 use local::{
-    Stack, StackOptions,
     binaries::{self, Profile},
     error::Error,
     invariants,
     random::Random,
+    stack::{Stack, StackOptions},
     table,
     template::Template,
-    wire::{Chance, Fault, FaultGuard, Matcher, Wire},
+    wire::{
+        Wire,
+        fault::{Chance, FaultGuard, InjectedFault, Matcher},
+    },
 };
 use report::Report;
 use serde_json::Value;
@@ -241,17 +244,17 @@ fn break_calls(wire: &Wire, random: &mut Random, percent: u8) -> Vec<FaultGuard>
         ..Matcher::default()
     };
     let mut faults = vec![
-        Fault::DropAnswer,
-        Fault::InternalError,
-        Fault::Refuse,
-        Fault::Throttle,
+        InjectedFault::DropResponse,
+        InjectedFault::InternalError,
+        InjectedFault::Refuse,
+        InjectedFault::Throttle,
     ];
-    faults.extend(DELAYS.map(Fault::Delay));
-    let conflict = Fault::TransactionConflict {
+    faults.extend(DELAYS.map(InjectedFault::Delay));
+    let conflict = InjectedFault::TransactionConflict {
         reasons: vec!["TransactionConflict".to_owned()],
     };
     vec![
-        wire.fault(any, Fault::OneOf(faults)),
+        wire.fault(any, InjectedFault::OneOf(faults)),
         wire.fault(transactions, conflict),
     ]
 }

@@ -3,7 +3,7 @@
 use crate::report::Tally;
 use admin::issue::{self, IssueError, NewKey, Terms};
 use jiff::Timestamp;
-use local::{Stack, error::Error, template::TABLE_NAME};
+use local::{error::Error, stack::Stack, table::TABLE_NAME};
 use shared::domain::{
     id::RequestId,
     principal::{CredentialKind, Mode, Permission, Plan},
