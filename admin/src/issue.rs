@@ -375,7 +375,7 @@ fn rotated(rotation: Rotation) -> Result<(), IssueError> {
     }
 }
 
-fn random() -> Result<Randomness, IssueError> {
+pub(crate) fn random() -> Result<Randomness, IssueError> {
     let mut bytes = Randomness::default();
     getrandom::fill(&mut bytes).map_err(|_| IssueError::NoRandomness)?;
     Ok(bytes)

@@ -2,7 +2,7 @@
 //! the tests begin with.
 
 pub mod cli;
-mod connection;
+pub mod connection;
 pub mod console;
 pub mod issue;
 mod rows;

@@ -15,7 +15,6 @@ pub mod invariants;
 pub mod invoke_error;
 pub mod journal;
 mod lock;
-pub mod random;
 mod runtime_api;
 pub mod stack;
 pub mod table;
@@ -27,12 +26,11 @@ mod tests {
     use std::{fs, io, path::Path};
 
     /// Each module uses only modules that stand before it.
-    const LAYERS: [&str; 16] = [
+    const LAYERS: [&str; 15] = [
         "error",
         "id",
         "invoke_error",
         "lock",
-        "random",
         "binaries",
         "http",
         "journal",

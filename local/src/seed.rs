@@ -1,13 +1,11 @@
 //! The demo team that a newcomer calls the service with.
 
-use admin::issue::{self, IssueError, NewKey, Terms};
-use jiff::Timestamp;
-use local::{error::Error, table::TABLE_NAME};
-use shared::domain::{
-    id::RequestId,
-    principal::{CredentialKind, Mode, Permission, Plan},
+use admin::{
+    connection,
+    issue::{self, IssueError, NewKey, Terms},
 };
-use shared::store::client;
+use local::{error::Error, table::TABLE_NAME};
+use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 
 /// A demo team and its credentials, new at each start.
 pub(crate) struct Seed {
@@ -24,8 +22,7 @@ impl Seed {
         let failed = |error: IssueError| Error::Seed {
             reason: error.to_string(),
         };
-        let request = RequestId::new(Timestamp::now(), &random()?);
-        let store = client::connect_to(endpoint, TABLE_NAME).for_request(&request);
+        let store = connection::open_unchecked(endpoint, TABLE_NAME).map_err(failed)?;
         let team = issue::team(&store, "Demo", Plan::Premium)
             .await
             .map_err(failed)?
@@ -52,12 +49,4 @@ impl Seed {
             auth_token: user.token,
         })
     }
-}
-
-fn random() -> Result<[u8; 10], Error> {
-    let mut bytes = [0; 10];
-    getrandom::fill(&mut bytes).map_err(|error| Error::Seed {
-        reason: error.to_string(),
-    })?;
-    Ok(bytes)
 }

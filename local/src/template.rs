@@ -423,7 +423,7 @@ Resources:
     Properties:
       CodeUri: target/lambda/rule-create
       Timeout: 7
-      Environment: { Variables: { NAME: !Sub "${AWS::StackName}/${Table}/${!literal}" } }
+      Environment: { Variables: { NAME: !Sub "${AWS::StackName}/${Table}" } }
       Policies:
         - AWSXrayWriteOnlyAccess
         - Statement:
@@ -454,7 +454,7 @@ Resources:
         let template = Template::parse(TEMPLATE)?;
 
         let environment = [
-            ("NAME", "local/dueline/${literal}"),
+            ("NAME", "local/dueline"),
             ("RATE_LIMIT", "120"),
             ("TABLE_NAME", "dueline"),
         ];
@@ -515,9 +515,9 @@ Resources:
                 "template.yaml: RuleCreate.Timeout: `soon` is not a whole number",
             ),
             (
-                "NAME: !Sub \"${AWS::StackName}/${Table}/${!literal}\"",
+                "NAME: !Sub \"${AWS::StackName}/${Table}\"",
                 "NAME: !ImportValue there",
-                "template.yaml: RuleCreate.Environment.NAME: !ImportValue is not understood here",
+                "template.yaml: RuleCreate.Environment.NAME: !ImportValue is not supported here",
             ),
             (
                 "- AWSXrayWriteOnlyAccess",

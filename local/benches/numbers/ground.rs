@@ -1,18 +1,18 @@
 //! Teams to ask about, those who ask, and the events in which they do.
 
+use admin::connection;
 use admin::issue::{self, NewKey, Terms};
 use bytes::Bytes;
 use http::Method;
-use jiff::Timestamp;
 use local::stack::Stack;
 use local::table::TABLE_NAME;
 use serde_json::{Value, json};
 use shared::api::{self, Access, Endpoint};
 use shared::auth::key::{Key, Token};
 use shared::dialect::Dialect;
-use shared::domain::id::{RequestId, TeamId};
+use shared::domain::id::TeamId;
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
-use shared::store::{Store, client};
+use shared::store::Store;
 
 /// The path parameters that name one of a team's things, and an id that such a thing could have.
 const ITEM_PARAMETERS: [(&str, &str); 3] = [
@@ -54,7 +54,7 @@ pub struct Ground {
 impl Ground {
     /// A new team whose caller is somebody `endpoint` lets in, on these terms.
     pub async fn new(database: &str, endpoint: &Endpoint, terms: Terms) -> Ground {
-        let store = table(database);
+        let store = connection::open_unchecked(database, TABLE_NAME).expect("a table");
         let team = issue::team(&store, "A team", Plan::Premium).await;
         let team = team.expect("a team").id;
         let (headers, secret) = match endpoint.access {
@@ -328,12 +328,4 @@ async fn user(
         ("x-auth-token", user.token.clone()),
     ];
     (headers, user.token)
-}
-
-/// The table, as operators reach it.
-fn table(database: &str) -> Store {
-    let mut random = [0; 10];
-    getrandom::fill(&mut random).expect("random bytes");
-    let id = RequestId::new(Timestamp::now(), &random);
-    client::connect_to(database, TABLE_NAME).for_request(&id)
 }

@@ -182,20 +182,13 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
 
 /// The decoded parameters, repeated ones joined with a comma.
 fn query_parameters(query: &str) -> Map<String, Value> {
-    let decode = |text: &str| {
-        percent_decode_str(&text.replace('+', " "))
-            .decode_utf8_lossy()
-            .into_owned()
-    };
     let mut parameters: Map<String, Value> = Map::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (decode(name), decode(value));
-        let joined = match parameters.get(&name).and_then(Value::as_str) {
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let joined = match parameters.get(&*name).and_then(Value::as_str) {
             Some(before) => format!("{before},{value}"),
-            None => value,
+            None => value.into_owned(),
         };
-        parameters.insert(name, joined.into());
+        parameters.insert(name.into_owned(), joined.into());
     }
     parameters
 }

@@ -3,12 +3,12 @@
 use super::workers::{Work, Worker, Workers};
 use crate::{
     http::{self, HandlerResult, HttpResponse, json},
-    id,
     invoke_error::{InvokeError, MAX_PAYLOAD_BYTES},
 };
 use ::http::{HeaderValue, Method, Request, StatusCode};
 use bytes::Bytes;
 use hyper::body::Incoming;
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// Handles a request whose path begins with the process that sends it.
@@ -45,8 +45,8 @@ pub(super) async fn handle(workers: Arc<Workers>, request: Request<Incoming>) ->
 
 /// An event with the headers of an invocation.
 fn handed_out(worker: &Worker, work: Work) -> HttpResponse {
-    let timeout_ms = u64::try_from(worker.timeout().as_millis()).unwrap_or(u64::MAX);
-    let deadline_ms = id::now_ms().saturating_add(timeout_ms);
+    let timeout_ms = i64::try_from(worker.timeout().as_millis()).unwrap_or(i64::MAX);
+    let deadline_ms = Timestamp::now().as_millisecond().saturating_add(timeout_ms);
     let arn = format!(
         "arn:aws:lambda:us-east-1:123456789012:function:{}",
         worker.function()

@@ -90,7 +90,7 @@ fn long_form(value: &Yaml) -> Result<Json, Error> {
         Yaml::Tagged(tagged) => {
             let tag = tagged.tag.to_string();
             let name = match tag.trim_start_matches('!') {
-                bare @ ("Ref" | "Condition") => bare.to_owned(),
+                "Ref" => "Ref".to_owned(),
                 function => format!("Fn::{function}"),
             };
             json!({ name: long_form(&tagged.value)? })

@@ -1,12 +1,9 @@
-//! The CloudFormation functions that a template of ours may use where it is evaluated: `Ref`, `Sub`,
-//! `GetAtt`, `If` with its conditions, `Join`, `Select`, `Split` and `FindInMap`, in their long form.
+//! The CloudFormation functions that template.yaml uses, in their long form: `Ref`, `GetAtt`, `Sub`,
+//! `Select` of a `Split`, and `If` with conditions of `Equals` and `Not`.
 
 use crate::{error::Error, table::TABLE_NAME};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-
-/// A condition may name another; deeper than this is a circle.
-const MAX_CONDITION_DEPTH: usize = 16;
 
 /// What a template's names mean on this machine.
 pub(super) struct Scope<'t> {
@@ -24,7 +21,7 @@ impl<'t> Scope<'t> {
     pub(super) fn exists(&self, at: &str, resource: &Json) -> Result<bool, Error> {
         match resource.get("Condition") {
             None => Ok(true),
-            Some(name) => self.condition(at, name.as_str().unwrap_or_default(), 0),
+            Some(name) => self.condition(at, name.as_str().unwrap_or_default()),
         }
     }
 
@@ -98,11 +95,7 @@ impl<'t> Scope<'t> {
                     let name = condition
                         .as_str()
                         .ok_or_else(|| Error::template(at, "!If needs a condition's name"))?;
-                    value = if self.condition(at, name, 0)? {
-                        yes
-                    } else {
-                        no
-                    };
+                    value = if self.condition(at, name)? { yes } else { no };
                 }
                 Some(("Ref", name)) if name.as_str() == Some("AWS::NoValue") => return Ok(None),
                 _ => return Ok(Some(value)),
@@ -114,51 +107,12 @@ impl<'t> Scope<'t> {
         match name {
             "Ref" => self.reference(at, argument.as_str().unwrap_or_default()),
             "Sub" => self.substitute(at, argument),
-            "GetAtt" => match argument {
-                Json::String(path) => self.attribute(at, path),
-                Json::Array(parts) => {
-                    let parts: Vec<_> = parts.iter().filter_map(Json::as_str).collect();
-                    self.attribute(at, &parts.join("."))
-                }
-                _ => Err(Error::template(
-                    at,
-                    "!GetAtt needs a resource and an attribute",
-                )),
-            },
-            "Join" => {
-                let [separator, list] = arguments(argument) else {
-                    return Err(Error::template(at, "!Join needs a separator and a list"));
-                };
-                let parts = self.texts(at, list)?;
-                Ok(parts.join(separator.as_str().unwrap_or_default()))
-            }
+            "GetAtt" => self.attribute(at, argument.as_str().unwrap_or_default()),
             "Select" => return self.select(at, argument),
             "Split" => return self.split(at, argument),
-            "FindInMap" => {
-                let mut found = self.root.get("Mappings");
-                for key in self.texts(at, argument)? {
-                    found = found.and_then(|map| map.get(key.as_str()));
-                }
-                let found = found.ok_or_else(|| Error::template(at, "!FindInMap finds nothing"))?;
-                self.text(at, found)?
-                    .ok_or_else(|| Error::template(at, "!FindInMap finds nothing"))
-            }
-            other => Err(Error::template(
-                at,
-                format!("!{other} is not understood here"),
-            )),
+            other => Err(unsupported(at, other)),
         }
         .map(Json::String)
-    }
-
-    /// The texts of a list, evaluated.
-    fn texts(&self, at: &str, list: &Json) -> Result<Vec<String>, Error> {
-        let texts: Result<Vec<_>, _> = self
-            .items(at, Some(list))?
-            .into_iter()
-            .map(|item| self.text(at, item))
-            .collect();
-        Ok(texts?.into_iter().flatten().collect())
     }
 
     fn select(&self, at: &str, argument: &Json) -> Result<Json, Error> {
@@ -210,14 +164,11 @@ impl<'t> Scope<'t> {
     }
 
     fn attribute(&self, at: &str, path: &str) -> Result<String, Error> {
-        let unknown = || Error::template(at, format!("!GetAtt {path} is not understood here"));
+        let unknown = || unsupported(at, &format!("GetAtt {path}"));
         let (name, attribute) = path.split_once('.').ok_or_else(unknown)?;
         match (self.kind(name), attribute) {
             (Some("AWS::DynamoDB::Table"), "Arn") => Ok(format!(
                 "arn:aws:dynamodb:us-east-1:123456789012:table/{TABLE_NAME}"
-            )),
-            (Some("AWS::Serverless::Function"), "Arn") => Ok(format!(
-                "arn:aws:lambda:us-east-1:123456789012:function:{name}"
             )),
             (Some("AWS::SSM::Parameter"), "Value") => {
                 let value = self
@@ -255,9 +206,7 @@ impl<'t> Scope<'t> {
                 .split_once('}')
                 .ok_or_else(|| Error::template(at, "!Sub has a ${ that is not closed"))?;
             rest = after;
-            if let Some(literal) = name.strip_prefix('!') {
-                text.push_str(&format!("${{{literal}}}"));
-            } else if let Some(value) = own.and_then(|own| own.get(name)) {
+            if let Some(value) = own.and_then(|own| own.get(name)) {
                 text.push_str(&self.text(at, value)?.unwrap_or_default());
             } else if name.contains('.') {
                 text.push_str(&self.attribute(at, name)?);
@@ -269,42 +218,28 @@ impl<'t> Scope<'t> {
         Ok(text)
     }
 
-    fn condition(&self, at: &str, name: &str, depth: usize) -> Result<bool, Error> {
+    fn condition(&self, at: &str, name: &str) -> Result<bool, Error> {
         let condition = self
             .root
             .get("Conditions")
             .and_then(|conditions| conditions.get(name))
             .ok_or_else(|| Error::template(at, format!("there is no condition {name}")))?;
-        self.decide(&format!("Conditions.{name}"), condition, depth)
+        self.decide(&format!("Conditions.{name}"), condition)
     }
 
-    fn decide(&self, at: &str, condition: &Json, depth: usize) -> Result<bool, Error> {
-        if depth > MAX_CONDITION_DEPTH {
-            return Err(Error::template(at, "is nested too deeply"));
-        }
+    fn decide(&self, at: &str, condition: &Json) -> Result<bool, Error> {
         let (name, argument) =
             intrinsic(condition).ok_or_else(|| Error::template(at, "is not a condition"))?;
-        let operands = arguments(argument);
-        let all = || {
-            operands
-                .iter()
-                .map(|argument| self.decide(at, argument, depth + 1))
-                .collect::<Result<Vec<_>, _>>()
-        };
-        match (name, operands) {
+        match (name, arguments(argument)) {
             ("Equals", [left, right]) => Ok(self.text(at, left)? == self.text(at, right)?),
-            ("Not", [negated]) => Ok(!self.decide(at, negated, depth + 1)?),
-            ("And", _) => Ok(all()?.into_iter().all(|decided| decided)),
-            ("Or", _) => Ok(all()?.into_iter().any(|decided| decided)),
-            ("Condition", _) => {
-                self.condition(at, argument.as_str().unwrap_or_default(), depth + 1)
-            }
-            _ => Err(Error::template(
-                at,
-                format!("!{name} is not understood here"),
-            )),
+            ("Not", [negated]) => Ok(!self.decide(at, negated)?),
+            _ => Err(unsupported(at, name)),
         }
     }
+}
+
+fn unsupported(at: &str, function: &str) -> Error {
+    Error::template(at, format!("!{function} is not supported here"))
 }
 
 /// The function's name without `Fn::`, and its argument, when the value is a function call.
@@ -313,7 +248,6 @@ pub(super) fn intrinsic(value: &Json) -> Option<(&str, &Json)> {
     let (key, argument) = members.iter().next()?;
     match key.as_str() {
         "Ref" => Some(("Ref", argument)),
-        "Condition" if argument.is_string() => Some(("Condition", argument)),
         key => Some((key.strip_prefix("Fn::")?, argument)),
     }
 }
@@ -324,8 +258,6 @@ fn arguments(argument: &Json) -> &[Json] {
 
 fn pseudo_parameter(name: &str) -> Option<&'static str> {
     Some(match name {
-        "AWS::AccountId" => "123456789012",
-        "AWS::Partition" => "aws",
         "AWS::Region" => "us-east-1",
         "AWS::StackName" => "local",
         "AWS::URLSuffix" => "amazonaws.com",

@@ -1,6 +1,7 @@
 //! Faults that the wire injects into calls, and which calls they strike.
 
-use crate::{lock::lock, random::Random};
+use crate::lock::lock;
+use fastrand::Rng;
 use std::{
     sync::{
         Arc, Mutex,
@@ -92,7 +93,7 @@ pub(super) struct Faults {
 struct Rule {
     matcher: Matcher,
     fault: InjectedFault,
-    random: Mutex<Random>,
+    random: Mutex<Rng>,
     seen: AtomicUsize,
     hits: AtomicUsize,
 }
@@ -103,7 +104,7 @@ impl Faults {
         let rule = Arc::new(Rule {
             matcher,
             fault,
-            random: Mutex::new(Random::new(seed)),
+            random: Mutex::new(Rng::with_seed(seed)),
             seen: AtomicUsize::new(0),
             hits: AtomicUsize::new(0),
         });
@@ -139,7 +140,7 @@ impl Rule {
             return false;
         }
         let chance = matcher.chance;
-        if chance.is_some_and(|chance| !lock(&self.random).chance(chance.percent)) {
+        if chance.is_some_and(|chance| lock(&self.random).u8(..100) >= chance.percent) {
             return false;
         }
         let seen = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
@@ -154,7 +155,7 @@ impl Rule {
         let InjectedFault::OneOf(faults) = &self.fault else {
             return self.fault.clone();
         };
-        let drawn = lock(&self.random).one_of(faults).cloned();
+        let drawn = lock(&self.random).choice(faults).cloned();
         drawn.unwrap_or_else(|| self.fault.clone())
     }
 }

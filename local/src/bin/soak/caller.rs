@@ -4,7 +4,7 @@ use crate::limited::Limited;
 use crate::policies::Policies;
 use crate::rules::Rules;
 use crate::site::Shared;
-use local::random::Random;
+use fastrand::Rng;
 
 /// A caller with its model of its own resources.
 pub enum Caller {
@@ -19,7 +19,7 @@ pub enum Caller {
 impl Caller {
     /// Of four callers, two are cStar's, one is Rocket.Chat's and one is limited; each kind is in
     /// both teams.
-    pub fn new(site: &Shared, number: u64, random: Random) -> Caller {
+    pub fn new(site: &Shared, number: u64, random: Rng) -> Caller {
         let team = usize::from((number / 4 + number) % 2 == 1);
         match number % 4 {
             1 => Caller::Policies(Box::new(Policies::new(site, team, number, random))),

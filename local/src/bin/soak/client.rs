@@ -2,13 +2,13 @@
 
 use crate::site::{Access, Shared};
 use bytes::Bytes;
+use fastrand::Rng;
 use http::{HeaderMap, Method};
 use http_body_util::{BodyExt, Full};
 use hyper_util::{
     client::legacy::{Client as Http, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use local::random::Random;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time;
@@ -25,7 +25,7 @@ pub struct Client {
     pub site: Shared,
     access: Access,
     http: Http<HttpConnector, Full<Bytes>>,
-    random: Random,
+    random: Rng,
 }
 
 /// A request, as often as it takes.
@@ -104,7 +104,7 @@ impl Answer {
 }
 
 impl Client {
-    pub fn new(site: &Shared, access: &Access, random: Random) -> Client {
+    pub fn new(site: &Shared, access: &Access, random: Rng) -> Client {
         Client {
             site: Shared::clone(site),
             access: access.clone(),
@@ -118,7 +118,7 @@ impl Client {
         for attempt in 1..=MAX_RETRIES + 1 {
             if attempt > 1 {
                 let pause = FIRST_PAUSE_MS << (attempt - 2);
-                let varied = pause + self.random.below(pause / 2 + 1);
+                let varied = pause + self.random.u64(..=pause / 2);
                 time::sleep(Duration::from_millis(varied)).await;
             }
             let Some(mut answer) = self.attempt(request).await else {

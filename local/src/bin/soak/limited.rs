@@ -2,7 +2,7 @@
 
 use crate::client::{Client, Request};
 use crate::site::Shared;
-use local::random::Random;
+use fastrand::Rng;
 use std::time::Duration;
 use tokio::time;
 
@@ -11,15 +11,15 @@ const MAX_PAUSE_MS: u64 = 20;
 
 pub struct Limited {
     client: Client,
-    random: Random,
+    random: Rng,
     path: String,
 }
 
 impl Limited {
-    pub fn new(site: &Shared, mut random: Random) -> Limited {
+    pub fn new(site: &Shared, mut random: Rng) -> Limited {
         let [team, _] = &site.teams;
         Limited {
-            client: Client::new(site, &site.limited, random.branch()),
+            client: Client::new(site, &site.limited, random.fork()),
             path: format!("/api/v1/teams/{}/sla/preview", team.id),
             random,
         }
@@ -40,6 +40,6 @@ impl Limited {
                 .is_some_and(|seconds| seconds >= 0);
             self.client.holds(&answer, waits, "no Retry-After");
         }
-        time::sleep(Duration::from_millis(self.random.below(MAX_PAUSE_MS))).await;
+        time::sleep(Duration::from_millis(self.random.u64(..MAX_PAUSE_MS))).await;
     }
 }

@@ -14,12 +14,12 @@ mod site;
 
 use caller::Caller;
 use clap::Parser;
+use fastrand::Rng;
 use jiff::Timestamp;
 use local::{
     binaries::{self, Profile},
     error::Error,
     invariants,
-    random::Random,
     stack::{Stack, StackOptions},
     table,
     template::Template,
@@ -165,7 +165,7 @@ async fn soak(arguments: &Arguments, seed: u64, options: StackOptions) -> Result
         .collect();
     let stack = Stack::start(options).await?;
     let site = Arc::new(Site::begin(&stack, arguments.limit).await?);
-    let mut random = Random::new(seed);
+    let mut random = Rng::with_seed(seed);
     let broken: Vec<FaultGuard> = stack
         .wire()
         .map(|wire| break_calls(wire, &mut random, arguments.broken_percent))
@@ -174,7 +174,7 @@ async fn soak(arguments: &Arguments, seed: u64, options: StackOptions) -> Result
     let ends_at = Instant::now() + Duration::from_secs(arguments.seconds);
     let mut callers = JoinSet::new();
     for number in 0..arguments.callers {
-        let mut caller = Caller::new(&site, number, random.branch());
+        let mut caller = Caller::new(&site, number, random.fork());
         callers.spawn(async move {
             while Instant::now() < ends_at {
                 caller.act().await;
@@ -195,7 +195,7 @@ async fn soak(arguments: &Arguments, seed: u64, options: StackOptions) -> Result
                 None => break,
             },
             _ = kill.tick(), if arguments.kills_per_minute > 0 => {
-                if let Some(function) = random.one_of(&functions) {
+                if let Some(function) = random.choice(&functions) {
                     kills += stack.processes(function).len();
                     stack.kill(function);
                 }
@@ -229,9 +229,9 @@ async fn soak(arguments: &Arguments, seed: u64, options: StackOptions) -> Result
 }
 
 /// Breaks a share of all calls, and lets some transactions fail with a conflict.
-fn break_calls(wire: &Wire, random: &mut Random, percent: u8) -> Vec<FaultGuard> {
+fn break_calls(wire: &Wire, random: &mut Rng, percent: u8) -> Vec<FaultGuard> {
     let mut chance = |percent| {
-        let seed = random.next();
+        let seed = random.u64(..);
         Some(Chance { percent, seed })
     };
     let any = Matcher {

@@ -2,8 +2,8 @@
 
 use crate::client::{Answer, Client, Request};
 use crate::site::{Offered, Shared};
+use fastrand::Rng;
 use http::Method;
-use local::random::Random;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ const MAX_OWN: usize = 40;
 
 pub struct Policies {
     client: Client,
-    random: Random,
+    random: Rng,
     team: usize,
     /// What the names of its policies begin with.
     prefix: String,
@@ -49,11 +49,11 @@ impl Policy {
 }
 
 impl Policies {
-    pub fn new(site: &Shared, team: usize, number: u64, mut random: Random) -> Policies {
+    pub fn new(site: &Shared, team: usize, number: u64, mut random: Rng) -> Policies {
         let [first, second] = &site.teams;
         let access = if team == 0 { &first.user } else { &second.user };
         Policies {
-            client: Client::new(site, access, random.branch()),
+            client: Client::new(site, access, random.fork()),
             random,
             team,
             prefix: format!("t{team}-c{number}-"),
@@ -66,7 +66,7 @@ impl Policies {
 
     pub async fn act(&mut self) {
         let few = self.policies.len() < 3;
-        match self.random.below(12) {
+        match self.random.u8(..12) {
             0..3 => self.create().await,
             _ if few => self.create().await,
             3 | 4 => self.get().await,
@@ -97,7 +97,7 @@ impl Policies {
     }
 
     fn any(&mut self) -> Option<(usize, Policy)> {
-        let place = self.random.below(self.policies.len() as u64) as usize;
+        let place = self.random.choice(0..self.policies.len())?;
         Some((place, self.policies.get(place)?.clone()))
     }
 
@@ -175,7 +175,7 @@ impl Policies {
         let draft = self.draft();
         let mut policy = was.clone();
         // The name, the due time, both or neither.
-        match self.random.below(4) {
+        match self.random.u8(..4) {
             0 => policy.name = draft.name,
             1 => policy.due = draft.due,
             2 => (policy.name, policy.due) = (draft.name, draft.due),
@@ -248,7 +248,7 @@ impl Policies {
             return;
         };
         let mut policy = self.draft();
-        if self.random.chance(50) {
+        if self.random.bool() {
             policy.name = taken.name;
         } else {
             policy.due = taken.due;

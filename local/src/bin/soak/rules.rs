@@ -4,8 +4,8 @@ mod calendars;
 
 use crate::client::{Answer, Client, Request};
 use crate::site::{Offered, Shared};
+use fastrand::Rng;
 use http::Method;
-use local::random::Random;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ const RESOLUTION: u64 = 1_000;
 
 pub struct Rules {
     client: Client,
-    random: Random,
+    random: Rng,
     team: usize,
     /// The team's path.
     base: String,
@@ -57,7 +57,7 @@ impl Rule {
 }
 
 impl Rules {
-    pub fn new(site: &Shared, team: usize, number: u64, mut random: Random) -> Rules {
+    pub fn new(site: &Shared, team: usize, number: u64, mut random: Rng) -> Rules {
         let [first, second] = &site.teams;
         let (own, other) = if team == 0 {
             (first, second)
@@ -66,7 +66,7 @@ impl Rules {
         };
         let base = |id: &str| format!("/api/v1/teams/{id}/sla");
         Rules {
-            client: Client::new(site, &own.key, random.branch()),
+            client: Client::new(site, &own.key, random.fork()),
             random,
             team,
             base: base(&own.id),
@@ -82,7 +82,7 @@ impl Rules {
     }
 
     pub async fn act(&mut self) {
-        match self.random.below(26) {
+        match self.random.u8(..26) {
             0..3 => self.create().await,
             3..6 => self.get().await,
             6..9 => self.change().await,
@@ -121,7 +121,7 @@ impl Rules {
     }
 
     fn any(&mut self) -> Option<(usize, Rule)> {
-        let place = self.random.below(self.rules.len() as u64) as usize;
+        let place = self.random.choice(0..self.rules.len())?;
         Some((place, self.rules.get(place)?.clone()))
     }
 
@@ -136,17 +136,17 @@ impl Rules {
         let name = self.fresh();
         let priority = self
             .random
-            .one_of(&["low", "normal", "high", "urgent"])
+            .choice(&["low", "normal", "high", "urgent"])
             .copied();
         let mut body = json!({
             "name": name,
             "priority": priority,
-            "responseTarget": 1 + self.random.below(RESOLUTION),
+            "responseTarget": 1 + self.random.u64(..RESOLUTION),
             "resolutionTarget": RESOLUTION,
-            "businessHoursOnly": self.random.chance(50),
-            "enabled": self.random.chance(50),
+            "businessHoursOnly": self.random.bool(),
+            "enabled": self.random.bool(),
         });
-        let calendar = if self.random.chance(40) {
+        let calendar = if self.random.u8(..100) < 40 {
             self.any_calendar().map(|(_, calendar)| calendar.id)
         } else {
             None
@@ -221,15 +221,15 @@ impl Rules {
         };
         let mut rule = was.clone();
         let mut body = json!({
-            "responseTarget": 1 + self.random.below(RESOLUTION),
-            "enabled": self.random.chance(50),
+            "responseTarget": 1 + self.random.u64(..RESOLUTION),
+            "enabled": self.random.bool(),
         });
         if let Some(body) = body.as_object_mut() {
             rule.members.extend(body.clone());
-            if self.random.chance(30) {
+            if self.random.u8(..100) < 30 {
                 // Another calendar, or none.
                 match self.any_calendar() {
-                    Some((_, calendar)) if self.random.chance(60) => {
+                    Some((_, calendar)) if self.random.u8(..100) < 60 => {
                         body.insert("calendarId".to_owned(), json!(calendar.id));
                         rule.members
                             .insert("calendarId".to_owned(), json!(calendar.id));
@@ -243,7 +243,7 @@ impl Rules {
         }
         let mut request = Request::new("rule change", Method::PATCH, self.path(&rule))
             .with("idempotency-key", self.fresh());
-        if self.random.chance(50) {
+        if self.random.bool() {
             request = request.with("if-match", format!("\"{}\"", was.version));
         }
         let Some(answer) = self.client.ask(&request.json(&body)).await else {
@@ -338,10 +338,10 @@ impl Rules {
 
     /// A used key replays its response, or is refused with another body.
     async fn repeat(&mut self) {
-        let Some((key, body, id)) = self.random.one_of(&self.done).cloned() else {
+        let Some((key, body, id)) = self.random.choice(&self.done).cloned() else {
             return;
         };
-        let other = self.random.chance(30);
+        let other = self.random.u8(..100) < 30;
         let mut sent = body;
         if let (true, Some(sent)) = (other, sent.as_object_mut()) {
             sent.insert("name".to_owned(), json!("another"));
@@ -372,7 +372,7 @@ impl Rules {
         let Some(id) = site.board.offered(1 - self.team, Offered::Rule) else {
             return;
         };
-        let (base, status) = if self.random.chance(50) {
+        let (base, status) = if self.random.bool() {
             (&self.base, 404)
         } else {
             (&self.foreign, 403)

@@ -1,14 +1,13 @@
 //! What callers share: where the service is, their credentials, and ids of other teams.
 
 use crate::report::Tally;
-use admin::issue::{self, IssueError, NewKey, Terms};
-use jiff::Timestamp;
-use local::{error::Error, stack::Stack, table::TABLE_NAME};
-use shared::domain::{
-    id::RequestId,
-    principal::{CredentialKind, Mode, Permission, Plan},
+use admin::{
+    connection,
+    issue::{self, IssueError, NewKey, Terms},
 };
-use shared::store::{Store, client, credentials::manage::OwnLimit};
+use local::{error::Error, stack::Stack, table::TABLE_NAME};
+use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
+use shared::store::{Store, credentials::manage::OwnLimit};
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -68,7 +67,7 @@ pub enum Offered {
 impl Site {
     /// Creates the teams and their credentials.
     pub async fn begin(stack: &Stack, limit: u32) -> Result<Site, Error> {
-        let store = store(stack)?;
+        let store = connection::open_unchecked(stack.dynamodb(), TABLE_NAME).map_err(failed)?;
         let teams = [team(&store, 0).await?, team(&store, 1).await?];
         let own = OwnLimit {
             calls: limit,
@@ -138,15 +137,6 @@ async fn team(store: &Store, number: usize) -> Result<Team, Error> {
             limit: UNLIMITED,
         },
     })
-}
-
-fn store(stack: &Stack) -> Result<Store, Error> {
-    let mut random = [0; 10];
-    getrandom::fill(&mut random).map_err(|error| Error::Seed {
-        reason: error.to_string(),
-    })?;
-    let request = RequestId::new(Timestamp::now(), &random);
-    Ok(client::connect_to(stack.dynamodb(), TABLE_NAME).for_request(&request))
 }
 
 fn failed(error: IssueError) -> Error {

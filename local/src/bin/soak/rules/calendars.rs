@@ -46,7 +46,7 @@ fn has_head(head: &Value, row: &Value) -> bool {
 
 impl Rules {
     pub(super) fn any_calendar(&mut self) -> Option<(usize, Calendar)> {
-        let place = self.random.below(self.calendars.len() as u64) as usize;
+        let place = self.random.choice(0..self.calendars.len())?;
         Some((place, self.calendars.get(place)?.clone()))
     }
 
@@ -55,8 +55,8 @@ impl Rules {
     }
 
     fn draw_hours(&mut self) -> [String; 2] {
-        let start = self.random.below(12);
-        let end = start + 1 + self.random.below(11);
+        let start = self.random.u64(..12);
+        let end = start + 1 + self.random.u64(..11);
         [start, end].map(|hour| format!("{hour:02}:00"))
     }
 
@@ -152,7 +152,7 @@ impl Rules {
         calendar.monday = self.draw_hours();
         calendar.zone = self
             .random
-            .one_of(&["UTC", "Europe/Berlin", "Asia/Tokyo"])
+            .choice(&["UTC", "Europe/Berlin", "Asia/Tokyo"])
             .copied()
             .unwrap_or("UTC");
         let body = json!({"timeZone": calendar.zone, "hours": {"monday": [calendar.monday]}});
@@ -170,7 +170,7 @@ impl Rules {
         let Some((place, mut calendar)) = self.any_calendar() else {
             return;
         };
-        let days = 1 + self.random.below(28);
+        let days = 1 + self.random.u64(..28);
         let days: Vec<u64> = (1..=days).collect();
         calendar.holidays = days.iter().map(|day| format!("2026-12-{day:02}")).collect();
         let events: String = days
@@ -193,7 +193,7 @@ impl Rules {
         let Some((place, calendar)) = self.any_calendar() else {
             return;
         };
-        let body = json!({"default": self.random.chance(70)});
+        let body = json!({"default": self.random.u8(..100) < 70});
         let request = Request::new(
             "calendar default",
             Method::PATCH,
@@ -259,7 +259,7 @@ impl Rules {
 
     /// A preview with a calendar of this caller, or without one.
     pub(super) async fn preview(&mut self) {
-        let minutes = 1 + self.random.below(super::RESOLUTION);
+        let minutes = 1 + self.random.u64(..super::RESOLUTION);
         let calendar = self.any_calendar().map(|(_, calendar)| calendar);
         let mut body = json!({
             "createdAt": "2026-11-22T09:00:00Z",
