@@ -138,8 +138,8 @@ async fn run(arguments: &str) -> Ran {
     }
 }
 
-const KEY_SHOWN_ONCE: &str = "note: the key is shown only this once";
-const TOKEN_SHOWN_ONCE: &str = "note: the token is shown only this once";
+const KEY_SHOWN_ONCE: &str = "note: the key will not be shown again";
+const TOKEN_SHOWN_ONCE: &str = "note: the token will not be shown again";
 
 /// A member that is a text.
 fn text<'a>(row: &'a Value, member: &str) -> &'a str {
@@ -304,7 +304,7 @@ async fn an_imported_secret_shows_only_what_is_known_of_it() {
     assert_eq!(text(&one, "lastFour"), "x9_Z");
     admin(format!("{import} {}", hash("a")))
         .await
-        .failed("error: this user or this secret exists already");
+        .failed("error: this user or this secret already exists");
 }
 
 async fn a_revoked_credential_takes_no_change() {

@@ -1,5 +1,5 @@
-//! Makes and manages teams and credentials: what `cargo admin` does, and what `cargo local` and
-//! the tests begin with.
+//! Creates and manages teams and credentials, for `cargo admin`, and for `cargo local` and the
+//! tests, which need some to begin with.
 
 pub mod cli;
 pub mod connection;

@@ -1,4 +1,4 @@
-//! What operators see of teams, keys and users: one shape each, whichever command shows it.
+//! The rows in which operators see teams, keys and users. Every command shows the same ones.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -16,7 +16,7 @@ pub struct TeamRow {
     created_at: Timestamp,
 }
 
-/// A credential: a key or a user, and what they have in common.
+/// A credential: a key or a user, with what they have in common.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialRow {
@@ -70,7 +70,7 @@ impl From<Team> for TeamRow {
 }
 
 impl CredentialRow {
-    /// A credential as it is now.
+    /// A credential in its current state.
     pub fn new(listed: Listed, now: Timestamp) -> CredentialRow {
         CredentialRow {
             state: listed.state(now),
@@ -102,7 +102,7 @@ impl CredentialRow {
     }
 }
 
-/// Expiries and uses are kept in whole seconds; so all instants are shown.
+/// An instant in whole seconds, which is how expiries and uses are stored.
 fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }

@@ -28,8 +28,8 @@ pub struct Database {
 }
 
 impl Database {
-    /// Starts a database on its own, for functions that run elsewhere. Must be called within a Tokio
-    /// runtime.
+    /// Starts a database on its own, for functions that run elsewhere. Must be called within a
+    /// Tokio runtime.
     pub async fn start(
         template: &Template,
         db_port: u16,

@@ -248,8 +248,8 @@ fn pattern(path: &str) -> String {
     segments.join("/")
 }
 
-/// Whether there is exactly one Host header, with a name or an address and perhaps a port. At AWS the
-/// host selects the API, so a function never sees any other.
+/// Whether there is exactly one Host header, with a name or an address and perhaps a port. At AWS
+/// the host selects the API, so a function never sees any other.
 fn has_valid_host(parts: &Parts) -> bool {
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {

@@ -105,7 +105,7 @@ where
 pub(crate) fn bind(port: u16, flag: &'static str) -> Result<std::net::TcpListener, Error> {
     let listener =
         std::net::TcpListener::bind(("127.0.0.1", port)).map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => Error::PortTaken { port, flag },
+            io::ErrorKind::AddrInUse => Error::PortInUse { port, flag },
             _ => Error::io(format!("listen on 127.0.0.1:{port}"), source),
         })?;
     listener

@@ -2,7 +2,8 @@
 
 use std::{error, fmt, time::Duration};
 
-/// Lambda's limit for a synchronous event and for its response: 6 MB and some room for the envelope.
+/// Lambda's limit for a synchronous event and for its response: 6 MB and some room for the
+/// envelope.
 pub(crate) const MAX_PAYLOAD_BYTES: usize = 6_291_556;
 /// Requests that may wait for one function; Lambda would throttle long before.
 pub(crate) const MAX_WAITING: usize = 10_000;

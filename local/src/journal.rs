@@ -78,7 +78,8 @@ impl Journal {
             }
             lines.push_back(line.clone());
         }
-        // Published only once it is kept, so that following first and then looking back misses none.
+        // Published only once it is kept, so that following first and then looking back misses
+        // none.
         self.publish(|| Event::Line(line));
     }
 

@@ -1,9 +1,9 @@
-//! The cloud on one machine: HTTP API, Lambda and DynamoDB in one process, from template.yaml and the
-//! real binaries, without Docker. `cargo local` runs it, and the tests run against it.
+//! The cloud on one machine: HTTP API, Lambda and DynamoDB in one process, from template.yaml and
+//! the real binaries, without Docker. `cargo local` runs it, and the tests run against it.
 //!
 //! It differs from the cloud: it has no IAM, throttling or TLS, and does not enforce a container's
-//! limits on memory and files. [`wire::Wire`] records calls so that a test can compare them with the
-//! policies.
+//! limits on memory and files. [`wire::Wire`] records calls so that a test can compare them with
+//! the policies.
 
 pub mod binaries;
 pub mod dynamodb;

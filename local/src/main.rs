@@ -1,4 +1,4 @@
-//! `cargo local`: the whole service on this machine, from template.yaml and the real binaries.
+//! `cargo local`: runs the whole service on this machine, from template.yaml and the real binaries.
 
 mod seed;
 mod show;
@@ -23,36 +23,37 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs the service on this machine: HTTP API, functions and DynamoDB, without Docker.
 ///
-/// Builds the functions, makes the table of template.yaml, serves its routes on 127.0.0.1 and
-/// prints a demo team's credentials with curl lines that work as pasted. Ctrl-C stops everything.
+/// Builds the functions, creates the table of template.yaml, serves its routes on 127.0.0.1, and
+/// prints the credentials of a demo team with curl commands to paste. Ctrl-C stops everything.
 #[derive(Parser)]
 #[command(name = "cargo local", bin_name = "cargo local", version)]
 struct Arguments {
-    /// Where to serve the HTTP API
+    /// Port of the HTTP API
     #[arg(long, default_value_t = 9000)]
     port: u16,
 
-    /// Where to serve DynamoDB
+    /// Port of DynamoDB
     #[arg(long, default_value_t = 8000)]
     db_port: u16,
 
-    /// Build the functions as they are deployed
+    /// Build the functions in release mode, as they are deployed
     #[arg(long)]
     release: bool,
 
-    /// Keep the data in this directory (in memory otherwise); each start adds a new demo team
+    /// Keep the data in this directory instead of in memory; each start adds a new demo team
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// The most processes per function
+    /// Maximum number of processes per function
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     concurrency: u16,
 
-    /// Serve DynamoDB with the table only, and print the environment that `cargo lambda watch` needs
+    /// Serve only DynamoDB with the table, and print the environment that `cargo lambda watch`
+    /// needs
     #[arg(long, conflicts_with_all = ["port", "release", "concurrency"])]
     db_only: bool,
 
-    /// Print one line of JSON on standard output when ready, and all else on standard error
+    /// Print one line of JSON to standard output when ready, and everything else to standard error
     #[arg(long)]
     json: bool,
 }
@@ -74,7 +75,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Error> {
-    // The workspace this program was built in, so that it works from any directory in it.
+    // The workspace that this program was built in, so that it works from any directory.
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap_or(Path::new("."));
@@ -90,7 +91,7 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     if arguments.db_only {
         return runtime.block_on(serve_database(arguments, &template));
     }
-    // Taken ports are told before the long build, and the taken ones are held through it.
+    // Bound before the long build, so that a port already in use is reported at once.
     let listeners = Listeners::bind(arguments.port, arguments.db_port)?;
     eprintln!("building the functions");
     let profile = if arguments.release {
@@ -136,7 +137,7 @@ async fn serve(
 
     tokio::select! {
         () = show::follow(events) => {}
-        stopped = stop_asked() => stopped?,
+        stopped = stop_requested() => stopped?,
     }
     eprintln!("stopping");
     stack.shutdown().await;
@@ -153,14 +154,14 @@ async fn serve_database(arguments: &Arguments, template: &Template) -> Result<()
         show::ready_database(&endpoint, template, &seed)
     };
     print(&ready);
-    stop_asked().await?;
+    stop_requested().await?;
     eprintln!("stopping");
     database.shutdown().await;
     Ok(())
 }
 
-/// Returns at Ctrl-C or SIGTERM.
-async fn stop_asked() -> Result<(), Error> {
+/// Returns on Ctrl-C or SIGTERM.
+async fn stop_requested() -> Result<(), Error> {
     let failed = |source| Error::Io {
         doing: "listen for signals".to_owned(),
         source,
@@ -174,7 +175,7 @@ async fn stop_asked() -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes to standard output; a reader that has left is no reason to stop.
+/// Writes to standard output. A reader that has gone is no reason to stop.
 fn print(text: &str) {
     let mut out = io::stdout().lock();
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));

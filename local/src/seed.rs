@@ -1,4 +1,4 @@
-//! The demo team that a newcomer calls the service with.
+//! The demo team whose credentials a newcomer calls the service with.
 
 use admin::{
     connection,

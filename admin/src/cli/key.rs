@@ -9,7 +9,7 @@ use shared::store::Store;
 use shared::store::credentials::manage::Change;
 
 use super::arguments::{
-    GraceArgument, KeptArguments, LimitArguments, ModeArgument, TeamArgument, TermsArguments,
+    GraceArgument, LimitArguments, ModeArgument, SecretArguments, TeamArgument, TermsArguments,
     key_id, name,
 };
 use super::{value, with};
@@ -17,46 +17,46 @@ use crate::console::{Console, Failure};
 use crate::issue::{self, IssueError, NewKey};
 use crate::rows::CredentialRow;
 
-const SHOWN_ONCE: &str = "the key is shown only this once";
+const SHOWN_ONCE: &str = "the key will not be shown again";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a key and show it, once
+    /// Create a key and show it once
     Create {
         #[command(flatten)]
         team: TeamArgument,
         #[command(flatten)]
         new: NewKeyArguments,
     },
-    /// Take in a key that was made elsewhere, by its SHA-256
+    /// Import a key that was created elsewhere, by its SHA-256
     Import {
         #[command(flatten)]
         team: TeamArgument,
         #[command(flatten)]
         new: NewKeyArguments,
         #[command(flatten)]
-        secret: KeptArguments,
+        secret: SecretArguments,
     },
     /// List a team's keys
     List {
         #[command(flatten)]
         team: TeamArgument,
     },
-    /// Make a key like another, which then works only for the grace
+    /// Replace a key by a new one; the old key works until the grace ends
     Rotate {
         #[command(flatten)]
         key: KeyArguments,
         #[command(flatten)]
         grace: GraceArgument,
     },
-    /// Give a key a limit of its own, or, without --limit, the deployment's
+    /// Give a key its own limit, or the deployment's without --limit
     Limit {
         #[command(flatten)]
         key: KeyArguments,
         #[command(flatten)]
         limit: LimitArguments,
     },
-    /// Revoke a key, at once
+    /// Revoke a key at once
     Revoke {
         #[command(flatten)]
         key: KeyArguments,
@@ -67,20 +67,20 @@ pub enum Command {
 pub struct KeyArguments {
     #[command(flatten)]
     team: TeamArgument,
-    /// The key's id, as `key list` shows it
+    /// The key's id, as shown by `key list`
     #[arg(id = "key", long = "key", value_name = "KEY_ID", value_parser = key_id)]
     id: KeyId,
 }
 
 #[derive(Debug, Args)]
 pub struct NewKeyArguments {
-    /// What it is called in lists
+    /// Name in lists
     #[arg(long, value_parser = name)]
     name: Option<String>,
-    /// Who may have it
+    /// Who may hold the key
     #[arg(long = "type", value_name = "TYPE", value_enum)]
     kind: KindArgument,
-    /// Which of the team's data it sees
+    /// Which of the team's data the key accesses
     #[arg(long, value_enum, default_value_t = ModeArgument::Live)]
     mode: ModeArgument,
     #[command(flatten)]
@@ -89,9 +89,9 @@ pub struct NewKeyArguments {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum KindArgument {
-    /// Servers only
+    /// Only servers
     Secret,
-    /// Browsers, too
+    /// Browsers too
     Publishable,
 }
 
@@ -109,7 +109,7 @@ impl NewKeyArguments {
     }
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub async fn run(
     command: &Command,
     store: &Store,
@@ -123,7 +123,7 @@ pub async fn run(
             Ok(with(row, [("key", key.secret.into())]))
         }
         Command::Import { team, new, secret } => {
-            let id = issue::import_key(store, &team.id, &new.new_key(), &secret.kept()).await?;
+            let id = issue::import_key(store, &team.id, &new.new_key(), &secret.stored()).await?;
             row(store, &team.id, &id).await
         }
         Command::List { team } => list(store, &team.id).await,
@@ -172,13 +172,13 @@ async fn change(
     row(store, &team.id, id).await
 }
 
-/// A new key. It is made: if the table fails now, its secret must be shown all the same.
+/// The row of a new key. The key exists: even if the table fails now, its secret must be shown.
 async fn new_row(store: &Store, team: &TeamId, id: &KeyId) -> Value {
     let row = row(store, team, id).await;
     row.unwrap_or_else(|_| json!({"keyId": id}))
 }
 
-/// A key as it is now.
+/// The row of a key in its current state.
 async fn row(store: &Store, team: &TeamId, id: &KeyId) -> Result<Value, Failure> {
     let found = issue::find_key(store, team, id).await?;
     value(&CredentialRow::new(found.listed, Timestamp::now()))

@@ -13,32 +13,32 @@ use crate::rows::TeamRow;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a team
+    /// Create a team
     Create {
-        /// What its people call it
+        /// The team's name
         #[arg(long, value_parser = name)]
         name: String,
-        /// What it has paid for
+        /// The plan that the team pays for
         #[arg(long, value_enum, default_value_t = PlanArgument::Premium)]
         plan: PlanArgument,
     },
     /// List all teams
     List,
-    /// Change a team's name, plan or both; its credentials get the new plan
+    /// Change a team's name, plan or both; its credentials also receive the new plan
     #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
     Update {
         #[command(flatten)]
         team: TeamArgument,
-        /// What its people call it
+        /// The team's name
         #[arg(long, group = "change", value_parser = name)]
         name: Option<String>,
-        /// What it has paid for
+        /// The plan that the team pays for
         #[arg(long, group = "change", value_enum)]
         plan: Option<PlanArgument>,
     },
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub async fn run(
     command: &Command,
     store: &Store,
@@ -67,15 +67,15 @@ pub async fn run(
     }
 }
 
-/// Names need not be unique, but two teams of one name are rarely meant.
+/// Warns if another team has the same name. Names need not be unique, but this is rarely intended.
 async fn warn_of_namesakes(
     store: &Store,
-    of: Option<&TeamId>,
+    own: Option<&TeamId>,
     name: &str,
     console: &mut Console<'_>,
 ) -> Result<(), Failure> {
     let teams = store.list_teams().await.map_err(IssueError::from)?;
-    let others = teams.iter().filter(|team| Some(&team.id) != of);
+    let others = teams.iter().filter(|team| Some(&team.id) != own);
     let namesakes = others.filter(|team| team.name == name);
     let ids: Vec<&str> = namesakes.map(|team| team.id.as_str()).collect();
     match ids.as_slice() {

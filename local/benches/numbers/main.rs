@@ -1,24 +1,26 @@
-//! The numbers of docs/performance.md: what each endpoint asks of DynamoDB, and what each binary asks of the
-//! machine, beside two bare programs that are built and measured the same way.
+//! Measures the numbers of docs/performance.md: each endpoint's DynamoDB calls, and each binary's
+//! use of the machine, in comparison with two bare programs that are built and measured in the same
+//! way.
 //!
 //! ```sh
 //! cargo bench -p local --bench numbers
 //! ```
 //!
-//! Words behind `--` choose the endpoints whose names have one of them; `--calls` leaves out what
-//! depends on how the functions are compiled, so they are not built for release. It prints Markdown. A machine that does other things too makes the times longer and the ratios
-//! rougher, but not different in kind: whatever is compared is measured in turns.
+//! It prints Markdown. Words after `--` choose the endpoints whose names contain one of them.
+//! `--calls` omits what depends on how the functions are compiled, and so does not build them for
+//! release. A busy machine makes the times longer and the ratios less precise, but it does not bias
+//! the ratios: programs that are compared are measured in turns.
 
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a measurement that goes wrong has nothing to say"
+    reason = "a measurement that goes wrong has no result"
 )]
 
 mod build;
 mod calls;
-mod ground;
+mod fixture;
 mod processes;
 mod stack;
 
@@ -47,17 +49,17 @@ fn main() {
         .retain(|function| binaries.contains_key(&function.binary));
     let runtime = Builder::new_multi_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        let asked = calls::measure(&template, &binaries, &chosen).await;
-        println!("{}", calls::table(&asked));
+        let rows = calls::measure(&template, &binaries, &chosen).await;
+        println!("{}", calls::table(&rows));
         if only_calls {
             return;
         }
-        let taken = processes::measure(&template, &binaries, &asked).await;
-        println!("{}", processes::table(&taken, &binaries));
+        let programs = processes::measure(&template, &binaries, &rows).await;
+        println!("{}", processes::table(&programs, &binaries));
     });
 }
 
-/// The endpoints that the command line names, or all.
+/// The endpoints that the command line chooses; all if it names none.
 fn chosen() -> Vec<&'static Endpoint> {
     let words = env::args().skip(1).filter(|word| !word.starts_with("--"));
     let words: Vec<String> = words.collect();

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use local::stack::{Stack, StackOptions};
 use local::template::{Function, Template};
 
-/// More than anything here needs, so that only those are limited who are meant to be.
+/// More calls than anything here makes, so that only a limit that is being measured takes effect.
 const UNLIMITED: &str = "100000000";
 
-/// The template's functions and `more`, one process each, all calls recorded on their way to the
+/// Starts the template's functions and `more`, with one process each, and records all calls to the
 /// database.
 pub async fn recorded(
     template: &Template,
@@ -22,7 +22,7 @@ pub async fn recorded(
     Stack::start(options).await.expect("the stack starts")
 }
 
-/// The same with nothing between the functions and the database.
+/// Starts the same functions, with nothing between them and the database.
 pub async fn direct(
     template: &Template,
     more: &[Function],

@@ -123,8 +123,8 @@ pub(super) fn build(request: &ReceivedRequest<'_>) -> Value {
     event
 }
 
-/// The headers in lower case, repeated ones joined with a comma, without cookies, and with those that
-/// API Gateway sets.
+/// The headers in lower case, repeated ones joined with a comma, without cookies, and with those
+/// that API Gateway sets.
 fn headers(request: &ReceivedRequest<'_>) -> Map<String, Value> {
     let mut headers = Map::new();
     for name in request.parts.headers.keys() {

@@ -1,23 +1,23 @@
-//! The CloudFormation functions that template.yaml uses, in their long form: `Ref`, `GetAtt`, `Sub`,
-//! `Select` of a `Split`, and `If` with conditions of `Equals` and `Not`.
+//! The CloudFormation functions that template.yaml uses, in their long form: `Ref`, `GetAtt`,
+//! `Sub`, `Select` of a `Split`, and `If` with conditions of `Equals` and `Not`.
 
 use crate::{error::Error, table::TABLE_NAME};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
-/// What a template's names mean on this machine.
+/// A template and its parameters, in which names are looked up.
 pub(super) struct Scope<'t> {
     root: &'t Json,
     parameters: &'t BTreeMap<String, String>,
 }
 
 impl<'t> Scope<'t> {
-    /// Parameters that are not given have their defaults.
+    /// A scope in which parameters that are not given have their defaults.
     pub(super) fn new(root: &'t Json, parameters: &'t BTreeMap<String, String>) -> Self {
         Self { root, parameters }
     }
 
-    /// Whether a resource's own `Condition` is true; one without a condition always exists.
+    /// Whether a resource exists: its `Condition` is true, or it has none.
     pub(super) fn exists(&self, at: &str, resource: &Json) -> Result<bool, Error> {
         match resource.get("Condition") {
             None => Ok(true),
@@ -25,18 +25,18 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// The value as text; `None` when it is `AWS::NoValue`.
+    /// The value as text; `None` if it is `AWS::NoValue`.
     pub(super) fn text(&self, at: &str, value: &Json) -> Result<Option<String>, Error> {
         Ok(match self.json(at, value)? {
             None => None,
             Some(Json::String(text)) => Some(text),
             Some(Json::Number(number)) => Some(number.to_string()),
             Some(Json::Bool(flag)) => Some(flag.to_string()),
-            Some(_) => return Err(Error::template(at, "is not text or a number")),
+            Some(_) => return Err(Error::template(at, "is neither text nor a number")),
         })
     }
 
-    /// The value with every function in it evaluated; `None` when it is `AWS::NoValue`.
+    /// The value with every function in it evaluated; `None` if it is `AWS::NoValue`.
     pub(super) fn json(&self, at: &str, value: &Json) -> Result<Option<Json>, Error> {
         let Some(value) = self.choose(at, value)? else {
             return Ok(None);
@@ -63,7 +63,7 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// The items of a list, or the one item that stands for a list, with every `If` decided.
+    /// The items of a list, or a single item in place of a list, with every `If` decided.
     pub(super) fn items<'v>(
         &self,
         at: &str,
@@ -83,7 +83,7 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// Decides an `If` (and those inside its chosen branch); `None` when that leaves `AWS::NoValue`.
+    /// Decides an `If`, and those in the branch it chooses; `None` if the result is `AWS::NoValue`.
     pub(super) fn choose<'v>(&self, at: &str, value: &'v Json) -> Result<Option<&'v Json>, Error> {
         let mut value = value;
         loop {
@@ -154,11 +154,12 @@ impl<'t> Scope<'t> {
         }
         match self.kind(name) {
             Some("AWS::DynamoDB::Table") => Ok(TABLE_NAME.to_owned()),
-            // A function's name on this machine is its logical id; anything else only has to be told apart.
+            // On this machine, a function's name is its logical id. Other names only have to
+            // differ.
             Some(_) => Ok(name.to_owned()),
             None => Err(Error::template(
                 at,
-                format!("refers to {name}, which is no parameter or resource"),
+                format!("refers to {name}, which is neither a parameter nor a resource"),
             )),
         }
     }
@@ -178,7 +179,7 @@ impl<'t> Scope<'t> {
                     .ok_or_else(unknown)?;
                 self.text(at, value)?.ok_or_else(unknown)
             }
-            // Any other attribute only has to be told apart.
+            // Other attributes only have to differ.
             (Some(_), _) => Ok(path.to_owned()),
             (None, _) => Err(unknown()),
         }
@@ -204,7 +205,7 @@ impl<'t> Scope<'t> {
             text.push_str(before);
             let (name, after) = after
                 .split_once('}')
-                .ok_or_else(|| Error::template(at, "!Sub has a ${ that is not closed"))?;
+                .ok_or_else(|| Error::template(at, "!Sub has an unclosed ${"))?;
             rest = after;
             if let Some(value) = own.and_then(|own| own.get(name)) {
                 text.push_str(&self.text(at, value)?.unwrap_or_default());

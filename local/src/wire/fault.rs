@@ -46,7 +46,8 @@ pub struct Matcher {
     pub function: Option<String>,
     /// Only this operation, such as `PutItem`.
     pub operation: Option<String>,
-    /// Only the nth of the calls that match otherwise, from 1, counted since the fault was injected.
+    /// Only the nth of the calls that match otherwise, from 1, counted since the fault was
+    /// injected.
     pub nth: Option<usize>,
     /// Only a share of the calls that match otherwise.
     pub chance: Option<Chance>,
