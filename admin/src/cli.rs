@@ -12,7 +12,6 @@ mod user;
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::connection::{self, Place};
@@ -110,21 +109,6 @@ async fn execute(cli: &Cli, console: &mut Console<'_>) -> Result<Value, Failure>
         Topic::Key(command) => key::run(command, &store, console).await,
         Topic::User(command) => user::run(command, &store, console).await,
     }
-}
-
-fn value(row: &impl Serialize) -> Result<Value, Failure> {
-    serde_json::to_value(row).map_err(Failure::new)
-}
-
-/// Adds members to a row.
-fn with(mut row: Value, more: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
-    if let Value::Object(members) = &mut row {
-        members.extend(
-            more.into_iter()
-                .map(|(name, value)| (name.to_owned(), value)),
-        );
-    }
-    row
 }
 
 #[cfg(test)]

@@ -2,9 +2,12 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use shared::domain::id::{KeyId, TeamId, UserId};
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
-use shared::store::credentials::manage::{Holder, Listed, State, Team};
+use shared::store::credentials::manage::{Found, Holder, Listed, State, Team};
+
+use crate::console::Failure;
 
 /// A team.
 #[derive(Debug, Serialize)]
@@ -100,6 +103,39 @@ impl CredentialRow {
             successor_key_id: listed.successor,
         }
     }
+}
+
+/// A row as JSON.
+pub fn to_json(row: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(row).map_err(Failure::new)
+}
+
+/// The rows of credentials in their current state.
+pub fn credential_rows(credentials: Vec<Listed>) -> Result<Value, Failure> {
+    let now = Timestamp::now();
+    let rows = credentials
+        .into_iter()
+        .map(|listed| CredentialRow::new(listed, now));
+    to_json(&rows.collect::<Vec<_>>())
+}
+
+/// The row of a credential in its current state.
+pub fn credential_row(found: Found) -> Result<Value, Failure> {
+    to_json(&CredentialRow::new(found.listed, Timestamp::now()))
+}
+
+/// Adds members to a row.
+pub fn with_members(
+    mut row: Value,
+    more: impl IntoIterator<Item = (&'static str, Value)>,
+) -> Value {
+    if let Value::Object(members) = &mut row {
+        members.extend(
+            more.into_iter()
+                .map(|(name, value)| (name.to_owned(), value)),
+        );
+    }
+    row
 }
 
 /// An instant in whole seconds, which is how expiries and uses are stored.

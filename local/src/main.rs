@@ -8,7 +8,7 @@ use local::{
     binaries::{self, Profile},
     dynamodb::Database,
     error::Error,
-    stack::{Listeners, Stack, StackOptions},
+    stack::{self, Listeners, Stack, StackOptions},
     template::Template,
 };
 use seed::Seed;
@@ -16,7 +16,7 @@ use std::{
     collections::BTreeMap,
     error::Error as _,
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -75,18 +75,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Error> {
-    // The workspace that this program was built in, so that it works from any directory.
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."));
-    let template = Template::read(&workspace.join("template.yaml"))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| Error::Io {
-            doing: "start the runtime".to_owned(),
-            source,
-        })?;
+    let template = Template::read(&stack::workspace().join("template.yaml"))?;
+    let runtime = stack::runtime()?;
 
     if arguments.db_only {
         return runtime.block_on(serve_database(arguments, &template));
@@ -99,7 +89,7 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     } else {
         Profile::Dev
     };
-    let binaries = binaries::build(workspace, profile)?;
+    let binaries = binaries::build(stack::workspace(), profile)?;
     runtime.block_on(serve(arguments, template, binaries, listeners))
 }
 

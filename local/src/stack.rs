@@ -13,8 +13,16 @@ use crate::{
 };
 use bytes::Bytes;
 use serde_json::Value;
-use std::{collections::BTreeMap, env, net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    env,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
+    runtime::{self, Runtime},
     sync::broadcast::{self, error::RecvError},
     time,
 };
@@ -57,6 +65,21 @@ impl Listeners {
             db: Some(http::bind(db_port, "--db-port")?),
         })
     }
+}
+
+/// The workspace that this package was built in, so that a program works from any directory.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
+}
+
+/// A Tokio runtime to start a stack in.
+pub fn runtime() -> Result<Runtime, Error> {
+    runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::io("start the runtime", source))
 }
 
 /// A running stack. Dropping it stops everything; [`Stack::shutdown`] also waits for the end.

@@ -1,7 +1,6 @@
 //! `cargo admin key`.
 
 use clap::{Args, Subcommand, ValueEnum};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::domain::id::{KeyId, TeamId};
 use shared::domain::principal::CredentialKind;
@@ -12,10 +11,9 @@ use super::arguments::{
     GraceArgument, LimitArguments, ModeArgument, SecretArguments, TeamArgument, TermsArguments,
     key_id, name,
 };
-use super::{value, with};
 use crate::console::{Console, Failure};
 use crate::issue::{self, IssueError, NewKey};
-use crate::rows::CredentialRow;
+use crate::rows::{credential_row, credential_rows, with_members};
 
 const SHOWN_ONCE: &str = "the key will not be shown again";
 
@@ -120,7 +118,7 @@ pub async fn run(
             let key = issue::key(store, &team.id, &new.new_key()).await?;
             console.note(SHOWN_ONCE);
             let row = new_row(store, &team.id, &key.id).await;
-            Ok(with(row, [("key", key.secret.into())]))
+            Ok(with_members(row, [("key", key.secret.into())]))
         }
         Command::Import { team, new, secret } => {
             let id = issue::import_key(store, &team.id, &new.new_key(), &secret.stored()).await?;
@@ -135,10 +133,7 @@ pub async fn run(
 
 async fn list(store: &Store, team: &TeamId) -> Result<Value, Failure> {
     issue::find_team(store, team).await?;
-    let now = Timestamp::now();
-    let keys = store.list_keys(team).await.map_err(IssueError::from)?;
-    let rows = keys.into_iter().map(|key| CredentialRow::new(key, now));
-    value(&rows.collect::<Vec<_>>())
+    credential_rows(store.list_keys(team).await.map_err(IssueError::from)?)
 }
 
 async fn rotate(
@@ -147,20 +142,19 @@ async fn rotate(
     grace: &GraceArgument,
     console: &mut Console<'_>,
 ) -> Result<Value, Failure> {
-    let old_ends_at = issue::find_key(store, &team.id, id)
-        .await?
-        .listed
-        .expires_at;
+    let old = issue::find_key(store, &team.id, id).await?.listed;
     let grace_ends_at = grace.ends_at()?;
     let new = issue::rotate_key(store, &team.id, id, grace_ends_at).await?;
     console.note(SHOWN_ONCE);
-    let ends_at = old_ends_at.map_or(grace_ends_at, |at| at.min(grace_ends_at));
+    let ends_at = old
+        .expires_at
+        .map_or(grace_ends_at, |at| at.min(grace_ends_at));
     let more = [
         ("key", new.secret.into()),
         ("previousKeyId", json!(id)),
         ("previousKeyExpiresAt", json!(ends_at)),
     ];
-    Ok(with(new_row(store, &team.id, &new.id).await, more))
+    Ok(with_members(new_row(store, &team.id, &new.id).await, more))
 }
 
 async fn change(
@@ -180,6 +174,5 @@ async fn new_row(store: &Store, team: &TeamId, id: &KeyId) -> Value {
 
 /// The row of a key in its current state.
 async fn row(store: &Store, team: &TeamId, id: &KeyId) -> Result<Value, Failure> {
-    let found = issue::find_key(store, team, id).await?;
-    value(&CredentialRow::new(found.listed, Timestamp::now()))
+    credential_row(issue::find_key(store, team, id).await?)
 }

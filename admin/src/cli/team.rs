@@ -6,10 +6,9 @@ use shared::domain::id::TeamId;
 use shared::store::Store;
 
 use super::arguments::{PlanArgument, TeamArgument, name};
-use super::{value, with};
 use crate::console::{Console, Failure};
 use crate::issue::{self, IssueError};
-use crate::rows::TeamRow;
+use crate::rows::{TeamRow, to_json, with_members};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -48,11 +47,11 @@ pub async fn run(
         Command::Create { name, plan } => {
             warn_of_namesakes(store, None, name, console).await?;
             let team = issue::team(store, name, (*plan).into()).await?;
-            value(&TeamRow::from(team))
+            to_json(&TeamRow::from(team))
         }
         Command::List => {
             let teams = store.list_teams().await.map_err(IssueError::from)?;
-            value(&teams.into_iter().map(TeamRow::from).collect::<Vec<_>>())
+            to_json(&teams.into_iter().map(TeamRow::from).collect::<Vec<_>>())
         }
         Command::Update { team, name, plan } => {
             if let Some(name) = name {
@@ -62,7 +61,7 @@ pub async fn run(
             let changed = issue::update_team(store, &team.id, name.as_deref(), plan).await?;
             let row = TeamRow::from(issue::find_team(store, &team.id).await?);
             let more = plan.map(|_| ("credentialsChanged", changed.into()));
-            Ok(with(value(&row)?, more))
+            Ok(with_members(to_json(&row)?, more))
         }
     }
 }

@@ -1,7 +1,6 @@
 //! `cargo admin user`.
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::domain::id::{TeamId, UserId};
 use shared::domain::principal::Permission;
@@ -12,10 +11,9 @@ use super::arguments::{
     GraceArgument, LimitArguments, SecretArguments, TeamArgument, TermsArguments, name, permission,
     user_id,
 };
-use super::{value, with};
 use crate::console::{Console, Failure};
 use crate::issue::{self, IssueError};
-use crate::rows::CredentialRow;
+use crate::rows::{credential_row, credential_rows, with_members};
 
 const SHOWN_ONCE: &str = "the token will not be shown again";
 
@@ -149,15 +147,12 @@ async fn create(
     let user = issue::user(store, team, &new.name, &new.permissions, terms).await?;
     console.note(SHOWN_ONCE);
     let row = new_row(store, team, &user.id).await;
-    Ok(with(row, [("authToken", user.token.into())]))
+    Ok(with_members(row, [("authToken", user.token.into())]))
 }
 
 async fn list(store: &Store, team: &TeamId) -> Result<Value, Failure> {
     issue::find_team(store, team).await?;
-    let now = Timestamp::now();
-    let users = store.list_users(team).await.map_err(IssueError::from)?;
-    let rows = users.into_iter().map(|user| CredentialRow::new(user, now));
-    value(&rows.collect::<Vec<_>>())
+    credential_rows(store.list_users(team).await.map_err(IssueError::from)?)
 }
 
 async fn rotate(
@@ -166,19 +161,18 @@ async fn rotate(
     grace: &GraceArgument,
     console: &mut Console<'_>,
 ) -> Result<Value, Failure> {
-    let old_ends_at = issue::find_user(store, &team.id, id)
-        .await?
-        .listed
-        .expires_at;
+    let old = issue::find_user(store, &team.id, id).await?.listed;
     let grace_ends_at = grace.ends_at()?;
     let new = issue::rotate_user(store, &team.id, id, grace_ends_at).await?;
     console.note(SHOWN_ONCE);
-    let ends_at = old_ends_at.map_or(grace_ends_at, |at| at.min(grace_ends_at));
+    let ends_at = old
+        .expires_at
+        .map_or(grace_ends_at, |at| at.min(grace_ends_at));
     let more = [
         ("authToken", new.token.into()),
         ("previousTokenExpiresAt", json!(ends_at)),
     ];
-    Ok(with(new_row(store, &team.id, id).await, more))
+    Ok(with_members(new_row(store, &team.id, id).await, more))
 }
 
 async fn permissions_of(
@@ -219,6 +213,5 @@ async fn new_row(store: &Store, team: &TeamId, id: &UserId) -> Value {
 
 /// The row of a user in the current state.
 async fn row(store: &Store, team: &TeamId, id: &UserId) -> Result<Value, Failure> {
-    let found = issue::find_user(store, team, id).await?;
-    value(&CredentialRow::new(found.listed, Timestamp::now()))
+    credential_row(issue::find_user(store, team, id).await?)
 }

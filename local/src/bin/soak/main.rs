@@ -20,7 +20,7 @@ use local::{
     binaries::{self, Profile},
     error::Error,
     invariants,
-    stack::{Stack, StackOptions},
+    stack::{self, Stack, StackOptions},
     table,
     template::Template,
     wire::{
@@ -31,7 +31,7 @@ use local::{
 use report::Report;
 use serde_json::Value;
 use site::{Site, UNLIMITED};
-use std::{collections::BTreeMap, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
 use tokio::{
     task::JoinSet,
     time::{self, Instant},
@@ -115,9 +115,7 @@ fn random_seed() -> u64 {
 }
 
 fn run(arguments: &Arguments, seed: u64) -> Result<Report, Error> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."));
+    let workspace = stack::workspace();
     let profile = if arguments.release {
         Profile::Release
     } else {
@@ -134,15 +132,8 @@ fn run(arguments: &Arguments, seed: u64) -> Result<Report, Error> {
         record: true,
         dynamodb_endpoint: None,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| Error::Io {
-            doing: "start the runtime".to_owned(),
-            source,
-        })?;
     println!("seed {seed}");
-    runtime.block_on(soak(arguments, seed, options))
+    stack::runtime()?.block_on(soak(arguments, seed, options))
 }
 
 fn environment(arguments: &Arguments) -> Vec<(String, String)> {
