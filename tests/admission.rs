@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use admin::issue::Terms;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use local::template::TABLE_NAME;
-use local::{Stack, wire::call::depth};
+use local::table::TABLE_NAME;
+use local::{stack::Stack, wire::call::depth};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -38,11 +38,11 @@ crate::stories![
 ];
 
 /// What a stack's functions have asked of the table since the last look.
-fn calls(stack: &Stack, endpoint: &Endpoint) -> Vec<local::wire::call::Call> {
+fn calls(stack: &Stack, endpoint: &Endpoint) -> Vec<local::wire::call::DynamoDbCall> {
     let function = camel(endpoint.name, true);
     let calls = stack.wire().expect("a recording stack").take();
     // A process that starts looks once whether the table is there.
-    let asked = |call: &local::wire::call::Call| {
+    let asked = |call: &local::wire::call::DynamoDbCall| {
         call.function == function && (call.operation != "GetItem" || call.capacity_units >= 1.0)
     };
     calls.into_iter().filter(asked).collect()

@@ -3,7 +3,7 @@
 use http::Method;
 use jiff::Span;
 use jiff::civil::date;
-use local::wire::call::Call;
+use local::wire::call::DynamoDbCall;
 use serde_json::{Map, Value, json};
 use shared::domain::principal::Plan;
 use shared::domain::team_calendar::MAX_CALENDARS;
@@ -784,7 +784,8 @@ async fn the_largest_calendars_cost_little() {
     }
     wire.take();
     let listed = caller.get(&path).await.json();
-    let units = |calls: Vec<Call>| calls.iter().map(|call| call.capacity_units).sum::<f64>();
+    let units =
+        |calls: Vec<DynamoDbCall>| calls.iter().map(|call| call.capacity_units).sum::<f64>();
     let listing = units(wire.take());
     assert_eq!(listed["data"][99]["exceptionCount"], json!(900));
     assert!(listing <= 26.0, "a list and its admission: {listing} units");
@@ -792,7 +793,7 @@ async fn the_largest_calendars_cost_little() {
     let keyed = caller.with("idempotency-key", "key");
     wire.take();
     let changed = keyed.patch(&one, &json!({"holidays": []})).await;
-    let changing: Vec<Call> = wire.take();
+    let changing: Vec<DynamoDbCall> = wire.take();
     assert_eq!(changed.status, 200);
     let writes = changing
         .into_iter()

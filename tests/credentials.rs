@@ -1,6 +1,6 @@
 //! What operators do with credentials, and what comes of it on the very next call.
 
-use admin::issue::{self, IssueError, Kept, NewKey, Terms};
+use admin::issue::{self, IssueError, NewKey, StoredSecret, Terms};
 use jiff::{SignedDuration, Timestamp};
 use shared::auth::key::{Key, Token};
 use shared::domain::digest::Digest;
@@ -244,7 +244,7 @@ async fn credentials_made_elsewhere_are_taken_in_by_their_hash() {
     let secret = Key::generate(new.kind, new.mode).unwrap().unwrap();
     let caller = bearer(&team, &secret);
     assert_eq!(caller.get(&team.rules()).await.status, 401);
-    let kept = Kept {
+    let kept = StoredSecret {
         digest: Digest::of(&secret),
         last_four: None,
     };
@@ -260,7 +260,7 @@ async fn credentials_made_elsewhere_are_taken_in_by_their_hash() {
         UserId::parse("rbAXPnMktTFbNpwtJ").unwrap(),
     );
     let permissions = [Permission::ViewLivechatRoom];
-    let kept = Kept {
+    let kept = StoredSecret {
         digest: Digest::of(&token),
         last_four: None,
     };

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use local::Stack;
 use local::journal::Line;
-use local::wire::{Fault, FaultGuard, Matcher, Wire};
+use local::stack::Stack;
+use local::wire::Wire;
+use local::wire::fault::{FaultGuard, InjectedFault, Matcher};
 use serde_json::{Value, json};
 use shared::api::{self, Access, Effect, Endpoint};
 use shared::dialect::Dialect;
@@ -56,7 +57,7 @@ fn guarded() -> impl Iterator<Item = &'static Endpoint> {
 }
 
 /// Breaks the calls of one function.
-fn break_calls_of(wire: &Wire, endpoint: &Endpoint, fault: Fault) -> FaultGuard {
+fn break_calls_of(wire: &Wire, endpoint: &Endpoint, fault: InjectedFault) -> FaultGuard {
     let matcher = Matcher {
         function: Some(camel(endpoint.name, true)),
         ..Matcher::default()
@@ -87,7 +88,11 @@ async fn a_table_that_cannot_answer_is_told_as_a_pause_not_as_a_fault() {
         let caller = caller_of(endpoint, &team).await;
         // Warm, so that what is broken is the request and not a start.
         knock(&team.anonymous(), endpoint, team.id.as_str()).await;
-        for fault in [Fault::Throttle, Fault::Refuse, Fault::InternalError] {
+        for fault in [
+            InjectedFault::Throttle,
+            InjectedFault::Refuse,
+            InjectedFault::InternalError,
+        ] {
             let broken = break_calls_of(wire, endpoint, fault.clone());
             is_unavailable(&knock(&caller, endpoint, team.id.as_str()).await, endpoint);
             let attempts = broken.hits();
@@ -102,7 +107,7 @@ async fn a_table_that_cannot_answer_is_told_as_a_pause_not_as_a_fault() {
         let remaining = over.header("x-ratelimit-remaining");
         assert_eq!(remaining, Some("999"), "what was refused did not count");
     }
-    let broken = wire.fault(Matcher::default(), Fault::Refuse);
+    let broken = wire.fault(Matcher::default(), InjectedFault::Refuse);
     let anonymous = Team::on(stack, Plan::Premium).await.anonymous();
     let ill = anonymous.get(api::HEALTH_GET.endpoint().path).await;
     assert!(broken.hits() > 0);
@@ -128,7 +133,7 @@ async fn a_table_that_hangs_is_given_up_in_time() {
         .iter()
         .zip(&callers)
         .map(|(endpoint, caller)| async {
-            let broken = break_calls_of(wire, endpoint, Fault::Hang);
+            let broken = break_calls_of(wire, endpoint, InjectedFault::Hang);
             let asked = Instant::now();
             is_unavailable(&knock(caller, endpoint, team.id.as_str()).await, endpoint);
             assert!(
@@ -148,7 +153,7 @@ async fn a_fault_of_ours_tells_nothing() {
     let wire = stack.wire().expect("a wire");
     for endpoint in guarded() {
         let caller = caller_of(endpoint, &team).await;
-        let broken = break_calls_of(wire, endpoint, Fault::Deny);
+        let broken = break_calls_of(wire, endpoint, InjectedFault::Deny);
         let answer = knock(&caller, endpoint, team.id.as_str()).await;
         assert!(broken.hits() > 0, "{}", endpoint.name);
         drop(broken);
@@ -242,7 +247,7 @@ async fn outcome(
     let caller = caller_of(endpoint, &team).await;
     let at = existing(endpoint, &caller, &team).await;
     let wire = stack.wire().expect("a wire");
-    let broken = lost.map(|matcher| wire.fault(matcher, Fault::DropAnswerOnce));
+    let broken = lost.map(|matcher| wire.fault(matcher, InjectedFault::DropResponseOnce));
     let answer = knock_at(&caller, endpoint, &at).await;
     let hits = broken.map_or(0, |broken| broken.hits());
     let list = match endpoint.path {
@@ -295,7 +300,7 @@ async fn a_transaction_that_only_met_another_is_tried_again() {
     let team = Team::on(stack, Plan::Premium).await;
     let wire = stack.wire().expect("a wire");
     let manager = team.livechat_manager().await;
-    let conflict = Fault::TransactionConflict {
+    let conflict = InjectedFault::TransactionConflict {
         reasons: vec![
             "TransactionConflict".into(),
             "None".into(),

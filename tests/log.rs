@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use local::Stack;
-use local::journal::{Happening, Line, Stream};
+use local::journal::{Event, Line, Stream};
+use local::stack::Stack;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
@@ -42,8 +42,8 @@ pub fn follow(stack: &'static Stack) {
     tokio::spawn(async move {
         loop {
             match happenings.recv().await {
-                Ok(Happening::Line(line)) => keep([line]),
-                Ok(Happening::Request { .. }) => {}
+                Ok(Event::Line(line)) => keep([line]),
+                Ok(Event::Request { .. }) => {}
                 // Those that were missed are among the newest.
                 Err(RecvError::Lagged(_)) => keep(stack.logs()),
                 Err(RecvError::Closed) => return,

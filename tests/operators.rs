@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use admin::cli;
 use admin::console::Console;
-use local::wire::{Fault, FaultGuard, Matcher, Wire};
+use local::wire::Wire;
+use local::wire::fault::{FaultGuard, InjectedFault, Matcher};
 use serde_json::{Value, json};
 use shared::domain::principal::Permission;
 use shared::store::Store;
@@ -82,7 +83,7 @@ impl OperatorsWire {
             nth: None,
             chance: None,
         };
-        self.wire.fault(matcher, Fault::Deny)
+        self.wire.fault(matcher, InjectedFault::Deny)
     }
 
     /// An operator's next transaction is answered only when it is tried again.
@@ -93,7 +94,7 @@ impl OperatorsWire {
             nth: Some(1),
             chance: None,
         };
-        self.wire.fault(matcher, Fault::Hang)
+        self.wire.fault(matcher, InjectedFault::Hang)
     }
 
     async fn admin(&self, command: &str) -> Ran {
@@ -137,8 +138,8 @@ async fn run(arguments: &str) -> Ran {
     }
 }
 
-const KEY_SHOWN_ONCE: &str = "note: the key is shown only this once";
-const TOKEN_SHOWN_ONCE: &str = "note: the token is shown only this once";
+const KEY_SHOWN_ONCE: &str = "note: the key will not be shown again";
+const TOKEN_SHOWN_ONCE: &str = "note: the token will not be shown again";
 
 /// A member that is a text.
 fn text<'a>(row: &'a Value, member: &str) -> &'a str {
@@ -303,7 +304,7 @@ async fn an_imported_secret_shows_only_what_is_known_of_it() {
     assert_eq!(text(&one, "lastFour"), "x9_Z");
     admin(format!("{import} {}", hash("a")))
         .await
-        .failed("error: this user or this secret exists already");
+        .failed("error: this user or this secret already exists");
 }
 
 async fn a_revoked_credential_takes_no_change() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use local::{Stack, table};
+use local::{stack::Stack, table};
 use serde_json::{Value, json};
 use shared::domain::principal::Plan;
 

@@ -7,8 +7,9 @@ use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use libtest_mimic::Trial;
-use local::template::{TABLE_NAME, Template};
-use local::{Stack, StackOptions};
+use local::stack::{Stack, StackOptions};
+use local::table::TABLE_NAME;
+use local::template::Template;
 use shared::domain::id::RequestId;
 use shared::store::{Store, client};
 use tokio::runtime::Runtime;

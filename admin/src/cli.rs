@@ -1,7 +1,8 @@
-//! What `cargo admin` understands, and what comes of it.
+//! The command line of `cargo admin`.
 //!
-//! A value has one name: `--window-seconds` is `windowSeconds` in JSON, `--expires-at` is
-//! `expiresAt`; `--team`, `--key` and `--user` take what JSON calls `teamId`, `keyId` and `userId`.
+//! Each value has one name: `--window-seconds` is `windowSeconds` in JSON, and `--expires-at` is
+//! `expiresAt`. Only `--team`, `--key` and `--user` differ: in JSON they are `teamId`, `keyId` and
+//! `userId`.
 
 mod arguments;
 mod key;
@@ -11,46 +12,45 @@ mod user;
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::connection::{self, Place};
 use crate::console::{Console, Failure, Output};
 
-/// Ends a process whose command was carried out.
+/// The exit code of a command that succeeded.
 const SUCCESS: u8 = 0;
-/// Ends a process whose command failed.
+/// The exit code of a command that failed.
 const FAILURE: u8 = 1;
-/// Ends a process whose arguments were not understood.
+/// The exit code for invalid arguments.
 const USAGE: u8 = 2;
 
-/// Makes, lists, changes and revokes teams and credentials.
+/// Creates, lists, changes and revokes teams and credentials.
 ///
-/// Works on the table that TABLE_NAME (or --table) and the usual AWS environment name, or, with
+/// Works on the table that TABLE_NAME (or --table) and the usual AWS settings name, or, with
 /// --local, on the database of a running `cargo local`.
 #[derive(Debug, Parser)]
 #[command(name = "cargo admin", bin_name = "cargo admin", version)]
 pub struct Cli {
     #[command(flatten)]
-    everywhere: Everywhere,
+    global: GlobalArguments,
     #[command(subcommand)]
     topic: Topic,
 }
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Options of every command")]
-struct Everywhere {
+struct GlobalArguments {
     /// Work on the database of `cargo local`
     #[arg(long, global = true)]
     local: bool,
     /// URL of that database
     #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:8000", requires = "local", value_parser = arguments::endpoint)]
     endpoint: String,
-    /// Name of the table, instead of TABLE_NAME
+    /// Name of the table, in place of TABLE_NAME
     #[arg(long, global = true, value_name = "NAME")]
     table: Option<String>,
-    /// Form of the result
-    #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t = Output::Text)]
+    /// Format of the result
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = Output::Text)]
     output: Output,
 }
 
@@ -67,15 +67,14 @@ enum Topic {
     User(user::Command),
 }
 
-/// Carries out a command line, whose first argument is the program's name. Returns the process's
-/// exit code.
+/// Runs a command line, whose first argument is the program's name, and returns the exit code.
 pub async fn run<I>(arguments: I, console: &mut Console<'_>) -> u8
 where
     I: IntoIterator<Item: Into<OsString> + Clone>,
 {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        // Help and the version are errors to clap, too.
+        // To clap, help and the version are errors too.
         Err(error) if error.use_stderr() => {
             let _ = write!(console.err, "{error}");
             return USAGE;
@@ -85,9 +84,9 @@ where
             return SUCCESS;
         }
     };
-    match carry_out(&cli, console).await {
+    match execute(&cli, console).await {
         Ok(result) => {
-            console.result(cli.everywhere.output, &result);
+            console.result(cli.global.output, &result);
             SUCCESS
         }
         Err(failure) => {
@@ -97,34 +96,19 @@ where
     }
 }
 
-async fn carry_out(cli: &Cli, console: &mut Console<'_>) -> Result<Value, Failure> {
-    let everywhere = &cli.everywhere;
-    let place = if everywhere.local {
-        Place::Local(&everywhere.endpoint)
+async fn execute(cli: &Cli, console: &mut Console<'_>) -> Result<Value, Failure> {
+    let global = &cli.global;
+    let place = if global.local {
+        Place::Local(&global.endpoint)
     } else {
         Place::Aws
     };
-    let store = connection::open(place, everywhere.table.as_deref()).await?;
+    let store = connection::open(place, global.table.as_deref()).await?;
     match &cli.topic {
         Topic::Team(command) => team::run(command, &store, console).await,
         Topic::Key(command) => key::run(command, &store, console).await,
         Topic::User(command) => user::run(command, &store, console).await,
     }
-}
-
-fn value(row: &impl Serialize) -> Result<Value, Failure> {
-    serde_json::to_value(row).map_err(Failure::new)
-}
-
-/// A row with more members.
-fn with(mut row: Value, more: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
-    if let Value::Object(members) = &mut row {
-        members.extend(
-            more.into_iter()
-                .map(|(name, value)| (name.to_owned(), value)),
-        );
-    }
-    row
 }
 
 #[cfg(test)]
@@ -136,16 +120,16 @@ mod tests {
     #[test]
     fn every_command_and_every_flag_has_help() {
         Cli::command().debug_assert();
-        let mut left = vec![Cli::command()];
-        while let Some(command) = left.pop() {
+        let mut remaining = vec![Cli::command()];
+        while let Some(command) = remaining.pop() {
             let name = command.get_name();
-            assert!(command.get_about().is_some(), "{name} says nothing");
+            assert!(command.get_about().is_some(), "{name} has no description");
             for flag in command.get_arguments() {
                 let id = flag.get_id();
                 let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
-                assert!(!help.is_empty(), "{name}: {id} says nothing");
+                assert!(!help.is_empty(), "{name}: {id} has no help");
             }
-            left.extend(command.get_subcommands().cloned());
+            remaining.extend(command.get_subcommands().cloned());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which table to work on, and what to do if it cannot be used.
+//! Opens the table to work on, and gives advice if it cannot be used.
 
 use std::error::Error;
 use std::fmt;
@@ -23,18 +23,18 @@ const NO_TABLE: &str =
 pub enum Place<'a> {
     /// In the database of `cargo local`, at this URL.
     Local(&'a str),
-    /// Where the usual AWS environment says.
+    /// Where the usual AWS variables and files point.
     Aws,
 }
 
 /// A table that cannot be used.
 #[derive(Debug)]
 struct Unusable {
-    what: String,
+    message: String,
     cause: Cause,
 }
 
-/// Opens the table, and makes sure that it is there.
+/// Opens the table, and checks that it can be used.
 pub async fn open(place: Place<'_>, table: Option<&str>) -> Result<Store, Failure> {
     let opened = match place {
         Place::Local(endpoint) => client::connect_to(endpoint, table.unwrap_or(LOCAL_TABLE)),
@@ -45,25 +45,32 @@ pub async fn open(place: Place<'_>, table: Option<&str>) -> Result<Store, Failur
             client::connect(&config).await.map_err(Failure::new)?
         }
     };
-    let mut random = [0; 10];
-    getrandom::fill(&mut random).map_err(|_| IssueError::NoRandomness)?;
-    let store = opened.for_request(&RequestId::new(Timestamp::now(), &random));
+    let store = opened.for_request(&request_id()?);
     match store.reach().await {
         Ok(()) => Ok(store),
         Err(unreached) => Err(unusable(&place, unreached)),
     }
 }
 
+/// Opens a table at a local endpoint, without checking that it can be used.
+pub fn open_unchecked(endpoint: &str, table: &str) -> Result<Store, IssueError> {
+    Ok(client::connect_to(endpoint, table).for_request(&request_id()?))
+}
+
+fn request_id() -> Result<RequestId, IssueError> {
+    Ok(RequestId::new(Timestamp::now(), &issue::random()?))
+}
+
 fn unusable(place: &Place<'_>, unreached: Unreached) -> Failure {
-    let answered = !matches!(unreached.problem, Problem::Unavailable(_));
-    let what = match (&unreached.endpoint, answered) {
-        (Some(endpoint), false) => format!("no database answers at {endpoint}"),
+    let responded = !matches!(unreached.problem, Problem::Unavailable(_));
+    let message = match (&unreached.endpoint, responded) {
+        (Some(endpoint), false) => format!("no database responds at {endpoint}"),
         (Some(endpoint), true) => format!("the database at {endpoint} refuses the table"),
         (None, _) => "no request could be sent to a database".to_owned(),
     };
-    let advice = match (place, &unreached.endpoint, answered) {
+    let advice = match (place, &unreached.endpoint, responded) {
         (Place::Local(_), _, false) => {
-            "Start it with `cargo local`. If it has another port, pass the URL that it prints with --endpoint."
+            "Start it with `cargo local`. If it uses another port, pass the URL that it prints with --endpoint."
         }
         (Place::Local(_), _, true) => {
             "Check --endpoint: it must be the DynamoDB that `cargo local` prints. Its table is \"dueline\", unless --table names another."
@@ -72,19 +79,19 @@ fn unusable(place: &Place<'_>, unreached: Unreached) -> Failure {
             "Check the network, AWS_REGION and, if set, AWS_ENDPOINT_URL_DYNAMODB. For the database of `cargo local`, pass --local."
         }
         (Place::Aws, Some(_), true) => {
-            "Check TABLE_NAME or --table, AWS_REGION, and what the credentials permit: GetItem, Query, PutItem and UpdateItem on the table."
+            "Check TABLE_NAME or --table, AWS_REGION, and that the credentials permit GetItem, Query, PutItem and UpdateItem on the table."
         }
         (Place::Aws, None, _) => {
             "Set AWS_REGION and credentials, for example AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. For the database of `cargo local`, pass --local."
         }
     };
     let cause = issue::cause(unreached.problem);
-    Failure::with_advice(Unusable { what, cause }, advice)
+    Failure::with_advice(Unusable { message, cause }, advice)
 }
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        f.write_str(&self.message)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What an operator sees: results on standard output, everything else on standard error.
+//! What an operator sees: results on standard output, and everything else on standard error.
 
 use std::error::Error;
 use std::io::Write;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::issue::IssueError;
 
-/// Where results and everything else are written to.
+/// Where the program writes.
 pub struct Console<'a> {
     /// Results.
     pub out: &'a mut (dyn Write + Send),
@@ -16,10 +16,10 @@ pub struct Console<'a> {
     pub err: &'a mut (dyn Write + Send),
 }
 
-/// The form of a result.
+/// The format of a result.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Output {
-    /// `name=value`; of a list, one row a line
+    /// `name=value`, one line per row of a list
     Text,
     /// One line of JSON
     Json,
@@ -33,7 +33,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure that needs no advice.
+    /// A failure without advice.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Failure {
         Failure {
             error: error.into(),
@@ -41,7 +41,7 @@ impl Failure {
         }
     }
 
-    /// A failure, and what to do about it.
+    /// A failure with advice on what to do about it.
     pub(crate) fn with_advice(
         error: impl Into<Box<dyn Error + Send + Sync>>,
         advice: &str,
@@ -59,9 +59,9 @@ impl From<IssueError> for Failure {
     }
 }
 
-// A reader that has left, as `| head` does, is no failure.
+// Write errors are ignored: a reader that has gone, such as `head`, is no failure.
 impl Console<'_> {
-    /// Shows what a command came to.
+    /// Prints a command's result.
     pub(crate) fn result(&mut self, output: Output, result: &Value) {
         let lines = match (output, result) {
             (Output::Json, result) => vec![result.to_string()],
@@ -74,17 +74,17 @@ impl Console<'_> {
         let _ = writeln!(self.out, "{}", lines.join("\n"));
     }
 
-    /// Says something beside the result.
+    /// Prints a note.
     pub(crate) fn note(&mut self, text: &str) {
         let _ = writeln!(self.err, "note: {text}");
     }
 
-    /// Says that something may not be as intended.
+    /// Prints a warning that something may not be as intended.
     pub(crate) fn warning(&mut self, text: &str) {
         let _ = writeln!(self.err, "warning: {text}");
     }
 
-    /// Says why a command failed.
+    /// Prints why a command failed.
     pub fn failure(&mut self, failure: &Failure) {
         let mut text = format!("error: {}", failure.error);
         let mut next = failure.error.source();
@@ -107,7 +107,7 @@ fn members(row: &Value) -> Vec<String> {
     members.iter().map(member).collect()
 }
 
-/// A value as flags take it: lists with commas.
+/// A value in the form that flags accept, with commas in lists.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

@@ -1,4 +1,5 @@
-//! Teams, keys and tokens. A secret is shown once, when it is made, and kept only as its SHA-256.
+//! Creates and changes teams, keys and tokens. A secret is shown once, when it is created, and only
+//! its SHA-256 is stored.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -24,24 +25,24 @@ pub enum IssueError {
     NoKey,
     /// The user does not exist in this workspace.
     NoUser,
-    /// A user of this id, or a credential of this secret, exists already.
+    /// A user with this id, or a credential with this secret, already exists.
     Exists,
-    /// Users' credentials have no kind of key.
+    /// The credential belongs to a user, and so is not a key.
     NotAKey,
     /// The credential has been revoked.
     Revoked,
     /// The credential has expired.
     Expired,
-    /// The key has been rotated already.
+    /// The key has already been rotated.
     Rotated {
-        /// The key that takes its place.
+        /// The key that replaces it.
         successor: KeyId,
     },
-    /// So many of the user's earlier tokens still work that there can be no more.
+    /// The maximum number of the user's earlier tokens still work.
     TooManyTokens,
-    /// Someone else changed the credential at the same moment.
-    Overtaken,
-    /// The team has its new plan, some of its credentials may not.
+    /// Someone else changed the credential at the same time.
+    WriteConflict,
+    /// The team has its new plan, but some of its credentials may not.
     PlanNotCopied(Cause),
     /// The operating system gave no random bytes.
     NoRandomness,
@@ -49,41 +50,41 @@ pub enum IssueError {
     Table(Cause),
 }
 
-/// What a new credential may be limited to.
+/// The limits of a new credential.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Terms {
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
-    /// How often it may be used, if not as deployed.
+    /// How often it may be used, if it differs from the deployment's limit.
     pub limit: Option<OwnLimit>,
 }
 
-/// A key to be made.
+/// A key to create.
 #[derive(Clone, Debug)]
 pub struct NewKey {
-    /// What operators call it.
+    /// Its name in lists.
     pub name: Option<String>,
-    /// What it is.
+    /// Whether it is secret or publishable.
     pub kind: CredentialKind,
-    /// Which world it sees.
+    /// Which of the team's data it accesses.
     pub mode: Mode,
-    /// What it is limited to.
+    /// Its limits.
     pub terms: Terms,
 }
 
-/// What is kept of a secret.
+/// What is stored of a secret.
 #[derive(Clone, Debug)]
-pub struct Kept {
-    /// What it hashes to.
+pub struct StoredSecret {
+    /// Its SHA-256.
     pub digest: Digest,
-    /// Its end, if it is known.
+    /// Its last four characters, if they are known.
     pub last_four: Option<LastFour>,
 }
 
 /// A key, shown once.
 #[derive(Debug)]
 pub struct IssuedKey {
-    /// What operators call it.
+    /// The key's id, which is no secret.
     pub id: KeyId,
     /// The key itself.
     pub secret: String,
@@ -98,16 +99,16 @@ pub struct IssuedUser {
     pub token: String,
 }
 
-impl Kept {
-    fn of(secret: &str) -> Kept {
-        Kept {
+impl StoredSecret {
+    fn of(secret: &str) -> StoredSecret {
+        StoredSecret {
             digest: Digest::of(secret),
             last_four: Some(LastFour::of(secret)),
         }
     }
 }
 
-/// Makes a team.
+/// Creates a team.
 pub async fn team(store: &Store, name: &str, plan: Plan) -> Result<Team, IssueError> {
     let now = Timestamp::now();
     let team = Team {
@@ -125,8 +126,8 @@ pub async fn find_team(store: &Store, id: &TeamId) -> Result<Team, IssueError> {
     store.find_team(id).await?.ok_or(IssueError::NoTeam)
 }
 
-/// Changes a team's name, plan or both, and the plan of its credentials, of which it counts those
-/// that had another one. It may be interrupted and run again.
+/// Changes a team's name, plan or both, and the plan of its credentials. Returns how many
+/// credentials had another plan. If it is interrupted, it can be run again.
 pub async fn update_team(
     store: &Store,
     id: &TeamId,
@@ -145,20 +146,20 @@ pub async fn update_team(
     }
 }
 
-/// Makes a key.
+/// Creates a key.
 pub async fn key(store: &Store, team: &TeamId, new: &NewKey) -> Result<IssuedKey, IssueError> {
     let secret = Key::generate(new.kind, new.mode)?.ok_or(IssueError::NotAKey)?;
-    let made = Kept::of(&secret);
-    let id = import_key(store, team, new, &made).await?;
+    let stored = StoredSecret::of(&secret);
+    let id = import_key(store, team, new, &stored).await?;
     Ok(IssuedKey { id, secret })
 }
 
-/// Takes in a key that was made elsewhere, known by its digest.
+/// Imports a key that was created elsewhere, by its digest.
 pub async fn import_key(
     store: &Store,
     team: &TeamId,
     new: &NewKey,
-    secret: &Kept,
+    secret: &StoredSecret,
 ) -> Result<KeyId, IssueError> {
     let id = KeyId::new(Timestamp::now(), &random()?);
     let holder = Holder::Key {
@@ -181,7 +182,7 @@ pub async fn find_key(store: &Store, team: &TeamId, id: &KeyId) -> Result<Found,
     }
 }
 
-/// Changes a key, which may be of any state only to be revoked.
+/// Changes a key. A key that no longer works can only be revoked.
 pub async fn change_key(
     store: &Store,
     team: &TeamId,
@@ -189,16 +190,16 @@ pub async fn change_key(
     change: &Change,
 ) -> Result<(), IssueError> {
     let found = find_key(store, team, id).await?;
-    check(&found.listed, change)?;
+    check_allowed(&found.listed, change)?;
     if store.change_key(team, id, change).await? {
         Ok(())
     } else {
-        Err(IssueError::Overtaken)
+        Err(IssueError::WriteConflict)
     }
 }
 
-/// Makes a key like another, with the expiry that the other was made with. The other goes on
-/// working until `grace_ends_at` at the latest.
+/// Creates a key with another key's properties, including the expiry that it was created with. The
+/// other key works until `grace_ends_at` at the latest.
 pub async fn rotate_key(
     store: &Store,
     team: &TeamId,
@@ -209,25 +210,25 @@ pub async fn rotate_key(
     let old = find_key(store, team, id).await?;
     if let Some(successor) = &old.listed.successor {
         let found = store.find_key(team, successor).await?;
-        // Nobody may have seen the successor's secret; once it is revoked, there can be another.
+        // Perhaps nobody has seen the successor's secret. Once it is revoked, there can be another.
         if found.is_some_and(|found| found.listed.active) {
             store.complete_rotation(&old).await?;
             let successor = successor.clone();
             return Err(IssueError::Rotated { successor });
         }
     }
-    works(old.listed.state(now))?;
+    check_works(old.listed.state(now))?;
     let Holder::Key { kind, .. } = old.listed.holder else {
         return Err(IssueError::NotAKey);
     };
     let secret = Key::generate(kind, old.listed.mode)?.ok_or(IssueError::NotAKey)?;
     let id = KeyId::new(now, &random()?);
     let new = replacement(&secret, grace_ends_at, now);
-    rotated(store.replace_key(old, &id, &new).await?)?;
+    check_rotated(store.replace_key(old, &id, &new).await?)?;
     Ok(IssuedKey { id, secret })
 }
 
-/// Makes a Rocket.Chat user with a token.
+/// Creates a Rocket.Chat user with a token.
 pub async fn user(
     store: &Store,
     team: &TeamId,
@@ -237,12 +238,12 @@ pub async fn user(
 ) -> Result<IssuedUser, IssueError> {
     let token = Token::generate()?;
     let id = UserId::parse(&generate_user_id()?).ok_or(IssueError::NoRandomness)?;
-    let made = Kept::of(&token);
-    import_user(store, team, &id, name, permissions, terms, &made).await?;
+    let stored = StoredSecret::of(&token);
+    import_user(store, team, &id, name, permissions, terms, &stored).await?;
     Ok(IssuedUser { id, token })
 }
 
-/// Takes in a user whose token was made elsewhere, known by its digest.
+/// Imports a user whose token was created elsewhere, by the token's digest.
 pub async fn import_user(
     store: &Store,
     team: &TeamId,
@@ -250,7 +251,7 @@ pub async fn import_user(
     name: &str,
     permissions: &[Permission],
     terms: Terms,
-    token: &Kept,
+    token: &StoredSecret,
 ) -> Result<(), IssueError> {
     let permissions = BTreeSet::from_iter(permissions.iter().copied());
     let holder = Holder::User {
@@ -272,7 +273,7 @@ pub async fn find_user(store: &Store, team: &TeamId, id: &UserId) -> Result<Foun
     }
 }
 
-/// Changes a user, who may be of any state only to be revoked.
+/// Changes a user. A user whose tokens no longer work can only be revoked.
 pub async fn change_user(
     store: &Store,
     team: &TeamId,
@@ -280,16 +281,15 @@ pub async fn change_user(
     change: &Change,
 ) -> Result<(), IssueError> {
     let found = find_user(store, team, id).await?;
-    check(&found.listed, change)?;
+    check_allowed(&found.listed, change)?;
     if store.change_user(team, id, change).await? {
         Ok(())
     } else {
-        Err(IssueError::Overtaken)
+        Err(IssueError::WriteConflict)
     }
 }
 
-/// Makes another token for a user. The one before it goes on working until `grace_ends_at` at the
-/// latest, and so do those before that.
+/// Creates another token for a user. The earlier ones work until `grace_ends_at` at the latest.
 pub async fn rotate_user(
     store: &Store,
     team: &TeamId,
@@ -298,15 +298,15 @@ pub async fn rotate_user(
 ) -> Result<IssuedUser, IssueError> {
     let now = Timestamp::now();
     let old = find_user(store, team, id).await?;
-    works(old.listed.state(now))?;
+    check_works(old.listed.state(now))?;
     let token = Token::generate()?;
     let new = replacement(&token, grace_ends_at, now);
-    rotated(store.replace_token(old, &new).await?)?;
+    check_rotated(store.replace_token(old, &new).await?)?;
     let id = id.clone();
     Ok(IssuedUser { id, token })
 }
 
-/// What went wrong with the table.
+/// Why the table could not be used.
 pub(crate) fn cause(problem: Problem) -> Cause {
     match problem {
         Problem::Unavailable(cause) | Problem::Internal(cause) => cause,
@@ -320,7 +320,7 @@ async fn create(
     mode: Mode,
     holder: Holder,
     terms: Terms,
-    secret: &Kept,
+    secret: &StoredSecret,
 ) -> Result<(), IssueError> {
     let settings = find_team(store, team).await?;
     let Terms { expires_at, limit } = terms;
@@ -341,16 +341,16 @@ async fn create(
     }
 }
 
-fn check(listed: &Listed, change: &Change) -> Result<(), IssueError> {
+fn check_allowed(listed: &Listed, change: &Change) -> Result<(), IssueError> {
     match change {
         Change::Revoke => Ok(()),
         Change::ExpireAt(_) | Change::Allow(_) | Change::Permit(_) | Change::Plan(_) => {
-            works(listed.state(Timestamp::now()))
+            check_works(listed.state(Timestamp::now()))
         }
     }
 }
 
-fn works(state: State) -> Result<(), IssueError> {
+fn check_works(state: State) -> Result<(), IssueError> {
     match state {
         State::Active | State::Expiring => Ok(()),
         State::Expired => Err(IssueError::Expired),
@@ -367,15 +367,15 @@ fn replacement(secret: &str, grace_ends_at: Timestamp, now: Timestamp) -> Replac
     }
 }
 
-fn rotated(rotation: Rotation) -> Result<(), IssueError> {
+fn check_rotated(rotation: Rotation) -> Result<(), IssueError> {
     match rotation {
         Rotation::Done => Ok(()),
-        Rotation::Overtaken => Err(IssueError::Overtaken),
+        Rotation::Overtaken => Err(IssueError::WriteConflict),
         Rotation::TooManyTokens => Err(IssueError::TooManyTokens),
     }
 }
 
-fn random() -> Result<Randomness, IssueError> {
+pub(crate) fn random() -> Result<Randomness, IssueError> {
     let mut bytes = Randomness::default();
     getrandom::fill(&mut bytes).map_err(|_| IssueError::NoRandomness)?;
     Ok(bytes)
@@ -399,20 +399,20 @@ impl fmt::Display for IssueError {
             IssueError::NoTeam => "no such team",
             IssueError::NoKey => "no such key in this team",
             IssueError::NoUser => "no such user in this team",
-            IssueError::Exists => "this user or this secret exists already",
-            IssueError::NotAKey => "this kind of credential is no key",
+            IssueError::Exists => "this user or this secret already exists",
+            IssueError::NotAKey => "this kind of credential is not a key",
             IssueError::Revoked => "this credential has been revoked",
             IssueError::Expired => "this credential has expired",
             IssueError::Rotated { successor } => {
                 return write!(
                     f,
-                    "this key has been rotated: its successor is {successor}; revoke that one to rotate again"
+                    "this key has already been rotated to {successor}; revoke that one to rotate again"
                 );
             }
             IssueError::TooManyTokens => {
-                "too many earlier tokens of this user still work; rotate without grace to end them"
+                "too many earlier tokens of this user still work; rotate with --grace 0s to end them"
             }
-            IssueError::Overtaken => "someone else changed it at the same moment; try again",
+            IssueError::WriteConflict => "someone else changed it at the same time; try again",
             IssueError::PlanNotCopied(_) => {
                 "the team has its new plan, but some of its credentials may not; run this again"
             }

@@ -1,8 +1,8 @@
-//! Makes and manages teams and credentials: what `cargo admin` does, and what `cargo local` and
-//! the tests begin with.
+//! Creates and manages teams and credentials, for `cargo admin`, and for `cargo local` and the
+//! tests, which need some to begin with.
 
 pub mod cli;
-mod connection;
+pub mod connection;
 pub mod console;
 pub mod issue;
 mod rows;

@@ -1,4 +1,4 @@
-//! `cargo admin`: makes, lists, changes and revokes teams and credentials.
+//! `cargo admin`: creates, lists, changes and revokes teams and credentials.
 
 use std::env;
 use std::io;

@@ -1,10 +1,13 @@
-//! What operators see of teams, keys and users: one shape each, whichever command shows it.
+//! The rows in which operators see teams, keys and users. Every command shows the same ones.
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use shared::domain::id::{KeyId, TeamId, UserId};
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
-use shared::store::credentials::manage::{Holder, Listed, State, Team};
+use shared::store::credentials::manage::{Found, Holder, Listed, State, Team};
+
+use crate::console::Failure;
 
 /// A team.
 #[derive(Debug, Serialize)]
@@ -16,7 +19,7 @@ pub struct TeamRow {
     created_at: Timestamp,
 }
 
-/// A credential: a key or a user, and what they have in common.
+/// A credential: a key or a user, with what they have in common.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialRow {
@@ -70,7 +73,7 @@ impl From<Team> for TeamRow {
 }
 
 impl CredentialRow {
-    /// A credential as it is now.
+    /// A credential in its current state.
     pub fn new(listed: Listed, now: Timestamp) -> CredentialRow {
         CredentialRow {
             state: listed.state(now),
@@ -102,7 +105,40 @@ impl CredentialRow {
     }
 }
 
-/// Expiries and uses are kept in whole seconds; so all instants are shown.
+/// A row as JSON.
+pub fn to_json(row: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(row).map_err(Failure::new)
+}
+
+/// The rows of credentials in their current state.
+pub fn credential_rows(credentials: Vec<Listed>) -> Result<Value, Failure> {
+    let now = Timestamp::now();
+    let rows = credentials
+        .into_iter()
+        .map(|listed| CredentialRow::new(listed, now));
+    to_json(&rows.collect::<Vec<_>>())
+}
+
+/// The row of a credential in its current state.
+pub fn credential_row(found: Found) -> Result<Value, Failure> {
+    to_json(&CredentialRow::new(found.listed, Timestamp::now()))
+}
+
+/// Adds members to a row.
+pub fn with_members(
+    mut row: Value,
+    more: impl IntoIterator<Item = (&'static str, Value)>,
+) -> Value {
+    if let Value::Object(members) = &mut row {
+        members.extend(
+            more.into_iter()
+                .map(|(name, value)| (name.to_owned(), value)),
+        );
+    }
+    row
+}
+
+/// An instant in whole seconds, which is how expiries and uses are stored.
 fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }

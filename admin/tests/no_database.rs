@@ -1,12 +1,11 @@
-//! What the program says when there is no database to work on.
+//! What the program reports if there is no database to work on.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::net::TcpListener;
 use std::process::Command;
 
-/// Runs the program with nothing in its environment but this, and returns what it said of its
-/// failure.
+/// Runs the program with only this environment, and returns what it prints about its failure.
 fn failure(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let ran = Command::new(env!("CARGO_BIN_EXE_admin"))
         .args(arguments)
@@ -22,8 +21,8 @@ fn failure(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     String::from_utf8(ran.stderr).expect("UTF-8")
 }
 
-/// Where nobody listens.
-fn nowhere() -> String {
+/// An endpoint where nothing listens.
+fn unused_endpoint() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("its address").port();
     format!("http://127.0.0.1:{port}")
@@ -37,50 +36,56 @@ const AWS: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn without_cargo_local_its_endpoint_is_named_and_how_to_start_it() {
-    let endpoint = nowhere();
-    let said = failure(&["--local", "--endpoint", &endpoint, "team", "list"], &[]);
+fn without_cargo_local_the_error_names_its_endpoint_and_how_to_start_it() {
+    let endpoint = unused_endpoint();
+    let error = failure(&["--local", "--endpoint", &endpoint, "team", "list"], &[]);
     assert!(
-        said.starts_with(&format!("error: no database answers at {endpoint}: ")),
-        "{said}"
+        error.starts_with(&format!("error: no database responds at {endpoint}: ")),
+        "{error}"
     );
-    assert!(said.contains("Connection refused"), "{said}");
-    assert!(said.contains("\n  Start it with `cargo local`."), "{said}");
+    assert!(error.contains("Connection refused"), "{error}");
+    assert!(
+        error.contains("\n  Start it with `cargo local`."),
+        "{error}"
+    );
 }
 
 #[test]
-fn without_aws_its_endpoint_is_named_and_what_to_check() {
-    let endpoint = nowhere();
+fn without_aws_the_error_names_its_endpoint_and_what_to_check() {
+    let endpoint = unused_endpoint();
     let mut environment = AWS.to_vec();
     environment.push(("AWS_ENDPOINT_URL_DYNAMODB", &endpoint));
-    let said = failure(&["team", "list"], &environment);
+    let error = failure(&["team", "list"], &environment);
     assert!(
-        said.starts_with(&format!("error: no database answers at {endpoint}: ")),
-        "{said}"
+        error.starts_with(&format!("error: no database responds at {endpoint}: ")),
+        "{error}"
     );
-    assert!(said.contains("\n  Check the network, AWS_REGION"), "{said}");
+    assert!(
+        error.contains("\n  Check the network, AWS_REGION"),
+        "{error}"
+    );
 }
 
 #[test]
-fn without_credentials_it_is_said_which_to_set() {
+fn without_credentials_the_error_names_what_to_set() {
     let environment = AWS.into_iter().filter(|(name, _)| !name.ends_with("_ID"));
     let environment: Vec<_> = environment.collect();
-    let said = failure(&["team", "list"], &environment);
+    let error = failure(&["team", "list"], &environment);
     assert!(
-        said.starts_with("error: no request could be sent to a database: "),
-        "{said}"
+        error.starts_with("error: no request could be sent to a database: "),
+        "{error}"
     );
     assert!(
-        said.contains("\n  Set AWS_REGION and credentials"),
-        "{said}"
+        error.contains("\n  Set AWS_REGION and credentials"),
+        "{error}"
     );
 }
 
 #[test]
-fn without_a_table_it_is_said_how_to_name_one() {
-    let said = failure(&["team", "list"], &[]);
+fn without_a_table_the_error_says_how_to_name_one() {
+    let error = failure(&["team", "list"], &[]);
     assert_eq!(
-        said,
+        error,
         "error: environment variable TABLE_NAME must be the name of the DynamoDB table\n  \
          For a table on AWS, set it or pass --table. For `cargo local`, pass --local.\n"
     );

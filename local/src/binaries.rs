@@ -9,24 +9,24 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Variables that `cargo run` sets for the program it runs.
-const OF_CARGO_RUN: [&str; 4] = [
+/// Prefixes of the variables that `cargo run` sets for the program it runs.
+const CARGO_RUN_PREFIXES: [&str; 4] = [
     "CARGO_BIN_",
     "CARGO_CRATE_",
     "CARGO_MANIFEST_",
     "CARGO_PKG_",
 ];
 
-/// How the functions are compiled.
+/// The Cargo profile that the functions are built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
-    /// Quickly.
+    /// The fast build of development.
     Dev,
-    /// As they are deployed.
+    /// The build that is deployed.
     Release,
 }
 
-/// A line of cargo's report that tells of an executable; all others are ignored.
+/// A line of cargo's report that may name an executable. All others are ignored.
 #[derive(Deserialize)]
 struct Message {
     reason: String,
@@ -40,19 +40,19 @@ struct Target {
     kind: Vec<String>,
 }
 
-/// Builds every binary of the package `functions` of the workspace, with cargo's own progress on
-/// standard error, and returns the executables by binary name.
+/// Builds every binary of the package `functions` and returns the executables by binary name.
+/// Cargo's own progress goes to standard error.
 pub fn build(workspace: &Path, profile: Profile) -> Result<BTreeMap<String, PathBuf>, Error> {
     build_only(workspace, profile, &[])
 }
 
-/// As [`build`], but only these binaries; all, if none is named.
+/// Like [`build`], but builds only the named binaries, or all of them if none is named.
 pub fn build_only(
     workspace: &Path,
     profile: Profile,
     names: &[&str],
 ) -> Result<BTreeMap<String, PathBuf>, Error> {
-    let chosen: Vec<String> = match names {
+    let targets: Vec<String> = match names {
         [] => vec!["--bins".to_owned()],
         names => names.iter().map(|name| format!("--bin={name}")).collect(),
     };
@@ -64,19 +64,21 @@ pub fn build_only(
             "functions",
             "--message-format=json-render-diagnostics",
         ])
-        .args(chosen)
-        // Beside this package, whose features `cargo run` has just built everything with: alone,
-        // the functions would build their dependencies once more with fewer.
+        .args(targets)
+        // Together with this package, which `cargo run` has just built: alone, the functions would
+        // enable fewer features of their dependencies and build them once more.
         .args((profile == Profile::Dev).then_some("--package=local"))
         .current_dir(workspace)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
-    // What `cargo run` set for us would make cargo think that build scripts' inputs have changed.
+    // With the variables of `cargo run`, cargo would think that inputs of build scripts have
+    // changed.
     for (name, _) in env::vars_os() {
-        if name
-            .to_str()
-            .is_some_and(|name| OF_CARGO_RUN.iter().any(|prefix| name.starts_with(prefix)))
-        {
+        if name.to_str().is_some_and(|name| {
+            CARGO_RUN_PREFIXES
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+        }) {
             cargo.env_remove(name);
         }
     }

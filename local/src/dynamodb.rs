@@ -1,31 +1,46 @@
 //! DynamoDB embedded in this process (dynoxide), with the table of template.yaml.
 
-use crate::{error::Error, http, template::Table};
-use dynoxide::Database;
+use crate::{
+    error::Error,
+    http,
+    template::{Table, Template},
+};
 use serde_json::{Value, json};
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 use tokio::{sync::oneshot, task::JoinHandle, time};
 
 /// The database's file in the `--data` directory.
 const FILE: &str = "dueline.sqlite";
-/// Requests under way when the stack stops get this long.
-const STOP_LIMIT: Duration = Duration::from_secs(2);
+/// How long requests in progress may take when the database stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A served database. Dropping it stops it; `stop` also waits until the file is closed.
-pub(crate) struct Embedded {
-    pub(crate) address: SocketAddr,
+/// A served database with the template's table. Dropping it stops it; [`Database::shutdown`] also
+/// waits until its file is closed.
+pub struct Database {
+    address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
-impl Embedded {
-    /// Opens the database, makes the table if it is missing, and serves it.
-    pub(crate) fn start(
+impl Database {
+    /// Starts a database on its own, for functions that run elsewhere. Must be called within a
+    /// Tokio runtime.
+    pub async fn start(
+        template: &Template,
+        db_port: u16,
+        data: Option<PathBuf>,
+    ) -> Result<Self, Error> {
+        let listener = http::bind(db_port, "--db-port")?;
+        Self::start_on(listener, data.as_deref(), &template.table)
+    }
+
+    /// Opens the database, creates the table if it is missing, and serves it.
+    pub(crate) fn start_on(
         listener: TcpListener,
         data: Option<&Path>,
         table: &Table,
@@ -39,7 +54,7 @@ impl Embedded {
                 // A dropped sender stops it too.
                 drop(stopped.await);
             };
-            // Only a listener that breaks makes it fail, and then its clients see that.
+            // It fails only if its listener breaks, and then its clients notice.
             drop(dynoxide::server::serve_with_shutdown(listener, database, stopped).await);
         });
         Ok(Self {
@@ -49,21 +64,27 @@ impl Embedded {
         })
     }
 
-    pub(crate) async fn stop(mut self) {
+    /// Its URL, such as `http://127.0.0.1:8000`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops it, and returns once it is closed.
+    pub async fn shutdown(mut self) {
         drop(self.stop.take());
-        if time::timeout(STOP_LIMIT, &mut self.task).await.is_err() {
+        if time::timeout(STOP_TIMEOUT, &mut self.task).await.is_err() {
             self.task.abort();
         }
     }
 }
 
-fn open(data: Option<&Path>) -> Result<Database, Error> {
+fn open(data: Option<&Path>) -> Result<dynoxide::Database, Error> {
     let opened = match data {
-        None => Database::memory(),
+        None => dynoxide::Database::memory(),
         Some(directory) => {
             fs::create_dir_all(directory).map_err(|source| {
                 Error::io(
-                    format!("make the directory {}", directory.display()),
+                    format!("create the directory {}", directory.display()),
                     source,
                 )
             })?;
@@ -72,7 +93,7 @@ fn open(data: Option<&Path>) -> Result<Database, Error> {
                 doing: format!("open {}", file.display()),
                 reason: "the path is not UTF-8".to_owned(),
             })?;
-            Database::new(file)
+            dynoxide::Database::new(file)
         }
     };
     opened.map_err(|error| Error::Database {
@@ -81,7 +102,7 @@ fn open(data: Option<&Path>) -> Result<Database, Error> {
     })
 }
 
-fn ensure_table(database: &Database, table: &Table) -> Result<(), Error> {
+fn ensure_table(database: &dynoxide::Database, table: &Table) -> Result<(), Error> {
     let failed = |doing: &str, reason: String| Error::Database {
         doing: format!("{doing} the table {}", table.name),
         reason,
@@ -129,7 +150,7 @@ fn ensure_table(database: &Database, table: &Table) -> Result<(), Error> {
     Ok(())
 }
 
-/// A CreateTable request. On-demand, since capacity and alarms mean nothing here.
+/// A CreateTable request. The table is on-demand, because capacity and alarms mean nothing here.
 fn creation(table: &Table) -> Value {
     let mut request = json!({
         "TableName": table.name,
@@ -148,7 +169,7 @@ fn creation(table: &Table) -> Value {
     request
 }
 
-/// The keys of a table and its indexes in words, to compare and to show.
+/// The keys of a table and its indexes as text, to compare and to show.
 fn keys(description: &Value) -> String {
     let schema = |holder: &Value| {
         let elements = holder
@@ -209,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_made_once_and_then_only_accepted_with_the_same_keys() -> Result<(), Error> {
+    fn a_table_is_created_once_and_then_accepted_only_with_the_same_keys() -> Result<(), Error> {
         let database = open(None)?;
         ensure_table(&database, &table("sk"))?;
         ensure_table(&database, &table("sk"))?;

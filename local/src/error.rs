@@ -1,45 +1,45 @@
-//! Why the stack could not be started, in words for the person at the keyboard.
+//! Why a stack could not be started, written for the person at the keyboard.
 
 use std::{error, fmt, io};
 
-/// Why the stack could not be started.
+/// Why a stack could not be started.
 #[derive(Debug)]
 pub enum Error {
-    /// Something in template.yaml is missing or is not understood.
+    /// Something in template.yaml is missing or not supported.
     Template {
-        /// Where: a logical id, with the member when that helps (`RuleCreate.Timeout`).
+        /// The place: a logical id, with the member if that helps (`RuleCreate.Timeout`).
         at: String,
         /// What is wrong with it.
         reason: String,
     },
     /// A file, a socket or a process could not be used.
     Io {
-        /// What was being done, such as `read template.yaml`.
+        /// The attempted action, such as `read template.yaml`.
         doing: String,
-        /// The reason the system gave.
+        /// The reason that the system gave.
         source: io::Error,
     },
-    /// The port is in use.
-    PortTaken {
-        /// The port asked for.
+    /// The port is already in use.
+    PortInUse {
+        /// The requested port.
         port: u16,
-        /// The command line flag that chooses another one.
+        /// The command-line flag that chooses another one.
         flag: &'static str,
     },
     /// The embedded database refused something.
     Database {
-        /// What was being done.
+        /// The attempted action.
         doing: String,
-        /// The database's own words.
+        /// The database's own message.
         reason: String,
     },
     /// The data directory holds a table that is not the one in template.yaml.
     OtherTable {
         /// The table's name.
         name: String,
-        /// The keys it has.
+        /// Its keys.
         found: String,
-        /// The keys template.yaml says.
+        /// The keys in template.yaml.
         wanted: String,
     },
     /// No executable was given for a function.
@@ -49,20 +49,20 @@ pub enum Error {
         /// The binary's name in template.yaml.
         binary: String,
     },
-    /// `cargo build` failed; its own messages have been shown.
+    /// `cargo build` failed, after printing its own messages.
     Build {
         /// How cargo ended.
         status: String,
     },
-    /// The demo team could not be written.
+    /// The demo team could not be created.
     Seed {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
 impl Error {
-    /// Something in template.yaml is missing or is not understood.
+    /// Something in template.yaml is missing or not supported.
     pub(crate) fn template(at: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Template {
             at: at.into(),
@@ -84,10 +84,10 @@ impl fmt::Display for Error {
         match self {
             Self::Template { at, reason } => write!(f, "template.yaml: {at}: {reason}"),
             Self::Io { doing, .. } => write!(f, "could not {doing}"),
-            Self::PortTaken { port, flag } => {
+            Self::PortInUse { port, flag } => {
                 write!(
                     f,
-                    "port {port} on 127.0.0.1 is taken; choose another one with {flag}"
+                    "port {port} on 127.0.0.1 is already in use; choose another one with {flag}"
                 )
             }
             Self::Database { doing, reason } => {
@@ -109,7 +109,7 @@ impl fmt::Display for Error {
                 )
             }
             Self::Build { status } => write!(f, "cargo build failed ({status})"),
-            Self::Seed { reason } => write!(f, "could not write the demo team: {reason}"),
+            Self::Seed { reason } => write!(f, "could not create the demo team: {reason}"),
         }
     }
 }

@@ -1,28 +1,27 @@
-//! HTTP to API Gateway v2 events and back, as an HTTP API does it.
+//! Turns HTTP requests into API Gateway v2 events, and functions' results into HTTP responses, as
+//! an HTTP API does.
 //!
-//! What AWS documents:
+//! AWS documents the format:
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>.
-//! What it does not, others have measured against the real thing: paths are percent-decoded
-//! before they are matched and in `rawPath`, and cut at a decoded `?` (honojs/hono#2156,
-//! middleapi/standard-server#93); bodies are base64 unless their type is one of a few
+//! It does not document the following, which others have measured: paths are percent-decoded before
+//! they are matched and in `rawPath`, and truncated at a decoded `?` (honojs/hono#2156,
+//! middleapi/standard-server#93); bodies are base64 except for a few content types
 //! (ministackorg/ministack#766, floci-io/floci#2172).
 
 mod event;
-mod reply;
+mod response;
 
 use crate::{
     error::Error,
-    http::{self, Answer, BodyError, Patience, Server, json},
+    http::{self, BodyError, HandlerResult, HeaderTimeout, HttpResponse, Server, json},
     id,
     invoke_error::InvokeError,
-    journal::{Happening, Journal},
+    journal::{Event, Journal},
     runtime_api::Pool,
     template::{Function, Route},
 };
-use ::http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts};
-use bytes::Bytes;
-use event::{Decoded, Matched};
-use http_body_util::Full;
+use ::http::{HeaderName, HeaderValue, Request, StatusCode, header, request::Parts};
+use event::{DecodedPath, Matched};
 use hyper::body::Incoming;
 use std::{
     collections::BTreeMap,
@@ -35,13 +34,13 @@ use tokio::time;
 /// API Gateway's quota for a payload.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 /// API Gateway's longest integration timeout for HTTP APIs.
-const INTEGRATION_LIMIT: Duration = Duration::from_secs(30);
-/// A client gets this long to send a request's head, idle time before it included.
-const HEAD_LIMIT: Duration = Duration::from_secs(60);
-/// A client gets this long to send a body.
-const BODY_LIMIT: Duration = Duration::from_secs(30);
+const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to send a request's headers, including the idle time before them.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The served routes. Dropping it closes every connection.
+/// The HTTP API. Dropping it closes every connection.
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     _server: Server,
@@ -71,7 +70,7 @@ impl Gateway {
         });
         let server = http::serve(
             listener,
-            Patience::Head(HEAD_LIMIT),
+            HeaderTimeout::After(HEADER_TIMEOUT),
             move |request, peer| {
                 let serving = Arc::clone(&serving);
                 async move { serving.handle(request, peer).await }
@@ -85,18 +84,18 @@ impl Gateway {
 }
 
 impl Serving {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> HandlerResult {
         let started = Instant::now();
         let request_id = id::api_request();
         let (parts, body) = request.into_parts();
 
-        let mut response = self.answer(&parts, body, peer, &request_id).await;
+        let mut response = self.respond(&parts, body, peer, &request_id).await;
         if let Ok(value) = HeaderValue::from_str(&request_id) {
             response
                 .headers_mut()
                 .insert(HeaderName::from_static("apigw-requestid"), value);
         }
-        self.journal.tell(|| Happening::Request {
+        self.journal.publish(|| Event::Request {
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
             status: response.status().as_u16(),
@@ -105,31 +104,31 @@ impl Serving {
         Ok(response)
     }
 
-    async fn answer(
+    async fn respond(
         &self,
         parts: &Parts,
         body: Incoming,
         peer: SocketAddr,
         request_id: &str,
-    ) -> Response<Full<Bytes>> {
-        // `OPTIONS *` and `CONNECT` have no path, and without a proper host there is no URL.
-        if !parts.uri.path().starts_with('/') || !has_proper_host(parts) {
-            return said(StatusCode::BAD_REQUEST, "Bad Request");
+    ) -> HttpResponse {
+        // `OPTIONS *` and `CONNECT` have no path, and without a valid host there is no URL.
+        if !parts.uri.path().starts_with('/') || !has_valid_host(parts) {
+            return message(StatusCode::BAD_REQUEST, "Bad Request");
         }
-        let body = match time::timeout(BODY_LIMIT, http::read(body, MAX_BODY_BYTES)).await {
+        let body = match time::timeout(BODY_TIMEOUT, http::read(body, MAX_BODY_BYTES)).await {
             Ok(Ok(body)) => body,
             Ok(Err(BodyError::TooLarge)) => {
-                return said(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+                return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
             }
-            Ok(Err(BodyError::Broken)) => return said(StatusCode::BAD_REQUEST, "Bad Request"),
-            Err(_) => return said(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
+            Ok(Err(BodyError::Broken)) => return message(StatusCode::BAD_REQUEST, "Bad Request"),
+            Err(_) => return message(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
         };
-        let path = Decoded::new(parts.uri.path());
+        let path = DecodedPath::new(parts.uri.path());
         let Some(matched) = self.routes.find(parts.method.as_str(), &path) else {
-            return said(StatusCode::NOT_FOUND, "Not Found");
+            return message(StatusCode::NOT_FOUND, "Not Found");
         };
         let trace = id::trace_root();
-        let event = event::build(&event::Incoming {
+        let event = event::build(&event::ReceivedRequest {
             parts,
             body: &body,
             path: &path,
@@ -140,28 +139,28 @@ impl Serving {
             port: self.port,
         });
 
-        // In a task of its own: a client that goes away does not stop a function.
+        // In a task of its own, because a client that disconnects does not stop a function.
         let (pool, function) = (Arc::clone(&self.pool), matched.function.to_owned());
         let invocation = tokio::spawn(async move {
             pool.invoke(&function, event.to_string().into(), trace)
                 .await
         });
-        match time::timeout(INTEGRATION_LIMIT, invocation).await {
-            Err(_) => said(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
-            Ok(Ok(Ok(payload))) => reply::read(&payload).unwrap_or_else(internal_error),
+        match time::timeout(INTEGRATION_TIMEOUT, invocation).await {
+            Err(_) => message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+            Ok(Ok(Ok(payload))) => response::read(&payload).unwrap_or_else(internal_error),
             Ok(Ok(Err(InvokeError::EventTooLarge))) => {
-                said(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")
+                message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")
             }
             Ok(Ok(Err(InvokeError::Throttled | InvokeError::Stopped))) => {
-                said(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+                message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
             }
-            // A function's own timeout ends here too, as it does at AWS (denoland/deno_registry2#87).
+            // This includes a function's own timeout, as at AWS (denoland/deno_registry2#87).
             Ok(Ok(Err(_)) | Err(_)) => internal_error(),
         }
     }
 }
 
-/// The routes of the template, one tree per method.
+/// The template's routes, in one tree per method.
 struct Routes {
     trees: BTreeMap<String, matchit::Router<Target>>,
     default: Option<String>,
@@ -203,8 +202,8 @@ impl Routes {
         Ok(routes)
     }
 
-    /// A route for the method, else one for `ANY` method, else `$default`.
-    fn find(&self, method: &str, path: &Decoded) -> Option<Matched<'_>> {
+    /// Finds a route for the method, else one for `ANY`, else `$default`.
+    fn find(&self, method: &str, path: &DecodedPath) -> Option<Matched<'_>> {
         for key in [method, "ANY"] {
             if let Some(found) = self
                 .trees
@@ -232,7 +231,7 @@ impl Routes {
     }
 }
 
-/// API Gateway's `{proxy+}` is matchit's `{*proxy}`.
+/// A path as matchit writes it: API Gateway's `{proxy+}` becomes `{*proxy}`.
 fn pattern(path: &str) -> String {
     let segments: Vec<String> = path
         .split('/')
@@ -249,9 +248,9 @@ fn pattern(path: &str) -> String {
     segments.join("/")
 }
 
-/// Exactly one Host header, of a name or an address and perhaps a port. At AWS the host chooses the
-/// API, so a function never sees another one.
-fn has_proper_host(parts: &Parts) -> bool {
+/// Whether there is exactly one Host header, with a name or an address and perhaps a port. At AWS
+/// the host selects the API, so a function never sees any other.
+fn has_valid_host(parts: &Parts) -> bool {
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
         return false;
@@ -275,11 +274,12 @@ fn has_proper_host(parts: &Parts) -> bool {
         && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
 
-fn internal_error() -> Response<Full<Bytes>> {
-    said(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+fn internal_error() -> HttpResponse {
+    message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }
 
-fn said(status: StatusCode, message: &str) -> Response<Full<Bytes>> {
+/// A response of the gateway itself.
+fn message(status: StatusCode, message: &str) -> HttpResponse {
     json(status, format!(r#"{{"message":"{message}"}}"#))
 }
 
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn the_closest_route_takes_a_request() -> Result<(), Error> {
+    fn the_most_specific_route_serves_a_request() -> Result<(), Error> {
         let routes = Routes::new(&[
             function("List", &[("GET", "/teams/{teamId}/rules")]),
             function("Create", &[("POST", "/teams/{teamId}/rules")]),
@@ -345,7 +345,7 @@ mod tests {
                 "ANY /files/{path+}",
                 "path=a/b/c",
             ),
-            // As at AWS, an encoded slash is a slash before routes are looked at.
+            // As at AWS, an encoded slash is decoded before routes are matched.
             ("GET", "/teams/a%2Fb/rules", "Rest", "$default", ""),
             ("DELETE", "/teams/t1/rules", "Rest", "$default", ""),
             ("GET", "/teams/t1/rules/", "Rest", "$default", ""),
@@ -353,7 +353,7 @@ mod tests {
             ("BREW", "/", "Rest", "$default", ""),
         ];
         for (method, path, function, route_key, parameters) in cases {
-            let path = Decoded::new(path);
+            let path = DecodedPath::new(path);
             let found = routes.find(method, &path).map(|matched| {
                 let parameters: Vec<_> = matched
                     .parameters
@@ -393,14 +393,14 @@ mod tests {
             ("a:99999", false),
             ("user@host", false),
         ];
-        for (host, proper) in cases {
+        for (host, is_valid) in cases {
             let request = Request::builder()
                 .header(header::HOST, host)
                 .body(())
                 .map(Request::into_parts);
             assert_eq!(
-                request.ok().map(|(parts, ())| has_proper_host(&parts)),
-                Some(proper),
+                request.ok().map(|(parts, ())| has_valid_host(&parts)),
+                Some(is_valid),
                 "{host:?}"
             );
         }

@@ -1,4 +1,4 @@
-//! The small HTTP server and the body helpers that gateway, Runtime API and wire share.
+//! The HTTP server and the body helpers that the gateway, the Runtime API and the wire share.
 
 use crate::error::Error;
 use bytes::{Bytes, BytesMut};
@@ -9,15 +9,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{error, fmt, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet, time};
 
-/// More clients than this wait for a place; a laptop's file descriptors end near 1024.
+/// Further clients wait. A process on a laptop may often open only 1,024 files.
 const MAX_CONNECTIONS: usize = 512;
-/// How long to wait when the system has no file descriptor left for a new connection.
+/// How long to wait if the system has no file descriptor left for a new connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// How much of a body that is too large is read away before its connection is closed.
+/// How much of an oversized body is read and discarded before its connection is closed.
 const MAX_DISCARDED_BYTES: usize = 32 * 1024 * 1024;
 
-/// Says that the connection is to be closed without an answer.
+/// The connection is to be closed without a response.
 #[derive(Debug)]
 pub(crate) struct Hangup;
 
@@ -29,10 +28,13 @@ impl fmt::Display for Hangup {
 
 impl error::Error for Hangup {}
 
-/// What a handler answers.
-pub(crate) type Answer = Result<Response<Full<Bytes>>, Hangup>;
+/// A response whose body is held whole.
+pub(crate) type HttpResponse = Response<Full<Bytes>>;
 
-/// A server that stops, with all its connections, when dropped.
+/// What a handler returns.
+pub(crate) type HandlerResult = Result<HttpResponse, Hangup>;
+
+/// A server. Dropping it closes all its connections.
 pub(crate) struct Server {
     task: tokio::task::JoinHandle<()>,
 }
@@ -43,26 +45,27 @@ impl Drop for Server {
     }
 }
 
-/// How long a client may take to send a request's head, idle time before it included.
+/// How long a client may take to send a request's headers, including the idle time before them.
 #[derive(Clone, Copy)]
-pub(crate) enum Patience {
-    /// For strangers.
-    Head(Duration),
-    /// For our own clients, which keep idle connections and would lose a request to a close.
-    Endless,
+pub(crate) enum HeaderTimeout {
+    /// For clients that are not ours.
+    After(Duration),
+    /// For our own clients, which keep idle connections and would lose a request that crosses a
+    /// close.
+    Never,
 }
 
 /// Serves every connection of a listener.
-pub(crate) fn serve<H, F>(listener: TcpListener, patience: Patience, handler: H) -> Server
+pub(crate) fn serve<H, F>(listener: TcpListener, timeout: HeaderTimeout, handler: H) -> Server
 where
     H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Answer> + Send,
+    F: Future<Output = HandlerResult> + Send,
 {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new());
-    match patience {
-        Patience::Head(limit) => builder.header_read_timeout(limit),
-        Patience::Endless => builder.header_read_timeout(None),
+    match timeout {
+        HeaderTimeout::After(limit) => builder.header_read_timeout(limit),
+        HeaderTimeout::Never => builder.header_read_timeout(None),
     };
     let task = tokio::spawn(async move {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -81,7 +84,7 @@ where
                 },
                 Some(_) = connections.join_next() => continue,
             };
-            // Small answers must not wait for the peer's delayed acknowledgement.
+            // A small response must not wait for the peer's delayed acknowledgement.
             drop(stream.set_nodelay(true));
             let handler = handler.clone();
             let connection = builder.serve_connection(
@@ -89,7 +92,7 @@ where
                 service_fn(move |request| handler(request, peer)),
             );
             connections.spawn(async move {
-                // A connection that ends badly is the client's affair.
+                // How a connection ends concerns only its client.
                 drop(connection.await);
                 drop(place);
             });
@@ -102,7 +105,7 @@ where
 pub(crate) fn bind(port: u16, flag: &'static str) -> Result<std::net::TcpListener, Error> {
     let listener =
         std::net::TcpListener::bind(("127.0.0.1", port)).map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => Error::PortTaken { port, flag },
+            io::ErrorKind::AddrInUse => Error::PortInUse { port, flag },
             _ => Error::io(format!("listen on 127.0.0.1:{port}"), source),
         })?;
     listener
@@ -111,7 +114,13 @@ pub(crate) fn bind(port: u16, flag: &'static str) -> Result<std::net::TcpListene
     Ok(listener)
 }
 
-/// Hands a bound listener to the runtime, with its address.
+/// Listens on any free port of 127.0.0.1.
+pub(crate) fn bind_any() -> Result<(TcpListener, SocketAddr), Error> {
+    // No flag is ever suggested: a free port is never in use.
+    adopt(bind(0, "--port")?)
+}
+
+/// Hands a bound listener to the runtime, and returns its address too.
 pub(crate) fn adopt(listener: std::net::TcpListener) -> Result<(TcpListener, SocketAddr), Error> {
     let address = listener
         .local_addr()
@@ -128,8 +137,8 @@ pub(crate) enum BodyError {
     Broken,
 }
 
-/// Reads a body whole, up to a limit. What is past it is read away, so that a client that sends
-/// before it listens still hears why it is refused.
+/// Reads a whole body, up to a limit. The excess is read and discarded, so that a client which
+/// reads no response before it has sent everything still learns why it is refused.
 pub(crate) async fn read(mut body: Incoming, limit_bytes: usize) -> Result<Bytes, BodyError> {
     let mut whole = BytesMut::new();
     let mut seen_bytes = 0;
@@ -151,8 +160,8 @@ pub(crate) async fn read(mut body: Incoming, limit_bytes: usize) -> Result<Bytes
     }
 }
 
-/// A JSON answer.
-pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+/// A response with a JSON body.
+pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> HttpResponse {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(
@@ -162,7 +171,7 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<
     response
 }
 
-/// Headers that speak about one connection only (RFC 9110, 7.6.1), and so are not passed on.
+/// Whether a header concerns one connection only (RFC 9110, 7.6.1), and so is not passed on.
 pub(crate) fn is_hop_by_hop(name: &str) -> bool {
     const NAMES: [&str; 8] = [
         "connection",

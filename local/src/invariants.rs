@@ -1,16 +1,16 @@
-//! What holds for the table whenever no request is under way.
+//! What is true of the table whenever no request is in progress.
 //!
-//! The keys are spelled a second time here on purpose: a mistake in the store's keys must not be
-//! repeated in the check.
+//! The keys are deliberately spelled out a second time here, so that the check does not repeat a
+//! mistake in the store's keys.
 
 use crate::table::{Item, flag, number, text};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Kinds of items that are counted: `COUNT#<kind>` has the number of `<kind>#…`.
-const COUNTED: [&str; 3] = ["CALENDAR", "POLICY", "RULE"];
-/// What sort keys in a team's partition begin with.
-const OF_TEAMS: [&str; 10] = [
+/// The kinds of items that are counted: `COUNT#<kind>` holds the number of `<kind>#…`.
+const COUNTED_KINDS: [&str; 3] = ["CALENDAR", "POLICY", "RULE"];
+/// The prefixes of sort keys in a team's partition.
+const TEAM_PREFIXES: [&str; 10] = [
     "CALENDAR#",
     "COUNT#",
     "DEFAULT#",
@@ -22,14 +22,14 @@ const OF_TEAMS: [&str; 10] = [
     "UNIQUE#",
     "USER#",
 ];
-/// What ids in idempotency records begin with, before 32 hexadecimal digits.
+/// The prefixes of ids in idempotency records, before 32 hexadecimal digits.
 const ID_PREFIXES: [&str; 2] = ["cal_", "sla_"];
 const ID_DIGITS: usize = 32;
 
-/// Everything that is wrong with a table, in words.
+/// Describes everything that is wrong with a table.
 ///
-/// `deleted` has the ids of all that may have been deleted: records and openings outlive it. Without
-/// it, records and openings of things that do not exist are not reported.
+/// `deleted` holds the ids of everything that may have been deleted, because records and openings
+/// outlive their resource. Without it, records and openings of missing resources are not reported.
 pub fn violations(items: &[Item], deleted: Option<&BTreeSet<String>>) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut partitions: BTreeMap<&str, Partition<'_>> = BTreeMap::new();
@@ -53,7 +53,7 @@ pub fn violations(items: &[Item], deleted: Option<&BTreeSet<String>>) -> Vec<Str
             wrong.extend(openings(partition, deleted).into_iter().map(about));
             wrong.extend(unknown(partition).into_iter().map(about));
         } else if pk.starts_with("CREDENTIAL#") {
-            wrong.extend(spent(partition).into_iter().map(about));
+            wrong.extend(rate_windows(partition).into_iter().map(about));
         }
     }
     wrong.extend(records(items, deleted));
@@ -63,7 +63,7 @@ pub fn violations(items: &[Item], deleted: Option<&BTreeSet<String>>) -> Vec<Str
 /// The items of a partition by sort key.
 type Partition<'i> = BTreeMap<&'i str, &'i Item>;
 
-/// The items whose sort key begins so, by what is behind it.
+/// The items whose sort key has this prefix, with the rest of the key.
 fn of_kind<'p, 'i>(
     partition: &'p Partition<'i>,
     prefix: &'p str,
@@ -73,22 +73,22 @@ fn of_kind<'p, 'i>(
         .filter_map(move |(sk, item)| Some((sk.strip_prefix(prefix)?, *item)))
 }
 
-/// Counters equal what is there.
+/// Each counter equals the number of items.
 fn counts(partition: &Partition<'_>) -> Vec<String> {
     let counters = of_kind(partition, "COUNT#").map(|(kind, _)| kind);
-    let kinds: BTreeSet<&str> = counters.chain(COUNTED).collect();
+    let kinds: BTreeSet<&str> = counters.chain(COUNTED_KINDS).collect();
     let wrong = kinds.into_iter().filter_map(|kind| {
-        let there = of_kind(partition, &format!("{kind}#")).count() as i64;
+        let actual = of_kind(partition, &format!("{kind}#")).count() as i64;
         let counter = partition.get(format!("COUNT#{kind}").as_str());
         let counted = counter.map_or(Some(0), |counter| number(counter, "n"));
-        (counted != Some(there)).then(|| format!("{there} {kind}s, counted as {counted:?}"))
+        (counted != Some(actual)).then(|| format!("{actual} {kind}s, counted as {counted:?}"))
     });
     wrong.collect()
 }
 
-/// A policy holds the guards of its name and its due time, and nothing else holds one.
+/// Each policy holds the guards of its name and of its due time, and nothing else holds a guard.
 fn guards(partition: &Partition<'_>) -> Vec<String> {
-    let mut wanted = BTreeMap::new();
+    let mut expected = BTreeMap::new();
     let mut wrong = Vec::new();
     for (id, policy) in of_kind(partition, "POLICY#") {
         let (name, due) = (text(policy, "name"), number(policy, "dueTimeInMinutes"));
@@ -97,26 +97,26 @@ fn guards(partition: &Partition<'_>) -> Vec<String> {
             continue;
         };
         for guard in [format!("policy-name#{name}"), format!("policy-due#{due}")] {
-            if let Some(other) = wanted.insert(guard.clone(), id) {
+            if let Some(other) = expected.insert(guard.clone(), id) {
                 wrong.push(format!("policies {other} and {id} share {guard}"));
             }
         }
     }
     for (guard, item) in of_kind(partition, "UNIQUE#") {
         let holder = text(item, "holder");
-        let owner = wanted.remove(guard);
+        let owner = expected.remove(guard);
         if holder.is_none() || holder != owner {
             wrong.push(format!(
                 "{guard} is held by {holder:?} and belongs to {owner:?}"
             ));
         }
     }
-    let free = wanted.into_iter();
-    wrong.extend(free.map(|(guard, id)| format!("{guard} of policy {id} is not held")));
+    let missing = expected.into_iter();
+    wrong.extend(missing.map(|(guard, id)| format!("{guard} of policy {id} is not held")));
     wrong
 }
 
-/// A calendar's uses equal the rules that name it, and what is named is there.
+/// A calendar's `uses` equals the number of rules that name it, and each named calendar exists.
 fn uses(partition: &Partition<'_>) -> Vec<String> {
     let mut named: BTreeMap<&str, i64> = BTreeMap::new();
     for (_, rule) in of_kind(partition, "RULE#") {
@@ -134,11 +134,13 @@ fn uses(partition: &Partition<'_>) -> Vec<String> {
         }
     }
     let missing = named.into_iter();
-    wrong.extend(missing.map(|(id, rules)| format!("{rules} rules name {id}, which is not there")));
+    wrong.extend(
+        missing.map(|(id, rules)| format!("{rules} rules name {id}, which does not exist")),
+    );
     wrong
 }
 
-/// At most one calendar is the default, and the pointer agrees.
+/// At most one calendar is the default, and the pointer names it.
 fn default_calendar(partition: &Partition<'_>) -> Vec<String> {
     let defaults: Vec<&str> = of_kind(partition, "CALENDAR#")
         .filter(|(_, calendar)| flag(calendar, "isDefault") == Some(true))
@@ -151,13 +153,13 @@ fn default_calendar(partition: &Partition<'_>) -> Vec<String> {
         .collect();
     let agree = defaults == pointed && pointed.len() == usize::from(pointer.is_some());
     (defaults.len() > 1 || !agree)
-        .then(|| format!("{defaults:?} are default calendars, and the pointer says {pointed:?}"))
+        .then(|| format!("{defaults:?} are default calendars, but the pointer names {pointed:?}"))
         .into_iter()
         .collect()
 }
 
-/// A calendar has the opening that it names, and every opening is of a calendar that exists or
-/// existed: openings are kept when it is deleted.
+/// Each calendar has the opening that it names, and each opening belongs to a calendar that exists
+/// or existed, because openings are kept when a calendar is deleted.
 fn openings(partition: &Partition<'_>, deleted: Option<&BTreeSet<String>>) -> Vec<String> {
     let mut wrong = Vec::new();
     for (id, calendar) in of_kind(partition, "CALENDAR#") {
@@ -169,27 +171,27 @@ fn openings(partition: &Partition<'_>, deleted: Option<&BTreeSet<String>>) -> Ve
     }
     for (of, _) in of_kind(partition, "SCHEDULE#") {
         let id = of.split('#').next().unwrap_or_default();
-        let is_there = partition.contains_key(format!("CALENDAR#{id}").as_str());
-        let was = deleted.is_none_or(|deleted| deleted.contains(id));
-        if !is_there && !was {
+        let exists = partition.contains_key(format!("CALENDAR#{id}").as_str());
+        let may_have_existed = deleted.is_none_or(|deleted| deleted.contains(id));
+        if !exists && !may_have_existed {
             wrong.push(format!("an opening of {id}, which never existed"));
         }
     }
     wrong
 }
 
-/// An item of a kind that nothing here checks.
+/// No item is of a kind that nothing here checks.
 fn unknown(partition: &Partition<'_>) -> Vec<String> {
     let unknown = partition
         .keys()
-        .filter(|sk| !OF_TEAMS.iter().any(|known| sk.starts_with(known)));
+        .filter(|sk| !TEAM_PREFIXES.iter().any(|known| sk.starts_with(known)));
     unknown
         .map(|sk| format!("{sk} is of a kind without invariants"))
         .collect()
 }
 
-/// No window of a credential with a limit of its own counts more than that.
-fn spent(partition: &Partition<'_>) -> Vec<String> {
+/// No window of a credential with its own limit counts more calls than that limit.
+fn rate_windows(partition: &Partition<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     for credential in partition.values() {
         let Some(limit) = number(credential, "callLimit") else {
@@ -206,17 +208,17 @@ fn spent(partition: &Partition<'_>) -> Vec<String> {
     wrong
 }
 
-/// `w` and the window's number.
+/// Whether an attribute is the counter of a window: `w` and the window's number.
 fn is_window(attribute: &str) -> bool {
     let digits = attribute.strip_prefix('w').unwrap_or_default();
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A record of a finished request is of something that exists or existed.
+/// Each record of a finished request names something that exists or existed.
 fn records(items: &[Item], deleted: Option<&BTreeSet<String>>) -> Vec<String> {
     let is_record = |item: &&Item| text(item, "sk") == Some("IDEMPOTENCY");
     let (records, others): (Vec<&Item>, Vec<&Item>) = items.iter().partition(is_record);
-    let there: BTreeSet<&str> = others.iter().filter_map(|item| text(item, "id")).collect();
+    let existing: BTreeSet<&str> = others.iter().filter_map(|item| text(item, "id")).collect();
     let openings: BTreeSet<(&str, &str)> = others
         .iter()
         .filter_map(|item| Some((text(item, "pk")?, text(item, "sk")?)))
@@ -235,13 +237,13 @@ fn records(items: &[Item], deleted: Option<&BTreeSet<String>>) -> Vec<String> {
         let Some(deleted) = deleted else { continue };
         let orphaned = ids
             .into_iter()
-            .filter(|id| !there.contains(id.as_str()) && !deleted.contains(id));
+            .filter(|id| !existing.contains(id.as_str()) && !deleted.contains(id));
         wrong.extend(orphaned.map(|id| format!("{pk} names {id}, which never existed")));
     }
     wrong
 }
 
-/// Whether the opening that a record refers to is there, if it refers to one.
+/// Whether the opening that a record refers to exists. A record need not refer to one.
 fn has_opening(record: &Item, openings: &BTreeSet<(&str, &str)>) -> bool {
     let Some(calendar) = record
         .get("calendar")
@@ -263,7 +265,7 @@ fn has_opening(record: &Item, openings: &BTreeSet<(&str, &str)>) -> bool {
     openings.contains(&(partition, key.as_str()))
 }
 
-/// The ids in a value and in what it consists of.
+/// The ids in a value and its parts.
 fn ids(value: &Value) -> BTreeSet<String> {
     match value {
         Value::String(text) => ID_PREFIXES
@@ -308,8 +310,8 @@ mod tests {
         item
     }
 
-    /// A table in order: a rule that names the default calendar, a policy, a record, a credential.
-    fn sound() -> Vec<Item> {
+    /// A valid table: a rule that names the default calendar, a policy, a record and a credential.
+    fn valid_table() -> Vec<Item> {
         let one = json!({"n": {"N": "1"}});
         let holder = json!({"holder": {"S": "p"}});
         vec![
@@ -359,21 +361,21 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_table_has_no_violations_and_each_damage_is_seen() {
+    fn a_valid_table_has_no_violations_and_each_damage_is_reported() {
         let none = BTreeSet::new();
         let of = |items: &[Item]| violations(items, Some(&none));
-        assert_eq!(of(&sound()), [""; 0]);
-        for place in 0..sound().len() {
-            let mut items = sound();
-            let lost = items.remove(place);
-            let may_be_absent = ["TEAM", "IDEMPOTENCY", "CREDENTIAL"]
+        assert_eq!(of(&valid_table()), [""; 0]);
+        for place in 0..valid_table().len() {
+            let mut items = valid_table();
+            let removed = items.remove(place);
+            let is_optional = ["TEAM", "IDEMPOTENCY", "CREDENTIAL"]
                 .iter()
-                .any(|sk| text(&lost, "sk") == Some(sk));
+                .any(|sk| text(&removed, "sk") == Some(sk));
             assert_eq!(
                 of(&items).is_empty(),
-                may_be_absent,
+                is_optional,
                 "without {}",
-                json(&lost)
+                json(&removed)
             );
         }
         for (sk, name, value) in [
@@ -386,7 +388,7 @@ mod tests {
             ("CREDENTIAL", "w17", json!({"N": "3"})),
             ("IDEMPOTENCY", "reply", json!({"S": "{}"})),
         ] {
-            let mut items = sound();
+            let mut items = valid_table();
             for item in items.iter_mut().filter(|item| text(item, "sk") == Some(sk)) {
                 item.insert(name.to_owned(), value.clone());
             }
@@ -398,7 +400,7 @@ mod tests {
             ("isDefault", json!({"BOOL": false})),
             ("scheduleVersion", json!({"N": "2"})),
         ] {
-            let mut items = sound();
+            let mut items = valid_table();
             let calendars = items.iter_mut();
             for item in calendars.filter(|item| text(item, "sk") == Some(&*calendar)) {
                 item.insert(name.to_owned(), value.clone());
@@ -408,8 +410,8 @@ mod tests {
     }
 
     #[test]
-    fn a_record_outlives_what_was_deleted_and_new_kinds_are_reported() {
-        let mut items = sound();
+    fn a_record_outlives_a_deleted_resource_and_new_kinds_are_reported() {
+        let mut items = valid_table();
         items.push(item(
             "IDEMPOTENCY#2",
             "IDEMPOTENCY",

@@ -1,18 +1,19 @@
-//! What happens in a running stack: the lines functions write, and one entry per request.
+//! What happens in a running stack: the lines that functions write, and one event per request.
 
+use crate::lock::lock;
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::sync::broadcast;
 
-/// The oldest lines make room for new ones.
+/// Lines that are kept; a new one replaces the oldest.
 const MAX_LINES: usize = 20_000;
-/// A follower that falls this far behind misses entries rather than holding memory.
+/// Events that are held for a slow follower; one that falls further behind misses the oldest.
 const MAX_BEHIND: usize = 1_024;
 
-/// A line that a function wrote, or that this machine says about it.
+/// A line that a function wrote, or that the platform wrote about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// The function's logical id.
@@ -21,7 +22,7 @@ pub struct Line {
     pub pid: u32,
     /// Where it was written.
     pub stream: Stream,
-    /// The line, without its end.
+    /// The line, without its line ending.
     pub text: String,
 }
 
@@ -32,33 +33,33 @@ pub enum Stream {
     Out,
     /// The function's standard error.
     Err,
-    /// Not by the function: what Lambda itself would say of it.
+    /// Written by the platform, in place of Lambda itself.
     Platform,
 }
 
-/// Something a follower is told of.
+/// Something that happened in the stack.
 #[derive(Clone, Debug)]
-pub enum Happening {
+pub enum Event {
     /// A function wrote a line.
     Line(Line),
-    /// The gateway answered a request.
+    /// The gateway responded to a request.
     Request {
         /// The method.
         method: String,
         /// The path, without the query, as sent.
         path: String,
-        /// The answer's status.
+        /// The response's status.
         status: u16,
-        /// From the request's head to the answer.
+        /// From the request's headers to the response.
         elapsed: Duration,
     },
 }
 
-/// The stack's memory of what happened, shared by its parts.
+/// The lines so far and the followers of what comes, shared by the parts of a stack.
 #[derive(Clone)]
 pub(crate) struct Journal {
     lines: Arc<Mutex<VecDeque<Line>>>,
-    followers: broadcast::Sender<Happening>,
+    followers: broadcast::Sender<Event>,
 }
 
 impl Journal {
@@ -71,34 +72,30 @@ impl Journal {
 
     pub(crate) fn line(&self, line: Line) {
         {
-            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut lines = lock(&self.lines);
             if lines.len() >= MAX_LINES {
                 lines.pop_front();
             }
             lines.push_back(line.clone());
         }
-        // After it is kept: who follows first and then looks back misses none.
-        self.tell(|| Happening::Line(line));
+        // Published only once it is kept, so that following first and then looking back misses
+        // none.
+        self.publish(|| Event::Line(line));
     }
 
-    /// Tells the followers, if there are any.
-    pub(crate) fn tell(&self, happening: impl FnOnce() -> Happening) {
+    /// Sends an event to the followers, if there are any.
+    pub(crate) fn publish(&self, event: impl FnOnce() -> Event) {
         if self.followers.receiver_count() > 0 {
-            // Every follower may have left meanwhile.
-            drop(self.followers.send(happening()));
+            // Every follower may have left in the meantime.
+            drop(self.followers.send(event()));
         }
     }
 
     pub(crate) fn lines(&self) -> Vec<Line> {
-        self.lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect()
+        lock(&self.lines).iter().cloned().collect()
     }
 
-    pub(crate) fn follow(&self) -> broadcast::Receiver<Happening> {
+    pub(crate) fn follow(&self) -> broadcast::Receiver<Event> {
         self.followers.subscribe()
     }
 }

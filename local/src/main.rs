@@ -1,72 +1,61 @@
-//! `cargo local`: the whole service on this machine, from template.yaml and the real binaries.
+//! `cargo local`: runs the whole service on this machine, from template.yaml and the real binaries.
 
+mod seed;
 mod show;
 
-use admin::issue::{self, IssueError, NewKey, Terms};
 use clap::Parser;
-use jiff::Timestamp;
 use local::{
-    Database, Listeners, Stack, StackOptions,
     binaries::{self, Profile},
+    dynamodb::Database,
     error::Error,
-    template::{TABLE_NAME, Template},
+    stack::{self, Listeners, Stack, StackOptions},
+    template::Template,
 };
-use shared::domain::{
-    id::RequestId,
-    principal::{CredentialKind, Mode, Permission, Plan},
-};
+use seed::Seed;
 use std::{
     collections::BTreeMap,
     error::Error as _,
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs the service on this machine: HTTP API, functions and DynamoDB, without Docker.
 ///
-/// Builds the functions, makes the table of template.yaml, serves its routes on 127.0.0.1 and
-/// prints a demo team's credentials with curl lines that work as pasted. Ctrl-C stops everything.
+/// Builds the functions, creates the table of template.yaml, serves its routes on 127.0.0.1, and
+/// prints the credentials of a demo team with curl commands to paste. Ctrl-C stops everything.
 #[derive(Parser)]
 #[command(name = "cargo local", bin_name = "cargo local", version)]
 struct Arguments {
-    /// Where to serve the HTTP API
+    /// Port of the HTTP API
     #[arg(long, default_value_t = 9000)]
     port: u16,
 
-    /// Where to serve DynamoDB
+    /// Port of DynamoDB
     #[arg(long, default_value_t = 8000)]
     db_port: u16,
 
-    /// Build the functions as they are deployed
+    /// Build the functions in release mode, as they are deployed
     #[arg(long)]
     release: bool,
 
-    /// Keep the data in this directory (in memory otherwise); each start adds a new demo team
+    /// Keep the data in this directory instead of in memory; each start adds a new demo team
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// The most processes per function
+    /// Maximum number of processes per function
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     concurrency: u16,
 
-    /// Serve DynamoDB with the table only, and print the environment that `cargo lambda watch` needs
+    /// Serve only DynamoDB with the table, and print the environment that `cargo lambda watch`
+    /// needs
     #[arg(long, conflicts_with_all = ["port", "release", "concurrency"])]
     db_only: bool,
 
-    /// Print one line of JSON on standard output when ready, and all else on standard error
+    /// Print one line of JSON to standard output when ready, and everything else to standard error
     #[arg(long)]
     json: bool,
-}
-
-/// What a newcomer needs to call the service. Made anew at each start.
-pub(crate) struct Seed {
-    pub(crate) team_id: String,
-    pub(crate) secret_key: String,
-    pub(crate) publishable_key: String,
-    pub(crate) user_id: String,
-    pub(crate) auth_token: String,
 }
 
 fn main() -> ExitCode {
@@ -86,23 +75,13 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Error> {
-    // The workspace this program was built in, so that it works from any directory in it.
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."));
-    let template = Template::read(&workspace.join("template.yaml"))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| Error::Io {
-            doing: "start the runtime".to_owned(),
-            source,
-        })?;
+    let template = Template::read(&stack::workspace().join("template.yaml"))?;
+    let runtime = stack::runtime()?;
 
     if arguments.db_only {
         return runtime.block_on(serve_database(arguments, &template));
     }
-    // Taken ports are told before the long build, and the taken ones are held through it.
+    // Bound before the long build, so that a port already in use is reported at once.
     let listeners = Listeners::bind(arguments.port, arguments.db_port)?;
     eprintln!("building the functions");
     let profile = if arguments.release {
@@ -110,7 +89,7 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     } else {
         Profile::Dev
     };
-    let binaries = binaries::build(workspace, profile)?;
+    let binaries = binaries::build(stack::workspace(), profile)?;
     runtime.block_on(serve(arguments, template, binaries, listeners))
 }
 
@@ -132,8 +111,8 @@ async fn serve(
         dynamodb_endpoint: None,
     };
     let stack = Stack::start_on(options, listeners).await?;
-    let seed = seed(stack.dynamodb(), TABLE_NAME).await?;
-    let happenings = stack.follow();
+    let seed = Seed::create(stack.dynamodb()).await?;
+    let events = stack.follow();
     let ready = if arguments.json {
         show::ready_json(&stack.url(), stack.dynamodb(), &seed)
     } else {
@@ -147,8 +126,8 @@ async fn serve(
     print(&ready);
 
     tokio::select! {
-        () = show::follow(happenings) => {}
-        stopped = stop_asked() => stopped?,
+        () = show::follow(events) => {}
+        stopped = stop_requested() => stopped?,
     }
     eprintln!("stopping");
     stack.shutdown().await;
@@ -158,21 +137,21 @@ async fn serve(
 async fn serve_database(arguments: &Arguments, template: &Template) -> Result<(), Error> {
     let database = Database::start(template, arguments.db_port, arguments.data.clone()).await?;
     let endpoint = database.endpoint();
-    let seed = seed(&endpoint, TABLE_NAME).await?;
+    let seed = Seed::create(&endpoint).await?;
     let ready = if arguments.json {
         show::ready_json("", &endpoint, &seed)
     } else {
         show::ready_database(&endpoint, template, &seed)
     };
     print(&ready);
-    stop_asked().await?;
+    stop_requested().await?;
     eprintln!("stopping");
     database.shutdown().await;
     Ok(())
 }
 
-/// Returns at Ctrl-C or SIGTERM.
-async fn stop_asked() -> Result<(), Error> {
+/// Returns on Ctrl-C or SIGTERM.
+async fn stop_requested() -> Result<(), Error> {
     let failed = |source| Error::Io {
         doing: "listen for signals".to_owned(),
         source,
@@ -186,52 +165,8 @@ async fn stop_asked() -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes to standard output; a reader that has left is no reason to stop.
+/// Writes to standard output. A reader that has gone is no reason to stop.
 fn print(text: &str) {
     let mut out = io::stdout().lock();
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
-}
-
-/// Writes a demo team with one credential of each kind.
-async fn seed(endpoint: &str, table: &str) -> Result<Seed, Error> {
-    let failed = |error: IssueError| Error::Seed {
-        reason: error.to_string(),
-    };
-    let random = local_random()?;
-    let request = RequestId::new(Timestamp::now(), &random);
-    let store = shared::store::client::connect_to(endpoint, table).for_request(&request);
-    let team = issue::team(&store, "Demo", Plan::Premium)
-        .await
-        .map_err(failed)?
-        .id;
-    let terms = Terms::default();
-    let mut new = NewKey {
-        name: Some("demo".to_owned()),
-        kind: CredentialKind::Secret,
-        mode: Mode::Live,
-        terms,
-    };
-    let secret = issue::key(&store, &team, &new).await.map_err(failed)?;
-    new.kind = CredentialKind::Publishable;
-    let publishable = issue::key(&store, &team, &new).await.map_err(failed)?;
-    let permissions = [Permission::ManageLivechatSla, Permission::ViewLivechatRoom];
-    let user = issue::user(&store, &team, "demo", &permissions, terms)
-        .await
-        .map_err(failed)?;
-    Ok(Seed {
-        team_id: team.to_string(),
-        secret_key: secret.secret,
-        publishable_key: publishable.secret,
-        user_id: user.id.to_string(),
-        auth_token: user.token,
-    })
-}
-
-fn local_random() -> Result<[u8; 10], Error> {
-    let mut bytes = [0; 10];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::Seed {
-            reason: error.to_string(),
-        })
-        .map(|()| bytes)
 }

@@ -1,8 +1,8 @@
 //! What `cargo local` prints.
 
-use crate::Seed;
+use crate::seed::Seed;
 use local::{
-    journal::{Happening, Line, Stream},
+    journal::{Event, Line, Stream},
     template::Template,
 };
 use serde_json::{Map, Value, json};
@@ -14,7 +14,7 @@ const POLICY: &str = r#"{"name":"Optimum","description":"OPtimum SLA","dueTimeIn
 const RULE: &str =
     r#"{"name":"High Priority","priority":"high","responseTarget":30,"resolutionTarget":240}"#;
 
-/// For scripts: one line.
+/// The one line that scripts read.
 pub(crate) fn ready_json(url: &str, dynamodb: &str, seed: &Seed) -> String {
     let mut line = json!({
         "url": url,
@@ -30,7 +30,7 @@ pub(crate) fn ready_json(url: &str, dynamodb: &str, seed: &Seed) -> String {
     line
 }
 
-/// For people: what is served, the demo team, and lines to paste.
+/// The text that people read: what is served, the demo team, and commands to paste.
 pub(crate) fn ready(url: &str, dynamodb: &str, seed: &Seed, data: Option<&Path>) -> String {
     let Seed {
         team_id,
@@ -39,17 +39,17 @@ pub(crate) fn ready(url: &str, dynamodb: &str, seed: &Seed, data: Option<&Path>)
         auth_token,
         ..
     } = seed;
-    let kept = match data {
-        None => "in memory, gone at the end".to_owned(),
+    let storage = match data {
+        None => "in memory, lost when it stops".to_owned(),
         Some(directory) => format!(
-            "kept in {}; the demo team is new at each start",
+            "kept in {}; each start adds a new demo team",
             directory.display()
         ),
     };
     format!(
         "\
 HTTP API         {url}
-DynamoDB         {dynamodb} ({kept})
+DynamoDB         {dynamodb} ({storage})
 
 {team}
 # create an SLA policy (Rocket.Chat)
@@ -70,7 +70,7 @@ Ctrl-C stops everything.
     )
 }
 
-/// For `cargo lambda watch`: the lines of its `--env-file`.
+/// The lines of an `--env-file` for `cargo lambda watch`.
 pub(crate) fn ready_database(dynamodb: &str, template: &Template, seed: &Seed) -> String {
     let mut environment: BTreeMap<&str, &str> = template
         .functions
@@ -126,11 +126,11 @@ X-Auth-Token     {auth_token}
     )
 }
 
-/// Prints one line per request, and the functions' troubles, for as long as the stack runs.
-pub(crate) async fn follow(mut happenings: Receiver<Happening>) {
+/// Prints each request and the functions' failures, for as long as the stack runs.
+pub(crate) async fn follow(mut events: Receiver<Event>) {
     loop {
-        match happenings.recv().await {
-            Ok(Happening::Request {
+        match events.recv().await {
+            Ok(Event::Request {
                 method,
                 path,
                 status,
@@ -138,8 +138,8 @@ pub(crate) async fn follow(mut happenings: Receiver<Happening>) {
             }) => {
                 eprintln!("{method:<6} {path} {status} {} ms", elapsed.as_millis());
             }
-            Ok(Happening::Line(line)) => {
-                if let Some(text) = trouble(&line) {
+            Ok(Event::Line(line)) => {
+                if let Some(text) = noteworthy(&line) {
                     eprintln!("  {}: {text}", line.function);
                 }
             }
@@ -149,16 +149,16 @@ pub(crate) async fn follow(mut happenings: Receiver<Happening>) {
     }
 }
 
-/// A function's line, when a person should see it: a refusal, a warning, an error, or what is no log
-/// entry.
-fn trouble(line: &Line) -> Option<String> {
+/// A line in short, if a person should see it: a refusal, a warning, an error, or anything that is
+/// not a log entry.
+fn noteworthy(line: &Line) -> Option<String> {
     let Some(entry) = serde_json::from_str::<Map<String, Value>>(&line.text)
         .ok()
         .filter(|_| line.stream != Stream::Platform)
     else {
         return Some(line.text.clone()).filter(|text| !text.trim().is_empty());
     };
-    // tracing-subscriber nests an event's fields unless told to flatten them.
+    // tracing-subscriber nests an event's fields unless it is configured to flatten them.
     let fields = entry
         .get("fields")
         .and_then(Value::as_object)
@@ -177,21 +177,21 @@ fn trouble(line: &Line) -> Option<String> {
     ) {
         return None;
     }
-    let plain = |value: &Value| {
+    let text_of = |value: &Value| {
         value
             .as_str()
             .map_or_else(|| value.to_string(), str::to_owned)
     };
     let mut text = format!(
         "{level} {}",
-        fields.get("message").map(plain).unwrap_or_default()
+        fields.get("message").map(text_of).unwrap_or_default()
     );
     for (name, value) in fields {
         if !matches!(
             name.as_str(),
             "fields" | "level" | "message" | "span" | "spans" | "target" | "timestamp"
         ) {
-            text.push_str(&format!("; {name}={}", plain(value)));
+            text.push_str(&format!("; {name}={}", text_of(value)));
         }
     }
     Some(text)

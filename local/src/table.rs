@@ -1,16 +1,19 @@
-//! The table as it is, past every function: for those who check what is left in it.
+//! The table's contents, read without any function, to check what the functions left in it.
 
-use crate::{error::Error, template::TABLE_NAME};
+use crate::error::Error;
 use ::http::{Request, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::{Map, Value, json};
 
+/// The table's name on this machine: what `!Ref` to it means.
+pub const TABLE_NAME: &str = "dueline";
+
 /// An item in DynamoDB's JSON: each attribute is an object of its type and value.
 pub type Item = Map<String, Value>;
 
-/// Every item of the table at a DynamoDB endpoint, in no order.
+/// Every item of the table at a DynamoDB endpoint, in no particular order.
 pub async fn items(endpoint: &str) -> Result<Vec<Item>, Error> {
     let failed = |reason: String| Error::Database {
         doing: "scan the table".to_owned(),
@@ -27,7 +30,7 @@ pub async fn items(endpoint: &str) -> Result<Vec<Item>, Error> {
         let request = Request::post(endpoint)
             .header(header::CONTENT_TYPE, "application/x-amz-json-1.0")
             .header("x-amz-target", "DynamoDB_20120810.Scan")
-            // Neither is checked by the embedded database, but both must be there.
+            // The embedded database requires both headers but checks neither.
             .header("x-amz-date", "20261122T000000Z")
             .header(
                 header::AUTHORIZATION,
@@ -36,11 +39,11 @@ pub async fn items(endpoint: &str) -> Result<Vec<Item>, Error> {
             )
             .body(Full::from(scan.to_string()))
             .map_err(|error| failed(error.to_string()))?;
-        let answer = client
+        let response = client
             .request(request)
             .await
             .map_err(|error| failed(error.to_string()))?;
-        let body = answer
+        let body = response
             .into_body()
             .collect()
             .await

@@ -1,14 +1,14 @@
-//! Reads from template.yaml what this machine needs: every function with its routes, limits,
-//! environment and declared DynamoDB actions, and the table.
+//! Reads what this machine needs from template.yaml: the table, and every function with its routes,
+//! limits, environment and declared DynamoDB actions.
 //!
-//! Only the parts that are used are evaluated, so a template may use any CloudFormation
-//! function elsewhere. Parameters have their defaults here. [`document::expand`] evaluates all of a
-//! template, under any parameters.
+//! Only these parts are evaluated, so a template may use any CloudFormation function elsewhere.
+//! Parameters have their default values. [`document::expand`] evaluates a whole template, with any
+//! parameters.
 
 pub mod document;
 mod intrinsic;
 
-use crate::error::Error;
+use crate::{error::Error, table::TABLE_NAME};
 use intrinsic::{Scope, intrinsic};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,17 +19,14 @@ use std::{
     time::Duration,
 };
 
-/// What `!Ref` to the table means on this machine.
-pub const TABLE_NAME: &str = "dueline";
-
-/// Where `cargo lambda build` puts a binary, in a directory of its name.
-const CODE: &str = "target/lambda/";
+/// Where `cargo lambda build` puts a binary, in a directory of the same name.
+const CODE_DIRECTORY: &str = "target/lambda/";
 
 /// Lambda's own defaults (AWS::Lambda::Function, Timeout and MemorySize).
-const TIMEOUT_SECONDS: u64 = 3;
-const MEMORY_MIB: u64 = 128;
+const DEFAULT_TIMEOUT_SECONDS: u64 = 3;
+const DEFAULT_MEMORY_MIB: u64 = 128;
 
-/// The parts of template.yaml that this machine plays.
+/// The parts of template.yaml that this machine runs.
 #[derive(Clone, Debug)]
 pub struct Template {
     /// Every AWS::Serverless::Function, in the template's order.
@@ -43,24 +40,24 @@ pub struct Template {
 pub struct Function {
     /// The resource's name in the template; also the function's name on this machine.
     pub logical_id: String,
-    /// The last part of `CodeUri`: the `[[bin]]` that is its code.
+    /// The last part of `CodeUri`: the `[[bin]]` with its code.
     pub binary: String,
     /// Its HttpApi events.
     pub routes: Vec<Route>,
     /// How long an invocation may take before the process is killed.
     pub timeout: Duration,
-    /// Told to the function, not enforced.
+    /// Passed to the function, but not enforced.
     pub memory_mib: u64,
-    /// `Environment.Variables`, those of Globals included.
+    /// `Environment.Variables`, including those of Globals.
     pub environment: BTreeMap<String, String>,
-    /// The `dynamodb:…` actions its policies allow.
+    /// The `dynamodb:…` actions that its policies allow.
     pub dynamodb_actions: BTreeSet<String>,
 }
 
 /// One HttpApi event of a function.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Route {
-    /// Takes what no other route does.
+    /// Matches what no other route matches.
     Default,
     /// A method and a path.
     Path {
@@ -88,17 +85,17 @@ pub struct Table {
     pub logical_id: String,
     /// The table's name on this machine.
     pub name: String,
-    /// Partition key, then the sort key if there is one.
+    /// The partition key, then the sort key if there is one.
     pub key_schema: Vec<KeyElement>,
     /// The types of all key attributes.
     pub attribute_definitions: Vec<AttributeDefinition>,
-    /// Empty when there are none.
+    /// The indexes, if any.
     pub global_secondary_indexes: Vec<GlobalSecondaryIndex>,
-    /// The attribute that holds an item's expiry, when TTL is enabled.
+    /// The attribute with an item's expiry, if TTL is enabled.
     pub time_to_live_attribute: Option<String>,
 }
 
-/// One element of a key, in DynamoDB's own words.
+/// One element of a key, in DynamoDB's own terms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KeyElement {
@@ -108,7 +105,7 @@ pub struct KeyElement {
     pub key_type: String,
 }
 
-/// The type of a key attribute, in DynamoDB's own words.
+/// The type of a key attribute, in DynamoDB's own terms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AttributeDefinition {
@@ -118,15 +115,15 @@ pub struct AttributeDefinition {
     pub attribute_type: String,
 }
 
-/// A global secondary index, in DynamoDB's own words.
+/// A global secondary index, in DynamoDB's own terms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GlobalSecondaryIndex {
     /// The index's name.
     pub index_name: String,
-    /// Partition key, then the sort key if there is one.
+    /// The partition key, then the sort key if there is one.
     pub key_schema: Vec<KeyElement>,
-    /// Which attributes the index holds, as DynamoDB takes it.
+    /// Which attributes the index holds, in DynamoDB's own form.
     pub projection: serde_json::Value,
 }
 
@@ -164,14 +161,14 @@ impl Template {
                 None => return Err(Error::template(name, "has no Type")),
             }
         }
-        distinct_routes(&functions)?;
+        check_distinct_routes(&functions)?;
         let mut tables = tables.into_iter();
         match (tables.next(), tables.next()) {
             (Some(table), None) => Ok(Self { functions, table }),
             (None, _) => Err(Error::template("Resources", "no AWS::DynamoDB::Table")),
             (Some(_), Some(second)) => Err(Error::template(
                 second.logical_id,
-                "a second table; this machine plays one",
+                "is a second table; this machine supports one",
             )),
         }
     }
@@ -186,20 +183,20 @@ impl Template {
 
 fn function(scope: &Scope<'_>, name: &str, resource: &Value) -> Result<Function, Error> {
     let property = |member: &str| resource.get("Properties").and_then(|own| own.get(member));
-    let number = |member: &str, otherwise: u64| {
+    let number = |member: &str, default: u64| {
         let at = format!("{name}.{member}");
         let text = match property(member) {
             None => None,
             Some(value) => scope.text(&at, value)?,
         };
-        text.map_or(Ok(otherwise), |text| {
+        text.map_or(Ok(default), |text| {
             text.parse()
                 .map_err(|_| Error::template(at, format!("`{text}` is not a whole number")))
         })
     };
     let binary = property("CodeUri")
-        .and_then(|code| code.as_str()?.strip_prefix(CODE))
-        .ok_or_else(|| Error::template(name, format!("has no CodeUri below {CODE}")))?;
+        .and_then(|code| code.as_str()?.strip_prefix(CODE_DIRECTORY))
+        .ok_or_else(|| Error::template(name, format!("has no CodeUri below {CODE_DIRECTORY}")))?;
     let mut environment = BTreeMap::new();
     if let Some(source) = property("Environment") {
         variables(scope, name, source, &mut environment)?;
@@ -209,8 +206,8 @@ fn function(scope: &Scope<'_>, name: &str, resource: &Value) -> Result<Function,
         logical_id: name.to_owned(),
         binary: binary.to_owned(),
         routes: routes(scope, name, property("Events"))?,
-        timeout: Duration::from_secs(number("Timeout", TIMEOUT_SECONDS)?),
-        memory_mib: number("MemorySize", MEMORY_MIB)?,
+        timeout: Duration::from_secs(number("Timeout", DEFAULT_TIMEOUT_SECONDS)?),
+        memory_mib: number("MemorySize", DEFAULT_MEMORY_MIB)?,
         environment,
         dynamodb_actions: dynamodb_actions(scope, name, property("Policies"))?,
     })
@@ -252,11 +249,11 @@ fn routes(scope: &Scope<'_>, name: &str, events: Option<&Value>) -> Result<Vec<R
         let at = format!("{name}.Events.{}", event_name);
         match event.get("Type").and_then(Value::as_str) {
             Some("HttpApi") => {}
-            // REST APIs send another event format; this machine speaks 2.0 only.
+            // A REST API sends another event format; this machine supports only 2.0.
             Some("Api") => {
                 return Err(Error::template(
                     at,
-                    "is an Api event; this machine plays HttpApi",
+                    "is an Api event; this machine supports only HttpApi",
                 ));
             }
             Some(_) => continue,
@@ -301,7 +298,7 @@ fn routes(scope: &Scope<'_>, name: &str, events: Option<&Value>) -> Result<Vec<R
     Ok(routes)
 }
 
-fn distinct_routes(functions: &[Function]) -> Result<(), Error> {
+fn check_distinct_routes(functions: &[Function]) -> Result<(), Error> {
     let mut seen = BTreeMap::new();
     for function in functions {
         for route in &function.routes {
@@ -324,7 +321,7 @@ fn dynamodb_actions(
     let at = format!("{name}.Policies");
     let mut actions = BTreeSet::new();
     for policy in scope.items(&at, policies)? {
-        // Text or a reference is a managed policy, which no function here needs for the table.
+        // Text or a reference names a managed policy, which no function needs for the table.
         let Some(policy) = policy.as_object().filter(|_| intrinsic(policy).is_none()) else {
             continue;
         };
@@ -362,7 +359,7 @@ fn table(scope: &Scope<'_>, name: &str, resource: &Value) -> Result<Table, Error
     };
 
     let time_to_live_attribute = member("TimeToLiveSpecification")?.and_then(|ttl| {
-        // CloudFormation's parameters are text, so a flag may be the word "true".
+        // CloudFormation's parameters are text, so a flag may be the string "true".
         let enabled = ttl
             .get("Enabled")
             .is_some_and(|enabled| enabled == true || enabled == "true");
@@ -426,7 +423,7 @@ Resources:
     Properties:
       CodeUri: target/lambda/rule-create
       Timeout: 7
-      Environment: { Variables: { NAME: !Sub "${AWS::StackName}/${Table}/${!literal}" } }
+      Environment: { Variables: { NAME: !Sub "${AWS::StackName}/${Table}" } }
       Policies:
         - AWSXrayWriteOnlyAccess
         - Statement:
@@ -457,7 +454,7 @@ Resources:
         let template = Template::parse(TEMPLATE)?;
 
         let environment = [
-            ("NAME", "local/dueline/${literal}"),
+            ("NAME", "local/dueline"),
             ("RATE_LIMIT", "120"),
             ("TABLE_NAME", "dueline"),
         ];
@@ -489,7 +486,7 @@ Resources:
     }
 
     #[test]
-    fn the_table_is_read_whole() -> Result<(), Error> {
+    fn the_whole_table_is_read() -> Result<(), Error> {
         let table = Template::parse(TEMPLATE)?.table;
         let keys: Vec<_> = table
             .key_schema
@@ -505,7 +502,7 @@ Resources:
     }
 
     #[test]
-    fn what_is_not_understood_is_named() {
+    fn an_error_names_what_is_not_supported() {
         let cases = [
             (
                 "Timeout: 7",
@@ -518,9 +515,9 @@ Resources:
                 "template.yaml: RuleCreate.Timeout: `soon` is not a whole number",
             ),
             (
-                "NAME: !Sub \"${AWS::StackName}/${Table}/${!literal}\"",
+                "NAME: !Sub \"${AWS::StackName}/${Table}\"",
                 "NAME: !ImportValue there",
-                "template.yaml: RuleCreate.Environment.NAME: !ImportValue is not understood here",
+                "template.yaml: RuleCreate.Environment.NAME: !ImportValue is not supported here",
             ),
             (
                 "- AWSXrayWriteOnlyAccess",

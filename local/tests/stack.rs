@@ -1,5 +1,5 @@
-//! The stack as a whole, with this very program as its functions: started by the stack, it speaks
-//! the Runtime API, and does what the path asks of it.
+//! Tests of the whole stack, with this very program as its functions: when the stack starts it, it
+//! uses the Runtime API and does what the request's path says.
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
@@ -7,12 +7,15 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use libtest_mimic::{Arguments, Trial};
 use local::{
-    Stack, StackOptions,
     invoke_error::InvokeError,
     journal::{Line, Stream},
+    stack::{Stack, StackOptions},
     table,
     template::Template,
-    wire::{Chance, Fault, Matcher, call::depth},
+    wire::{
+        call::depth,
+        fault::{Chance, InjectedFault, Matcher},
+    },
 };
 use serde_json::{Value, json};
 use std::{
@@ -50,19 +53,19 @@ fn main() -> ExitCode {
     if let Ok(runtime_api) = env::var("AWS_LAMBDA_RUNTIME_API") {
         return act_as_function(&runtime_api);
     }
-    let story = |name: &str, tell: fn() -> Outcome| Trial::test(name, move || Ok(tell()?));
+    let story = |name: &str, run: fn() -> Outcome| Trial::test(name, move || Ok(run()?));
     let stories = vec![
         story(
             "a_request_reaches_a_function_and_comes_back",
             a_request_reaches_a_function,
         ),
         story(
-            "a_function_that_misbehaves_is_a_500_and_the_next_request_is_served",
-            misbehaviour_is_a_500,
+            "a_misbehaving_function_yields_a_500_and_the_next_request_is_served",
+            misbehaviour_yields_a_500,
         ),
         story(
-            "a_binary_that_cannot_start_is_told_with_its_last_words",
-            a_broken_binary_is_told,
+            "a_binary_that_cannot_start_is_reported_with_its_last_lines",
+            a_broken_binary_is_reported,
         ),
         story(
             "processes_are_started_up_to_the_concurrency",
@@ -73,12 +76,12 @@ fn main() -> ExitCode {
             no_process_outlives_the_stack,
         ),
         story(
-            "the_wire_sees_and_breaks_calls",
-            the_wire_sees_and_breaks_calls,
+            "the_wire_records_calls_and_injects_faults",
+            the_wire_records_calls_and_injects_faults,
         ),
         story(
-            "the_wire_breaks_a_share_of_the_calls",
-            the_wire_breaks_a_share_of_the_calls,
+            "a_fault_can_strike_a_share_of_the_calls",
+            a_fault_can_strike_a_share_of_the_calls,
         ),
         story(
             "a_delayed_call_arrives_after_its_caller_has_gone",
@@ -96,11 +99,11 @@ fn a_request_reaches_a_function() -> Outcome {
             (StatusCode::OK, json!({ "path": "/greet" }))
         );
 
-        let answer = stack
+        let response = stack
             .invoke("Worker", json!({ "rawPath": "/direct" }))
             .await?;
         assert_eq!(
-            answer,
+            response,
             json!({ "statusCode": 200, "body": r#"{"path":"/direct"}"# })
         );
 
@@ -115,7 +118,7 @@ fn a_request_reaches_a_function() -> Outcome {
     })
 }
 
-fn misbehaviour_is_a_500() -> Outcome {
+fn misbehaviour_yields_a_500() -> Outcome {
     with_stack(1, async |stack| {
         for path in [
             "/exit",
@@ -140,9 +143,9 @@ fn misbehaviour_is_a_500() -> Outcome {
                 "after {path}"
             );
         }
-        let last_words = |line: &Line| line.stream == Stream::Err && line.text == "leaving";
-        let told = stack.logged(last_words, Duration::from_secs(5)).await;
-        assert!(told.is_some(), "{:?}", stack.logs());
+        let is_last_line = |line: &Line| line.stream == Stream::Err && line.text == "leaving";
+        let logged = stack.logged(is_last_line, Duration::from_secs(5)).await;
+        assert!(logged.is_some(), "{:?}", stack.logs());
 
         let limit = Duration::from_secs(1);
         let hung = stack.invoke("Worker", json!({ "rawPath": "/hang" })).await;
@@ -151,7 +154,7 @@ fn misbehaviour_is_a_500() -> Outcome {
     })
 }
 
-fn a_broken_binary_is_told() -> Outcome {
+fn a_broken_binary_is_reported() -> Outcome {
     with_stack(2, async |stack| {
         let (status, _) = get(stack, "/broken").await?;
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -172,8 +175,8 @@ fn a_broken_binary_is_told() -> Outcome {
 fn processes_up_to_the_concurrency() -> Outcome {
     with_stack(2, async |stack| {
         let requests: Vec<_> = (0..20).map(|_| get(stack, "/greet")).collect();
-        for answered in futures_util::future::join_all(requests).await {
-            assert_eq!(answered?, (StatusCode::OK, json!({ "path": "/greet" })));
+        for response in futures_util::future::join_all(requests).await {
+            assert_eq!(response?, (StatusCode::OK, json!({ "path": "/greet" })));
         }
         assert_eq!(stack.processes("Worker").len(), 2);
         assert_eq!(stack.starts("Worker").len(), 2);
@@ -199,24 +202,24 @@ fn no_process_outlives_the_stack() -> Outcome {
     })
 }
 
-fn the_wire_sees_and_breaks_calls() -> Outcome {
+fn the_wire_records_calls_and_injects_faults() -> Outcome {
     with_stack(1, async |stack| {
         let wire = stack.wire().ok_or("no wire")?;
         let puts = Matcher {
             operation: Some("PutItem".to_owned()),
             ..Matcher::default()
         };
-        let fault = wire.fault(puts, Fault::DropAnswerOnce);
+        let fault = wire.fault(puts, InjectedFault::DropResponseOnce);
         let (_, lost) = get(stack, "/put").await?;
-        let (_, answered) = get(stack, "/put").await?;
-        assert_eq!(lost, json!({ "answer": "" }));
-        assert_eq!(answered, json!({ "answer": "HTTP/1.1 200 OK" }));
+        let (_, received) = get(stack, "/put").await?;
+        assert_eq!(lost, json!({ "response": "" }));
+        assert_eq!(received, json!({ "response": "HTTP/1.1 200 OK" }));
         assert_eq!(fault.hits(), 1);
         drop(fault);
 
-        let _throttled = wire.fault(Matcher::default(), Fault::Throttle);
+        let _throttled = wire.fault(Matcher::default(), InjectedFault::Throttle);
         let (_, throttled) = get(stack, "/put").await?;
-        assert_eq!(throttled, json!({ "answer": "HTTP/1.1 400 Bad Request" }));
+        assert_eq!(throttled, json!({ "response": "HTTP/1.1 400 Bad Request" }));
 
         let calls = wire.take();
         let seen: Vec<_> = calls
@@ -232,16 +235,22 @@ fn the_wire_sees_and_breaks_calls() -> Outcome {
             })
             .collect();
         let expected = [
-            // The lost answer was given all the same.
+            // The database did respond to the first call.
             (
                 "Worker",
                 "PutItem",
                 Some(200),
                 1.0,
-                Some(Fault::DropAnswerOnce),
+                Some(InjectedFault::DropResponseOnce),
             ),
             ("Worker", "PutItem", Some(200), 1.0, None),
-            ("Worker", "PutItem", Some(400), 0.0, Some(Fault::Throttle)),
+            (
+                "Worker",
+                "PutItem",
+                Some(400),
+                0.0,
+                Some(InjectedFault::Throttle),
+            ),
         ];
         assert_eq!(seen, expected);
         assert_eq!(depth(&calls), 3);
@@ -250,34 +259,41 @@ fn the_wire_sees_and_breaks_calls() -> Outcome {
     })
 }
 
-fn the_wire_breaks_a_share_of_the_calls() -> Outcome {
+fn a_fault_can_strike_a_share_of_the_calls() -> Outcome {
     with_stack(1, async |stack| {
         let wire = stack.wire().ok_or("no wire")?;
         let share = |percent| Matcher {
             chance: Some(Chance { percent, seed: 7 }),
             ..Matcher::default()
         };
-        let never = wire.fault(share(0), Fault::Deny);
-        let always = wire.fault(share(100), Fault::OneOf(vec![Fault::DropAnswer]));
+        let never = wire.fault(share(0), InjectedFault::Deny);
+        let always = wire.fault(
+            share(100),
+            InjectedFault::OneOf(vec![InjectedFault::DropResponse]),
+        );
         for _ in 0..2 {
             let (_, lost) = get(stack, "/put").await?;
-            assert_eq!(lost, json!({ "answer": "" }));
+            assert_eq!(lost, json!({ "response": "" }));
         }
         assert_eq!((never.hits(), always.hits()), (0, 2));
         drop(always);
         let half = wire.fault(
             share(50),
-            Fault::OneOf(vec![Fault::Throttle, Fault::Refuse]),
+            InjectedFault::OneOf(vec![InjectedFault::Throttle, InjectedFault::Refuse]),
         );
         for _ in 0..20 {
             get(stack, "/put").await?;
         }
         let faults: Vec<_> = wire.take().into_iter().map(|call| call.fault).collect();
-        for fault in [None, Some(Fault::Throttle), Some(Fault::Refuse)] {
+        for fault in [
+            None,
+            Some(InjectedFault::Throttle),
+            Some(InjectedFault::Refuse),
+        ] {
             assert!(faults.contains(&fault), "{fault:?} is not in {faults:?}");
         }
-        let struck = faults.iter().skip(2).flatten().count();
-        assert_eq!(half.hits(), struck);
+        let hits = faults.iter().skip(2).flatten().count();
+        assert_eq!(half.hits(), hits);
         Ok(())
     })
 }
@@ -285,7 +301,7 @@ fn the_wire_breaks_a_share_of_the_calls() -> Outcome {
 fn a_delayed_call_arrives_after_its_caller_has_gone() -> Outcome {
     with_stack(1, async |stack| {
         let wire = stack.wire().ok_or("no wire")?;
-        let delay = Fault::Delay(Duration::from_millis(50));
+        let delay = InjectedFault::Delay(Duration::from_millis(50));
         let delayed = wire.fault(Matcher::default(), delay);
         let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
         let body = json!({ "TableName": "dueline", "Item": { "pk": { "S": "late" } } });
@@ -306,10 +322,10 @@ fn a_delayed_call_arrives_after_its_caller_has_gone() -> Outcome {
     })
 }
 
-fn with_stack(concurrency: usize, tell: impl AsyncFnOnce(&Stack) -> Outcome) -> Outcome {
+fn with_stack(concurrency: usize, run: impl AsyncFnOnce(&Stack) -> Outcome) -> Outcome {
     tokio::runtime::Runtime::new()?.block_on(async {
         let stack = Stack::start(options(concurrency)?).await?;
-        tell(&stack).await?;
+        run(&stack).await?;
         stack.shutdown().await;
         Ok(())
     })
@@ -348,11 +364,11 @@ fn act_as_function(runtime_api: &str) -> ExitCode {
         return ExitCode::from(3);
     }
     // Ends when the stack is gone, as a real runtime does.
-    while let Ok(()) = take_one(runtime_api) {}
+    while let Ok(()) = handle_one(runtime_api) {}
     ExitCode::SUCCESS
 }
 
-fn take_one(runtime_api: &str) -> Outcome {
+fn handle_one(runtime_api: &str) -> Outcome {
     let (_, headers, event) = call(
         runtime_api,
         "GET",
@@ -387,7 +403,7 @@ fn take_one(runtime_api: &str) -> Outcome {
             "response",
             json!({ "statusCode": 200, "body": "x".repeat(7_000_000) }).to_string(),
         ),
-        "/put" => ("response", reply(&json!({ "answer": put()? }))),
+        "/put" => ("response", reply(&json!({ "response": put()? }))),
         other => ("response", reply(&json!({ "path": other }))),
     };
     call(
@@ -404,7 +420,7 @@ fn reply(body: &Value) -> String {
     json!({ "statusCode": 200, "body": body.to_string() }).to_string()
 }
 
-/// Puts an item as the SDK would, and returns the answer's first line; empty when there is none.
+/// Puts an item as the SDK would, and returns the response's first line; empty without a response.
 fn put() -> Result<String, Box<dyn Error + Send + Sync>> {
     let credential = authorization(&env::var("AWS_ACCESS_KEY_ID")?);
     let headers = [
@@ -424,24 +440,24 @@ fn put() -> Result<String, Box<dyn Error + Send + Sync>> {
     .0)
 }
 
-/// A signature as the wire and the embedded database read it.
+/// A signature in the form that the wire and the embedded database read.
 fn authorization(function: &str) -> String {
     format!(
         "AWS4-HMAC-SHA256 Credential={function}/20261122/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0"
     )
 }
 
-/// Status line, headers in lower case, body.
-type HttpAnswer = (String, BTreeMap<String, String>, String);
+/// A response: status line, headers in lower case, body.
+type RawResponse = (String, BTreeMap<String, String>, String);
 
-/// A request over a connection of its own.
+/// Sends a request over a connection of its own.
 fn call(
     base: &str,
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
     body: &str,
-) -> Result<HttpAnswer, Box<dyn Error + Send + Sync>> {
+) -> Result<RawResponse, Box<dyn Error + Send + Sync>> {
     let base = base.trim_start_matches("http://");
     let (address, prefix) = base.split_once('/').unwrap_or((base, ""));
     let prefix = if prefix.is_empty() {
@@ -459,19 +475,19 @@ fn call(
         stream,
         "{method} {prefix}{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
     )?;
-    let mut answer = BufReader::new(stream);
+    let mut response = BufReader::new(stream);
     let mut status = String::new();
-    answer.read_line(&mut status)?;
+    response.read_line(&mut status)?;
     let mut headers = BTreeMap::new();
     loop {
         let mut line = String::new();
-        answer.read_line(&mut line)?;
+        response.read_line(&mut line)?;
         match line.trim_end().split_once(": ") {
             Some((name, value)) => headers.insert(name.to_ascii_lowercase(), value.to_owned()),
             None => break,
         };
     }
     let mut body = String::new();
-    answer.read_to_string(&mut body)?;
+    response.read_to_string(&mut body)?;
     Ok((status.trim_end().to_owned(), headers, body))
 }

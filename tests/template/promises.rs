@@ -297,7 +297,7 @@ impl Deployment {
     fn table_name(&self) -> String {
         match self.parameter("ExistingTableArn").split_once('/') {
             Some((_, name)) => name.to_owned(),
-            None => local::template::TABLE_NAME.to_owned(),
+            None => local::table::TABLE_NAME.to_owned(),
         }
     }
 

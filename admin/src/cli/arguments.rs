@@ -1,4 +1,4 @@
-//! What several commands take, and how it is read.
+//! The arguments that several commands share, and their parsers.
 
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
@@ -8,11 +8,11 @@ use shared::domain::principal::{Mode, Permission, Plan};
 use shared::store::credentials::manage::{LastFour, OwnLimit};
 
 use crate::console::Failure;
-use crate::issue::{Kept, Terms};
+use crate::issue::{StoredSecret, Terms};
 
 #[derive(Debug, Args)]
 pub struct TeamArgument {
-    /// The team's id, as `team list` shows it
+    /// The team's id, as shown by `team list`
     #[arg(id = "team", long = "team", value_name = "TEAM_ID", value_parser = team_id)]
     pub id: TeamId,
 }
@@ -21,34 +21,35 @@ pub struct TeamArgument {
 pub struct TermsArguments {
     #[command(flatten)]
     pub limit: LimitArguments,
-    /// When it stops working: an instant such as 2027-01-01T00:00:00Z, or a time from now such as 90d [default: never]
+    /// When it expires: an instant such as 2027-01-01T00:00:00Z, or a time from now such as 90d
+    /// [default: never]
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub expires_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Args)]
 pub struct LimitArguments {
-    /// Calls it may make in one window [default: as deployed]
+    /// Maximum number of calls in a window [default: the deployment's]
     #[arg(long, value_name = "CALLS", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
-    /// Length of that window [default: as deployed]
+    /// Length of the window [default: the deployment's]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400), requires = "limit")]
     pub window_seconds: Option<u32>,
 }
 
 #[derive(Debug, Args)]
-pub struct KeptArguments {
+pub struct SecretArguments {
     /// SHA-256 of the whole secret, in hexadecimal digits
     #[arg(long, value_name = "SHA256", value_parser = digest)]
     pub hash: Digest,
-    /// The secret's last four characters, to be shown in lists [default: not shown]
+    /// Last four characters of the secret, which lists show [default: not shown]
     #[arg(long, value_name = "CHARACTERS", value_parser = last_four)]
     pub last_four: Option<LastFour>,
 }
 
 #[derive(Debug, Args)]
 pub struct GraceArgument {
-    /// How long the old one goes on working: a length such as 24h or 7d, or 0s
+    /// How long the old one continues to work, such as 24h, 7d or 0s
     #[arg(long, value_name = "LENGTH", value_parser = duration, default_value = "24h")]
     pub grace: SignedDuration,
 }
@@ -65,7 +66,7 @@ pub enum PlanArgument {
 pub enum ModeArgument {
     /// What customers see
     Live,
-    /// A separate set of data, to try things in
+    /// A separate set of data for trials
     Test,
 }
 
@@ -80,7 +81,7 @@ impl LimitArguments {
 }
 
 impl TermsArguments {
-    /// What the credential is limited to.
+    /// The credential's limits.
     pub fn terms(&self) -> Terms {
         Terms {
             expires_at: self.expires_at,
@@ -89,10 +90,10 @@ impl TermsArguments {
     }
 }
 
-impl KeptArguments {
-    /// What is known of the secret.
-    pub fn kept(&self) -> Kept {
-        Kept {
+impl SecretArguments {
+    /// What is stored of the secret.
+    pub fn stored(&self) -> StoredSecret {
+        StoredSecret {
             digest: self.hash.clone(),
             last_four: self.last_four.clone(),
         }
@@ -100,7 +101,7 @@ impl KeptArguments {
 }
 
 impl GraceArgument {
-    /// When the grace ends, in whole seconds as it is kept.
+    /// When the grace ends, in whole seconds, which is how it is stored.
     pub fn ends_at(&self) -> Result<Timestamp, Failure> {
         let end = Timestamp::now()
             .checked_add(self.grace)
@@ -127,21 +128,21 @@ impl From<ModeArgument> for Mode {
     }
 }
 
-/// The longest name of a team, a key or a user.
+/// The maximum length of the name of a team, a key or a user.
 const MAX_NAME_CHARS: usize = 200;
 
-/// A name as it can be shown on a terminal.
+/// Parses a name, which a terminal must be able to show.
 pub fn name(text: &str) -> Result<String, String> {
-    let shown = !text.trim().is_empty() && !text.chars().any(char::is_control);
-    if !shown || text.chars().count() > MAX_NAME_CHARS {
+    let is_visible = !text.trim().is_empty() && !text.chars().any(char::is_control);
+    if !is_visible || text.chars().count() > MAX_NAME_CHARS {
         return Err(format!(
-            "a name has 1 to {MAX_NAME_CHARS} characters, not only blanks, and no control characters"
+            "a name has 1 to {MAX_NAME_CHARS} characters, not only spaces, and no control characters"
         ));
     }
     Ok(text.to_owned())
 }
 
-/// Where a database listens.
+/// Parses the URL of a database.
 pub fn endpoint(text: &str) -> Result<String, &'static str> {
     let authority = text
         .strip_prefix("http://")
@@ -157,7 +158,7 @@ pub fn endpoint(text: &str) -> Result<String, &'static str> {
 
 pub fn key_id(text: &str) -> Result<KeyId, &'static str> {
     KeyId::parse(text).ok_or(
-        "a key id is key_ and 32 hexadecimal digits, as `key list` shows it; it is not the key",
+        "a key id is key_ and 32 hexadecimal digits, as shown by `key list`; it is not the key",
     )
 }
 
@@ -179,10 +180,10 @@ fn digest(text: &str) -> Result<Digest, &'static str> {
 }
 
 fn last_four(text: &str) -> Result<LastFour, &'static str> {
-    LastFour::parse(text).ok_or("these are four letters, digits, _ or -")
+    LastFour::parse(text).ok_or("the last four characters are letters, digits, _ or -")
 }
 
-/// A length of time in seconds, minutes, hours, days or weeks.
+/// Parses a length of time in weeks, days, hours, minutes or seconds.
 fn duration(text: &str) -> Result<SignedDuration, &'static str> {
     const EXPECTED: &str = "a length of time is a number of weeks, days, hours, minutes or seconds, such as 90d or 24h";
     let span: Span = text.parse().map_err(|_| EXPECTED)?;
@@ -190,7 +191,7 @@ fn duration(text: &str) -> Result<SignedDuration, &'static str> {
         .to_duration(SpanRelativeTo::days_are_24_hours())
         .map_err(|_| EXPECTED)?;
     if length.is_negative() {
-        Err("a length of time is not negative")
+        Err("a length of time must not be negative")
     } else {
         Ok(length)
     }
@@ -202,13 +203,13 @@ fn instant(text: &str) -> Result<Timestamp, String> {
         Ok(instant) => instant,
         Err(_) => {
             let length = duration(text).map_err(
-                |_| "an instant is written as 2027-01-01T00:00:00Z, a time from now as 90d",
+                |_| "write an instant as 2027-01-01T00:00:00Z, or a time from now as 90d",
             )?;
             now.checked_add(length).map_err(|error| error.to_string())?
         }
     };
     if instant <= now {
-        Err("that instant has passed".to_owned())
+        Err("that instant is in the past".to_owned())
     } else {
         Ok(instant)
     }

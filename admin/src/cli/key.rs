@@ -1,7 +1,6 @@
 //! `cargo admin key`.
 
 use clap::{Args, Subcommand, ValueEnum};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::domain::id::{KeyId, TeamId};
 use shared::domain::principal::CredentialKind;
@@ -9,54 +8,53 @@ use shared::store::Store;
 use shared::store::credentials::manage::Change;
 
 use super::arguments::{
-    GraceArgument, KeptArguments, LimitArguments, ModeArgument, TeamArgument, TermsArguments,
+    GraceArgument, LimitArguments, ModeArgument, SecretArguments, TeamArgument, TermsArguments,
     key_id, name,
 };
-use super::{value, with};
 use crate::console::{Console, Failure};
 use crate::issue::{self, IssueError, NewKey};
-use crate::rows::CredentialRow;
+use crate::rows::{credential_row, credential_rows, with_members};
 
-const SHOWN_ONCE: &str = "the key is shown only this once";
+const SHOWN_ONCE: &str = "the key will not be shown again";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a key and show it, once
+    /// Create a key and show it once
     Create {
         #[command(flatten)]
         team: TeamArgument,
         #[command(flatten)]
         new: NewKeyArguments,
     },
-    /// Take in a key that was made elsewhere, by its SHA-256
+    /// Import a key that was created elsewhere, by its SHA-256
     Import {
         #[command(flatten)]
         team: TeamArgument,
         #[command(flatten)]
         new: NewKeyArguments,
         #[command(flatten)]
-        secret: KeptArguments,
+        secret: SecretArguments,
     },
     /// List a team's keys
     List {
         #[command(flatten)]
         team: TeamArgument,
     },
-    /// Make a key like another, which then works only for the grace
+    /// Replace a key by a new one; the old key works until the grace ends
     Rotate {
         #[command(flatten)]
         key: KeyArguments,
         #[command(flatten)]
         grace: GraceArgument,
     },
-    /// Give a key a limit of its own, or, without --limit, the deployment's
+    /// Give a key its own limit, or the deployment's without --limit
     Limit {
         #[command(flatten)]
         key: KeyArguments,
         #[command(flatten)]
         limit: LimitArguments,
     },
-    /// Revoke a key, at once
+    /// Revoke a key at once
     Revoke {
         #[command(flatten)]
         key: KeyArguments,
@@ -67,20 +65,20 @@ pub enum Command {
 pub struct KeyArguments {
     #[command(flatten)]
     team: TeamArgument,
-    /// The key's id, as `key list` shows it
+    /// The key's id, as shown by `key list`
     #[arg(id = "key", long = "key", value_name = "KEY_ID", value_parser = key_id)]
     id: KeyId,
 }
 
 #[derive(Debug, Args)]
 pub struct NewKeyArguments {
-    /// What it is called in lists
+    /// Name in lists
     #[arg(long, value_parser = name)]
     name: Option<String>,
-    /// Who may have it
+    /// Who may hold the key
     #[arg(long = "type", value_name = "TYPE", value_enum)]
     kind: KindArgument,
-    /// Which of the team's data it sees
+    /// Which of the team's data the key accesses
     #[arg(long, value_enum, default_value_t = ModeArgument::Live)]
     mode: ModeArgument,
     #[command(flatten)]
@@ -89,9 +87,9 @@ pub struct NewKeyArguments {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum KindArgument {
-    /// Servers only
+    /// Only servers
     Secret,
-    /// Browsers, too
+    /// Browsers too
     Publishable,
 }
 
@@ -109,7 +107,7 @@ impl NewKeyArguments {
     }
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub async fn run(
     command: &Command,
     store: &Store,
@@ -120,10 +118,10 @@ pub async fn run(
             let key = issue::key(store, &team.id, &new.new_key()).await?;
             console.note(SHOWN_ONCE);
             let row = new_row(store, &team.id, &key.id).await;
-            Ok(with(row, [("key", key.secret.into())]))
+            Ok(with_members(row, [("key", key.secret.into())]))
         }
         Command::Import { team, new, secret } => {
-            let id = issue::import_key(store, &team.id, &new.new_key(), &secret.kept()).await?;
+            let id = issue::import_key(store, &team.id, &new.new_key(), &secret.stored()).await?;
             row(store, &team.id, &id).await
         }
         Command::List { team } => list(store, &team.id).await,
@@ -135,10 +133,7 @@ pub async fn run(
 
 async fn list(store: &Store, team: &TeamId) -> Result<Value, Failure> {
     issue::find_team(store, team).await?;
-    let now = Timestamp::now();
-    let keys = store.list_keys(team).await.map_err(IssueError::from)?;
-    let rows = keys.into_iter().map(|key| CredentialRow::new(key, now));
-    value(&rows.collect::<Vec<_>>())
+    credential_rows(store.list_keys(team).await.map_err(IssueError::from)?)
 }
 
 async fn rotate(
@@ -147,20 +142,19 @@ async fn rotate(
     grace: &GraceArgument,
     console: &mut Console<'_>,
 ) -> Result<Value, Failure> {
-    let old_ends_at = issue::find_key(store, &team.id, id)
-        .await?
-        .listed
-        .expires_at;
+    let old = issue::find_key(store, &team.id, id).await?.listed;
     let grace_ends_at = grace.ends_at()?;
     let new = issue::rotate_key(store, &team.id, id, grace_ends_at).await?;
     console.note(SHOWN_ONCE);
-    let ends_at = old_ends_at.map_or(grace_ends_at, |at| at.min(grace_ends_at));
+    let ends_at = old
+        .expires_at
+        .map_or(grace_ends_at, |at| at.min(grace_ends_at));
     let more = [
         ("key", new.secret.into()),
         ("previousKeyId", json!(id)),
         ("previousKeyExpiresAt", json!(ends_at)),
     ];
-    Ok(with(new_row(store, &team.id, &new.id).await, more))
+    Ok(with_members(new_row(store, &team.id, &new.id).await, more))
 }
 
 async fn change(
@@ -172,14 +166,13 @@ async fn change(
     row(store, &team.id, id).await
 }
 
-/// A new key. It is made: if the table fails now, its secret must be shown all the same.
+/// The row of a new key. The key exists: even if the table fails now, its secret must be shown.
 async fn new_row(store: &Store, team: &TeamId, id: &KeyId) -> Value {
     let row = row(store, team, id).await;
     row.unwrap_or_else(|_| json!({"keyId": id}))
 }
 
-/// A key as it is now.
+/// The row of a key in its current state.
 async fn row(store: &Store, team: &TeamId, id: &KeyId) -> Result<Value, Failure> {
-    let found = issue::find_key(store, team, id).await?;
-    value(&CredentialRow::new(found.listed, Timestamp::now()))
+    credential_row(issue::find_key(store, team, id).await?)
 }

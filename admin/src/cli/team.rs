@@ -6,39 +6,38 @@ use shared::domain::id::TeamId;
 use shared::store::Store;
 
 use super::arguments::{PlanArgument, TeamArgument, name};
-use super::{value, with};
 use crate::console::{Console, Failure};
 use crate::issue::{self, IssueError};
-use crate::rows::TeamRow;
+use crate::rows::{TeamRow, to_json, with_members};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a team
+    /// Create a team
     Create {
-        /// What its people call it
+        /// The team's name
         #[arg(long, value_parser = name)]
         name: String,
-        /// What it has paid for
+        /// The plan that the team pays for
         #[arg(long, value_enum, default_value_t = PlanArgument::Premium)]
         plan: PlanArgument,
     },
     /// List all teams
     List,
-    /// Change a team's name, plan or both; its credentials get the new plan
+    /// Change a team's name, plan or both; its credentials also receive the new plan
     #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
     Update {
         #[command(flatten)]
         team: TeamArgument,
-        /// What its people call it
+        /// The team's name
         #[arg(long, group = "change", value_parser = name)]
         name: Option<String>,
-        /// What it has paid for
+        /// The plan that the team pays for
         #[arg(long, group = "change", value_enum)]
         plan: Option<PlanArgument>,
     },
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub async fn run(
     command: &Command,
     store: &Store,
@@ -48,11 +47,11 @@ pub async fn run(
         Command::Create { name, plan } => {
             warn_of_namesakes(store, None, name, console).await?;
             let team = issue::team(store, name, (*plan).into()).await?;
-            value(&TeamRow::from(team))
+            to_json(&TeamRow::from(team))
         }
         Command::List => {
             let teams = store.list_teams().await.map_err(IssueError::from)?;
-            value(&teams.into_iter().map(TeamRow::from).collect::<Vec<_>>())
+            to_json(&teams.into_iter().map(TeamRow::from).collect::<Vec<_>>())
         }
         Command::Update { team, name, plan } => {
             if let Some(name) = name {
@@ -62,20 +61,20 @@ pub async fn run(
             let changed = issue::update_team(store, &team.id, name.as_deref(), plan).await?;
             let row = TeamRow::from(issue::find_team(store, &team.id).await?);
             let more = plan.map(|_| ("credentialsChanged", changed.into()));
-            Ok(with(value(&row)?, more))
+            Ok(with_members(to_json(&row)?, more))
         }
     }
 }
 
-/// Names need not be unique, but two teams of one name are rarely meant.
+/// Warns if another team has the same name. Names need not be unique, but this is rarely intended.
 async fn warn_of_namesakes(
     store: &Store,
-    of: Option<&TeamId>,
+    own: Option<&TeamId>,
     name: &str,
     console: &mut Console<'_>,
 ) -> Result<(), Failure> {
     let teams = store.list_teams().await.map_err(IssueError::from)?;
-    let others = teams.iter().filter(|team| Some(&team.id) != of);
+    let others = teams.iter().filter(|team| Some(&team.id) != own);
     let namesakes = others.filter(|team| team.name == name);
     let ids: Vec<&str> = namesakes.map(|team| team.id.as_str()).collect();
     match ids.as_slice() {

@@ -1,7 +1,6 @@
 //! `cargo admin user`.
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::domain::id::{TeamId, UserId};
 use shared::domain::principal::Permission;
@@ -9,68 +8,67 @@ use shared::store::Store;
 use shared::store::credentials::manage::{Change, Holder};
 
 use super::arguments::{
-    GraceArgument, KeptArguments, LimitArguments, TeamArgument, TermsArguments, name, permission,
+    GraceArgument, LimitArguments, SecretArguments, TeamArgument, TermsArguments, name, permission,
     user_id,
 };
-use super::{value, with};
 use crate::console::{Console, Failure};
 use crate::issue::{self, IssueError};
-use crate::rows::CredentialRow;
+use crate::rows::{credential_row, credential_rows, with_members};
 
-const SHOWN_ONCE: &str = "the token is shown only this once";
+const SHOWN_ONCE: &str = "the token will not be shown again";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a user and show the id and the token, once
+    /// Create a user and show the id and the token once
     Create {
         #[command(flatten)]
         team: TeamArgument,
         #[command(flatten)]
         new: NewUserArguments,
     },
-    /// Take in a user whose token was made elsewhere, by the token's SHA-256
+    /// Import a user whose token was created elsewhere, by the token's SHA-256
     Import {
         #[command(flatten)]
         user: UserArguments,
         #[command(flatten)]
         new: NewUserArguments,
         #[command(flatten)]
-        token: KeptArguments,
+        token: SecretArguments,
     },
     /// List a workspace's users
     List {
         #[command(flatten)]
         team: TeamArgument,
     },
-    /// Let a user do more
+    /// Grant permissions to a user
     Grant {
         #[command(flatten)]
         user: UserArguments,
         #[command(flatten)]
         change: PermissionsArgument,
     },
-    /// Let a user do less
+    /// Take permissions from a user
     Take {
         #[command(flatten)]
         user: UserArguments,
         #[command(flatten)]
         change: PermissionsArgument,
     },
-    /// Make another token for a user; earlier ones then work only for the grace
+    /// Create another token for a user; earlier tokens work until the grace ends
     Rotate {
         #[command(flatten)]
         user: UserArguments,
         #[command(flatten)]
         grace: GraceArgument,
     },
-    /// Give a user a limit of its own, or, without --limit, the deployment's
+    /// Give a user their own limit, or the deployment's without --limit
     Limit {
         #[command(flatten)]
         user: UserArguments,
         #[command(flatten)]
         limit: LimitArguments,
     },
-    /// Revoke a user's tokens, at once
+    /// Revoke a user's tokens at once
     Revoke {
         #[command(flatten)]
         user: UserArguments,
@@ -81,17 +79,17 @@ pub enum Command {
 pub struct UserArguments {
     #[command(flatten)]
     team: TeamArgument,
-    /// The user's id, as `user list` shows it
+    /// The user's id, as shown by `user list`
     #[arg(id = "user", long = "user", value_name = "USER_ID", value_parser = user_id)]
     id: UserId,
 }
 
 #[derive(Debug, Args)]
 pub struct NewUserArguments {
-    /// What the user is called
+    /// The user's name
     #[arg(long, value_parser = name)]
     name: String,
-    /// What the user may do, with commas between
+    /// Permissions of the user, separated by commas
     #[arg(long, value_name = "PERMISSION", value_parser = permission, value_delimiter = ',')]
     permissions: Vec<Permission>,
     #[command(flatten)]
@@ -100,12 +98,12 @@ pub struct NewUserArguments {
 
 #[derive(Debug, Args)]
 pub struct PermissionsArgument {
-    /// Which permissions, with commas between
+    /// Permissions, separated by commas
     #[arg(long, value_name = "PERMISSION", value_parser = permission, value_delimiter = ',', required = true)]
     permissions: Vec<Permission>,
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub async fn run(
     command: &Command,
     store: &Store,
@@ -116,7 +114,7 @@ pub async fn run(
         Command::Import { user, new, token } => {
             let UserArguments { team, id } = user;
             let (permissions, terms) = (&new.permissions, new.terms.terms());
-            let token = token.kept();
+            let token = token.stored();
             issue::import_user(store, &team.id, id, &new.name, permissions, terms, &token).await?;
             row(store, &team.id, id).await
         }
@@ -149,15 +147,12 @@ async fn create(
     let user = issue::user(store, team, &new.name, &new.permissions, terms).await?;
     console.note(SHOWN_ONCE);
     let row = new_row(store, team, &user.id).await;
-    Ok(with(row, [("authToken", user.token.into())]))
+    Ok(with_members(row, [("authToken", user.token.into())]))
 }
 
 async fn list(store: &Store, team: &TeamId) -> Result<Value, Failure> {
     issue::find_team(store, team).await?;
-    let now = Timestamp::now();
-    let users = store.list_users(team).await.map_err(IssueError::from)?;
-    let rows = users.into_iter().map(|user| CredentialRow::new(user, now));
-    value(&rows.collect::<Vec<_>>())
+    credential_rows(store.list_users(team).await.map_err(IssueError::from)?)
 }
 
 async fn rotate(
@@ -166,19 +161,18 @@ async fn rotate(
     grace: &GraceArgument,
     console: &mut Console<'_>,
 ) -> Result<Value, Failure> {
-    let old_ends_at = issue::find_user(store, &team.id, id)
-        .await?
-        .listed
-        .expires_at;
+    let old = issue::find_user(store, &team.id, id).await?.listed;
     let grace_ends_at = grace.ends_at()?;
     let new = issue::rotate_user(store, &team.id, id, grace_ends_at).await?;
     console.note(SHOWN_ONCE);
-    let ends_at = old_ends_at.map_or(grace_ends_at, |at| at.min(grace_ends_at));
+    let ends_at = old
+        .expires_at
+        .map_or(grace_ends_at, |at| at.min(grace_ends_at));
     let more = [
         ("authToken", new.token.into()),
         ("previousTokenExpiresAt", json!(ends_at)),
     ];
-    Ok(with(new_row(store, &team.id, id).await, more))
+    Ok(with_members(new_row(store, &team.id, id).await, more))
 }
 
 async fn permissions_of(
@@ -210,14 +204,14 @@ async fn change(
     row(store, &team.id, id).await
 }
 
-/// A user with a new token. It is made: if the table fails now, it must be shown all the same.
+/// The row of a user with a new token. The token exists: even if the table fails now, it must be
+/// shown.
 async fn new_row(store: &Store, team: &TeamId, id: &UserId) -> Value {
     let row = row(store, team, id).await;
     row.unwrap_or_else(|_| json!({"userId": id}))
 }
 
-/// A user as it is now.
+/// The row of a user in the current state.
 async fn row(store: &Store, team: &TeamId, id: &UserId) -> Result<Value, Failure> {
-    let found = issue::find_user(store, team, id).await?;
-    value(&CredentialRow::new(found.listed, Timestamp::now()))
+    credential_row(issue::find_user(store, team, id).await?)
 }

@@ -1,4 +1,4 @@
-//! The programs that are measured.
+//! Builds the programs that are measured.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -9,38 +9,38 @@ use local::binaries::{self, Profile};
 use serde_json::Value;
 use shared::api::{self, Endpoint};
 
-/// The name of the bare program that says hello.
+/// The bare program that responds with a greeting.
 pub const HELLO: &str = "hello";
-/// The name of the bare program that calls DynamoDB.
+/// The bare program that calls DynamoDB.
 pub const ONE_CALL: &str = "one_call";
 
-/// Variables that `cargo bench` sets for this program, and that would make cargo think that build
-/// scripts' inputs have changed.
-const OF_CARGO_BENCH: [&str; 3] = ["CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_"];
+/// Prefixes of the variables that `cargo bench` sets for this program. With them, cargo would think
+/// that inputs of build scripts have changed.
+const CARGO_BENCH_PREFIXES: [&str; 3] = ["CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_"];
 
-/// Builds the functions of the chosen endpoints as they are deployed, with those that stock a team,
-/// and the bare programs with the same profile and with the features that the functions'
-/// dependencies have.
+/// Builds the functions of the chosen endpoints as they are deployed, those that create the
+/// fixtures' resources, and the bare programs, with the same profile and the same features of
+/// dependencies.
 pub fn chosen(root: &Path, chosen: &[&'static Endpoint]) -> BTreeMap<String, PathBuf> {
     let mut built = functions(root, Profile::Release, chosen);
     built.extend(bare(root));
     built
 }
 
-/// Builds the functions of the chosen endpoints, with those that stock a team.
+/// Builds the functions of the chosen endpoints, and those that create the fixtures' resources.
 pub fn functions(
     root: &Path,
     profile: Profile,
     chosen: &[&'static Endpoint],
 ) -> BTreeMap<String, PathBuf> {
-    let stocking = [
+    let creating = [
         &api::POLICY_CREATE,
         &api::RULE_CREATE,
         &api::CALENDAR_CREATE,
     ];
-    let stocking = stocking.map(|endpoint| endpoint.endpoint().name);
+    let creating = creating.map(|endpoint| endpoint.endpoint().name);
     let mut names: Vec<&str> = chosen.iter().map(|endpoint| endpoint.name).collect();
-    names.extend(stocking);
+    names.extend(creating);
     names.sort_unstable();
     names.dedup();
     binaries::build_only(root, profile, &names).expect("the functions build")
@@ -50,7 +50,10 @@ fn bare(root: &Path) -> BTreeMap<String, PathBuf> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
-        if OF_CARGO_BENCH.iter().any(|of_it| name.starts_with(of_it)) {
+        if CARGO_BENCH_PREFIXES
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+        {
             cargo.env_remove(&*name);
         }
     }

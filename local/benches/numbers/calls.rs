@@ -1,4 +1,4 @@
-//! What each endpoint asks of DynamoDB, as the wire between them sees it.
+//! Each endpoint's calls to DynamoDB, as the wire records them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,131 +7,139 @@ use std::time::{Duration, Instant};
 
 use admin::issue::Terms;
 use http::Method;
+use local::dynamodb::Database;
+use local::stack::Stack;
 use local::template::Template;
 use local::wire::Wire;
-use local::wire::call::{Call, depth};
-use local::{Database, Stack};
+use local::wire::call::{DynamoDbCall, depth};
 use shared::api::{Access, Endpoint};
 use shared::domain::policy::MAX_POLICIES;
 use shared::domain::rule::MAX_RULES;
 use shared::domain::team_calendar::MAX_CALENDARS;
 use shared::store::credentials::manage::OwnLimit;
 
-use crate::ground::{Ground, Stock, ask, camel, needed, success};
+use crate::fixture::{Contents, Fixture, invoke, logical_id, needed, success};
+use crate::stack;
 
-/// Calls that go side by side need not meet on the wire every time. Of so many tries, the one
-/// that was least deep is told.
-const TRIES: usize = 5;
-/// Longer than any call takes.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Concurrent calls do not overlap on the wire every time. Of this many attempts, the one with the
+/// fewest calls in sequence is reported.
+const ATTEMPTS: usize = 5;
+/// How long to wait for a call to end: longer than any call takes.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Successes that are told apart by what is there. An endpoint that is not here has one.
-const STOCKS: &[(&str, &str, Stock)] = &[
-    ("policy-list", "no policies", Stock::Count(0)),
+/// Successes that differ in what the team contains. An endpoint that is not listed here has one.
+const SUCCESSES: &[(&str, &str, Contents)] = &[
+    ("policy-list", "no policies", Contents::Count(0)),
     (
         "policy-list",
         "1,000 policies",
-        Stock::Count(MAX_POLICIES as usize),
+        Contents::Count(MAX_POLICIES as usize),
     ),
-    ("rule-list", "no rules", Stock::Count(0)),
-    ("rule-list", "200 rules", Stock::Count(MAX_RULES as usize)),
-    ("calendar-list", "no calendars", Stock::Count(0)),
+    ("rule-list", "no rules", Contents::Count(0)),
+    (
+        "rule-list",
+        "200 rules",
+        Contents::Count(MAX_RULES as usize),
+    ),
+    ("calendar-list", "no calendars", Contents::Count(0)),
     (
         "calendar-list",
         "100 calendars",
-        Stock::Count(MAX_CALENDARS as usize),
+        Contents::Count(MAX_CALENDARS as usize),
     ),
-    ("preview-create", "no rules", Stock::Count(0)),
+    ("preview-create", "no rules", Contents::Count(0)),
     (
         "preview-create",
         "a rule's calendar",
-        Stock::RuleWithCalendar,
+        Contents::RuleWithCalendar,
     ),
     (
         "preview-create",
         "the default calendar",
-        Stock::RuleAndDefault,
+        Contents::RuleAndDefault,
     ),
 ];
 
 /// A row of the table.
-pub struct Asked {
-    /// Who was asked.
+pub struct CallsRow {
+    /// The endpoint.
     pub endpoint: &'static Endpoint,
-    /// Which success it was, if there are several.
-    told: &'static str,
+    /// Which of several successes this is; empty if there is only one.
+    variant: &'static str,
     /// The calls of a success.
-    pub success: Vec<Call>,
-    /// The calls of the refusals, in the order of [`REFUSALS`]; none for who refuses nobody.
-    refusals: Vec<Vec<Call>>,
+    pub success: Vec<DynamoDbCall>,
+    /// The calls of the refusals, in the order of [`REFUSALS`]; none if the endpoint refuses
+    /// nobody.
+    refusals: Vec<Vec<DynamoDbCall>>,
 }
 
 const REFUSALS: [&str; 4] = [
     "limit used up",
     "again, from memory",
     "unknown credential",
-    "junk",
+    "malformed credential",
 ];
 
-/// Asks the endpoints in every way.
+/// Measures the endpoints' successes and refusals.
 pub async fn measure(
     template: &Template,
     binaries: &BTreeMap<String, PathBuf>,
     chosen: &[&'static Endpoint],
-) -> Vec<Asked> {
+) -> Vec<CallsRow> {
     let database = Database::start(template, 0, None).await;
     let database = database.expect("a database");
-    let stack = crate::recorded(template, &[], binaries, &database.endpoint()).await;
-    let mut asked = Vec::new();
+    let stack = stack::recorded(template, &[], binaries, &database.endpoint()).await;
+    let mut rows = Vec::new();
     for endpoint in chosen.iter().copied() {
-        let stocks = STOCKS.iter().filter(|(name, ..)| *name == endpoint.name);
-        let mut stocks: Vec<_> = stocks.map(|(_, told, stock)| (*told, *stock)).collect();
-        if stocks.is_empty() {
-            stocks.push(("", Stock::Count(needed(endpoint))));
+        let successes = SUCCESSES.iter().filter(|(name, ..)| *name == endpoint.name);
+        let successes = successes.map(|(_, variant, contents)| (*variant, *contents));
+        let mut successes: Vec<_> = successes.collect();
+        if successes.is_empty() {
+            successes.push(("", Contents::Count(needed(endpoint))));
         }
-        for (number, (told, stock)) in stocks.into_iter().enumerate() {
+        for (number, (variant, contents)) in successes.into_iter().enumerate() {
             let refusals = match endpoint.access {
                 Access::SecretKey | Access::User(_) if number == 0 => {
                     refusals(&stack, endpoint).await
                 }
                 _ => Vec::new(),
             };
-            asked.push(Asked {
+            rows.push(CallsRow {
                 endpoint,
-                told,
-                success: succeed(&stack, endpoint, stock).await,
+                variant,
+                success: success_calls(&stack, endpoint, contents).await,
                 refusals,
             });
         }
     }
     stack.shutdown().await;
     database.shutdown().await;
-    asked
+    rows
 }
 
 /// The table in Markdown.
-pub fn table(asked: &[Asked]) -> String {
+pub fn table(rows: &[CallsRow]) -> String {
     let mut table = format!(
         "DynamoDB calls, how many of them in sequence, and the capacity units they consumed:\n\n\
          | endpoint | success | {} |\n|---|---|---|---|---|---|\n",
         REFUSALS.join(" | ")
     );
-    for row in asked {
+    for row in rows {
         let name = row.endpoint.name;
-        let told = match row.told {
+        let variant = match row.variant {
             "" => String::new(),
-            told => format!(", {told}"),
+            variant => format!(", {variant}"),
         };
         let mut cells = vec![cell(&row.success)];
         cells.extend(row.refusals.iter().map(|calls| cell(calls)));
         cells.resize(REFUSALS.len() + 1, String::new());
-        // Writing to a String does not fail.
-        let _ = writeln!(table, "| `{name}`{told} | {} |", cells.join(" | "));
+        // Writing to a String cannot fail.
+        let _ = writeln!(table, "| `{name}`{variant} | {} |", cells.join(" | "));
     }
     table
 }
 
-fn cell(calls: &[Call]) -> String {
+fn cell(calls: &[DynamoDbCall]) -> String {
     let units: f64 = calls.iter().map(|call| call.capacity_units).sum();
     match calls.len() {
         0 => "0".to_owned(),
@@ -140,9 +148,9 @@ fn cell(calls: &[Call]) -> String {
     }
 }
 
-/// The calls as the bare program takes them: see `one_call.rs`.
-pub fn script(calls: &[Call]) -> String {
-    let mut calls: Vec<&Call> = calls.iter().collect();
+/// The calls in the form that the bare program reads: see `one_call.rs`.
+pub fn script(calls: &[DynamoDbCall]) -> String {
+    let mut calls: Vec<&DynamoDbCall> = calls.iter().collect();
     calls.sort_by_key(|call| call.started);
     let mut script = String::new();
     let mut last_end: Option<Instant> = None;
@@ -162,76 +170,80 @@ pub fn script(calls: &[Call]) -> String {
     script
 }
 
-async fn succeed(stack: &Stack, endpoint: &'static Endpoint, stock: Stock) -> Vec<Call> {
-    let mut ground = Ground::new(stack.dynamodb(), endpoint, Terms::default()).await;
-    ground.stock(stack, endpoint, stock).await;
-    let mut tries = Vec::new();
-    for number in 0..TRIES {
-        tries.push(one(stack, endpoint, &mut ground, number, success(endpoint)).await);
+async fn success_calls(
+    stack: &Stack,
+    endpoint: &'static Endpoint,
+    contents: Contents,
+) -> Vec<DynamoDbCall> {
+    let mut fixture = Fixture::new(stack.dynamodb(), endpoint, Terms::default()).await;
+    fixture.fill(stack, endpoint, contents).await;
+    let mut attempts = Vec::new();
+    for number in 0..ATTEMPTS {
+        attempts.push(one(stack, endpoint, &mut fixture, number, success(endpoint)).await);
         if endpoint.method == Method::DELETE {
-            ground.stock(stack, endpoint, stock).await;
+            fixture.fill(stack, endpoint, contents).await;
         }
     }
-    shallowest(tries)
+    shallowest(attempts)
 }
 
-async fn refusals(stack: &Stack, endpoint: &'static Endpoint) -> Vec<Vec<Call>> {
+async fn refusals(stack: &Stack, endpoint: &'static Endpoint) -> Vec<Vec<DynamoDbCall>> {
     let database = stack.dynamodb();
-    let mut tries: [Vec<Vec<Call>>; REFUSALS.len()] = Default::default();
-    for _ in 0..TRIES {
+    let mut attempts: [Vec<Vec<DynamoDbCall>>; REFUSALS.len()] = Default::default();
+    for _ in 0..ATTEMPTS {
         let count = needed(endpoint);
-        let once = Terms {
+        let one_success = Terms {
             expires_at: None,
             limit: Some(OwnLimit {
                 calls: u32::try_from(count + 1).unwrap_or(u32::MAX),
                 window_seconds: Some(86_400),
             }),
         };
-        let mut spent = Ground::new(database, endpoint, once).await;
-        spent.stock(stack, endpoint, Stock::Count(count)).await;
-        let mut unknown = Ground::unknown(database, endpoint).await;
-        let mut junk = Ground::junk(database, endpoint).await;
-        one(stack, endpoint, &mut spent, 0, success(endpoint)).await;
+        let mut limited = Fixture::new(database, endpoint, one_success).await;
+        limited.fill(stack, endpoint, Contents::Count(count)).await;
+        let mut unknown = Fixture::unknown(database, endpoint).await;
+        let mut malformed = Fixture::malformed(database, endpoint).await;
+        one(stack, endpoint, &mut limited, 0, success(endpoint)).await;
         let refused = [
-            one(stack, endpoint, &mut spent, 1, 429).await,
-            one(stack, endpoint, &mut spent, 2, 429).await,
+            one(stack, endpoint, &mut limited, 1, 429).await,
+            one(stack, endpoint, &mut limited, 2, 429).await,
             one(stack, endpoint, &mut unknown, 0, 401).await,
-            one(stack, endpoint, &mut junk, 0, 401).await,
+            one(stack, endpoint, &mut malformed, 0, 401).await,
         ];
-        for (tries, calls) in tries.iter_mut().zip(refused) {
-            tries.push(calls);
+        for (attempts, calls) in attempts.iter_mut().zip(refused) {
+            attempts.push(calls);
         }
     }
-    tries.into_iter().map(shallowest).collect()
+    attempts.into_iter().map(shallowest).collect()
 }
 
-fn shallowest(tries: Vec<Vec<Call>>) -> Vec<Call> {
-    let shallowest = tries.into_iter().min_by_key(|calls| depth(calls));
+fn shallowest(attempts: Vec<Vec<DynamoDbCall>>) -> Vec<DynamoDbCall> {
+    let shallowest = attempts.into_iter().min_by_key(|calls| depth(calls));
     shallowest.unwrap_or_default()
 }
 
-/// The calls of one request, each of which has ended.
+/// The calls of one request, once all of them have ended.
 async fn one(
     stack: &Stack,
     endpoint: &Endpoint,
-    ground: &mut Ground,
+    fixture: &mut Fixture,
     number: usize,
     status: u64,
-) -> Vec<Call> {
+) -> Vec<DynamoDbCall> {
     let wire = stack.wire().expect("the stack records");
-    // A process that starts now would add its own call.
-    if stack.processes(&camel(endpoint)).is_empty() {
-        let mut junk = Ground::junk(stack.dynamodb(), endpoint).await;
-        let event = junk.event(endpoint, number);
-        let answer = stack.invoke_raw(&camel(endpoint), event).await;
-        answer.expect("an answer");
+    // A process that started during the request would add a call of its own.
+    if stack.processes(&logical_id(endpoint)).is_empty() {
+        let mut malformed = Fixture::malformed(stack.dynamodb(), endpoint).await;
+        let event = malformed.event(endpoint, number);
+        let response = stack.invoke_raw(&logical_id(endpoint), event).await;
+        response.expect("a response");
     }
     ended(wire).await;
     wire.take();
-    ask(
+    invoke(
         stack,
-        &camel(endpoint),
-        ground.event(endpoint, number),
+        &logical_id(endpoint),
+        fixture.event(endpoint, number),
         status,
     )
     .await;
@@ -239,11 +251,11 @@ async fn one(
     wire.take()
 }
 
-/// Waits until no call is under way: one that was given up ends after the answer.
+/// Waits until no call is in progress. A call that was given up ends after the response.
 async fn ended(wire: &Wire) {
     let begun = Instant::now();
     while wire.calls().iter().any(|call| call.finished.is_none()) {
-        assert!(begun.elapsed() < PATIENCE, "a call does not end");
+        assert!(begun.elapsed() < CALL_TIMEOUT, "a call does not end");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }

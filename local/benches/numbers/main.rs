@@ -1,38 +1,36 @@
-//! The numbers of docs/performance.md: what each endpoint asks of DynamoDB, and what each binary asks of the
-//! machine, beside two bare programs that are built and measured the same way.
+//! Measures the numbers of docs/performance.md: each endpoint's DynamoDB calls, and each binary's
+//! use of the machine, in comparison with two bare programs that are built and measured in the same
+//! way.
 //!
 //! ```sh
 //! cargo bench -p local --bench numbers
 //! ```
 //!
-//! Words behind `--` choose the endpoints whose names have one of them; `--calls` leaves out what
-//! depends on how the functions are compiled, so they are not built for release. It prints Markdown. A machine that does other things too makes the times longer and the ratios
-//! rougher, but not different in kind: whatever is compared is measured in turns.
+//! It prints Markdown. Words after `--` choose the endpoints whose names contain one of them.
+//! `--calls` omits what depends on how the functions are compiled, and so does not build them for
+//! release. A busy machine makes the times longer and the ratios less precise, but it does not bias
+//! the ratios: programs that are compared are measured in turns.
 
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a measurement that goes wrong has nothing to say"
+    reason = "a measurement that goes wrong has no result"
 )]
 
 mod build;
 mod calls;
-mod ground;
+mod fixture;
 mod processes;
+mod stack;
 
-use std::collections::BTreeMap;
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use local::binaries::Profile;
-use local::template::{Function, Template};
-use local::{Stack, StackOptions};
+use local::template::Template;
 use shared::api::{self, Endpoint};
 use tokio::runtime::Builder;
-
-/// More than anything here needs, so that only those are limited who are meant to be.
-const UNLIMITED: &str = "100000000";
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -51,17 +49,17 @@ fn main() {
         .retain(|function| binaries.contains_key(&function.binary));
     let runtime = Builder::new_multi_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        let asked = calls::measure(&template, &binaries, &chosen).await;
-        println!("{}", calls::table(&asked));
+        let rows = calls::measure(&template, &binaries, &chosen).await;
+        println!("{}", calls::table(&rows));
         if only_calls {
             return;
         }
-        let taken = processes::measure(&template, &binaries, &asked).await;
-        println!("{}", processes::table(&taken, &binaries));
+        let programs = processes::measure(&template, &binaries, &rows).await;
+        println!("{}", processes::table(&programs, &binaries));
     });
 }
 
-/// The endpoints that the command line names, or all.
+/// The endpoints that the command line chooses; all if it names none.
 fn chosen() -> Vec<&'static Endpoint> {
     let words = env::args().skip(1).filter(|word| !word.starts_with("--"));
     let words: Vec<String> = words.collect();
@@ -69,55 +67,4 @@ fn chosen() -> Vec<&'static Endpoint> {
     let all = api::ALL.iter().copied();
     all.filter(|endpoint| words.is_empty() || named(endpoint))
         .collect()
-}
-
-/// The template's functions and `more`, one process each, all calls recorded on their way to the
-/// database.
-async fn recorded(
-    template: &Template,
-    more: &[Function],
-    binaries: &BTreeMap<String, PathBuf>,
-    database: &str,
-) -> Stack {
-    let mut options = options(template, more, binaries, database);
-    options.record = true;
-    Stack::start(options).await.expect("the stack starts")
-}
-
-/// The same with nothing between the functions and the database.
-async fn direct(
-    template: &Template,
-    more: &[Function],
-    binaries: &BTreeMap<String, PathBuf>,
-    database: &str,
-) -> Stack {
-    let options = options(template, more, binaries, database);
-    Stack::start(options).await.expect("the stack starts")
-}
-
-fn options(
-    template: &Template,
-    more: &[Function],
-    binaries: &BTreeMap<String, PathBuf>,
-    database: &str,
-) -> StackOptions {
-    let mut template = template.clone();
-    template.functions.extend_from_slice(more);
-    StackOptions {
-        template,
-        binaries: binaries.clone(),
-        concurrency: 1,
-        gateway_port: 0,
-        db_port: 0,
-        data: None,
-        environment: [
-            "SECRET_KEY_LIMIT",
-            "PUBLISHABLE_KEY_LIMIT",
-            "USER_TOKEN_LIMIT",
-        ]
-        .map(|name| (name.to_owned(), UNLIMITED.to_owned()))
-        .to_vec(),
-        record: false,
-        dynamodb_endpoint: Some(database.to_owned()),
-    }
 }

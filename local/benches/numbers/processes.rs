@@ -1,4 +1,4 @@
-//! What each binary asks of the machine, beside the bare programs.
+//! Each binary's use of the machine, in comparison with the bare programs.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,41 +11,45 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use http::Method;
-use local::template::{Function, TABLE_NAME, Template};
-use local::wire::call::Call;
-use local::{Database, Stack};
+use local::dynamodb::Database;
+use local::stack::Stack;
+use local::table::TABLE_NAME;
+use local::template::{Function, Template};
+use local::wire::call::DynamoDbCall;
 use shared::api::{self, Access, Effect, Endpoint};
 use shared::domain::rule::MAX_RULES;
 
 use crate::build::{HELLO, ONE_CALL};
-use crate::calls::{Asked, script};
-use crate::ground::{Ground, Stock, camel, needed, success};
+use crate::calls::{CallsRow, script};
+use crate::fixture::{Contents, Fixture, logical_id, needed, success};
+use crate::stack;
 
-/// Starts of each program; the median is told.
+/// Starts of each program, of which the median is reported.
 const STARTS: usize = 20;
-/// Turns that warm each program up.
+/// Turns that warm up each program.
 const WARM_UP: usize = 2;
-/// Requests of which each program is timed, in turns of [`TURN`].
+/// Timed requests of each program, in turns of [`TURN`].
 const REQUESTS: usize = 1_000;
-/// Long enough to amortise the change of programs, short enough to share a noisy machine fairly.
+/// Requests per turn: enough to amortise the change of programs, and few enough that a noisy
+/// machine affects all programs alike.
 const TURN: usize = 50;
-/// Things that a team may be given here: fewer than its limit of 100 calendars.
+/// Requests per team that create something: fewer than the limit of 100 calendars.
 const PER_TEAM: usize = 90;
 
-/// Goals, as the README tells them.
+/// The goals of docs/performance.md.
 const MAX_INIT_RATIO: f64 = 2.0;
 const MAX_CPU_RATIO: f64 = 1.3;
 const MAX_RESIDENT_MB: f64 = 12.0;
 const MAX_ZIP_MB: f64 = 3.0;
 
-/// Bare programs with a client: one opens its connection at INIT, one does not.
+/// The bare programs with a client: one opens its connection at INIT, the other does not.
 const PRIMED: &str = "BarePrimed";
 const UNPRIMED: &str = "BareUnprimed";
 const HELLO_FUNCTION: &str = "Hello";
 
-/// One program and what it took.
-pub struct Taken {
-    /// What the table calls it.
+/// One program and its measurements.
+pub struct Program {
+    /// Its name in the table.
     name: String,
     /// Its logical id.
     function: String,
@@ -56,12 +60,12 @@ pub struct Taken {
     status: u64,
     /// Whether it opens its connection at INIT.
     primes: bool,
-    grounds: Vec<Ground>,
-    /// How many things each of its teams has.
-    stock: usize,
-    /// What it is started by.
-    knock: Bytes,
-    asked: usize,
+    fixtures: Vec<Fixture>,
+    /// How many resources each of its teams has.
+    resources: usize,
+    /// The event that starts it.
+    first_event: Bytes,
+    requests: usize,
     starts: Vec<Start>,
     latencies: Vec<Duration>,
     cpu: Duration,
@@ -71,7 +75,7 @@ pub struct Taken {
 /// From a process's start to its first `next`.
 struct Start {
     whole: Duration,
-    /// The part of it in which it waited for the answer to the call that opens its connection.
+    /// The part of it that waits for the response to the call that opens the connection.
     priming: Duration,
 }
 
@@ -81,18 +85,18 @@ impl Start {
     }
 }
 
-/// Starts, asks and weighs every program, in turns.
+/// Measures the starts, the requests and the memory of every program, in turns.
 pub async fn measure(
     template: &Template,
     binaries: &BTreeMap<String, PathBuf>,
-    asked: &[Asked],
-) -> Vec<Taken> {
+    rows: &[CallsRow],
+) -> Vec<Program> {
     let database = Database::start(template, 0, None)
         .await
         .expect("a database");
-    let (mut programs, functions) = programs(&database.endpoint(), asked).await;
+    let (mut programs, functions) = programs(&database.endpoint(), rows).await;
 
-    let stack = crate::recorded(template, &functions, binaries, &database.endpoint()).await;
+    let stack = stack::recorded(template, &functions, binaries, &database.endpoint()).await;
     for _ in 0..STARTS {
         for program in &mut programs {
             program.restart(&stack).await;
@@ -100,12 +104,12 @@ pub async fn measure(
     }
     stack.shutdown().await;
 
-    let stack = crate::direct(template, &functions, binaries, &database.endpoint()).await;
+    let stack = stack::direct(template, &functions, binaries, &database.endpoint()).await;
     for program in &mut programs {
         if program.endpoint.method != Method::DELETE {
-            for ground in &mut program.grounds {
-                let stock = Stock::Count(program.stock);
-                ground.stock(&stack, program.endpoint, stock).await;
+            for fixture in &mut program.fixtures {
+                let contents = Contents::Count(program.resources);
+                fixture.fill(&stack, program.endpoint, contents).await;
             }
         }
         for _ in 0..WARM_UP {
@@ -127,12 +131,12 @@ pub async fn measure(
     programs
 }
 
-/// Ours, and the bare ones with what makes them functions.
-async fn programs(database: &str, asked: &[Asked]) -> (Vec<Taken>, Vec<Function>) {
+/// Our programs and the bare ones, and the functions that run the bare ones.
+async fn programs(database: &str, rows: &[CallsRow]) -> (Vec<Program>, Vec<Function>) {
     let mut programs = Vec::new();
     let mut functions = Vec::new();
     let anyone = api::HEALTH_GET.endpoint();
-    let hello = [
+    let without_peer = [
         (HELLO_FUNCTION, HELLO, "`hello`, bare"),
         (UNPRIMED, ONE_CALL, "a client, bare"),
         (
@@ -141,10 +145,10 @@ async fn programs(database: &str, asked: &[Asked]) -> (Vec<Taken>, Vec<Function>
             "a client, bare, its connection opened at INIT",
         ),
     ];
-    for (id, binary, name) in hello {
-        let ground = Ground::new(database, anyone, Terms::default()).await;
-        functions.push(function(id, binary, &ground, "GetItem"));
-        let mut program = Taken::new(name, id, binary, anyone, vec![ground]);
+    for (id, binary, name) in without_peer {
+        let fixture = Fixture::new(database, anyone, Terms::default()).await;
+        functions.push(function(id, binary, &fixture, "GetItem"));
+        let mut program = Program::new(name, id, binary, anyone, vec![fixture]);
         program.primes = id == PRIMED;
         programs.push(program);
     }
@@ -152,9 +156,9 @@ async fn programs(database: &str, asked: &[Asked]) -> (Vec<Taken>, Vec<Function>
         let yes = ("PRIMING".to_owned(), "1".to_owned());
         primed.environment.extend([yes]);
     }
-    for (number, row) in asked.iter().enumerate() {
+    for (number, row) in rows.iter().enumerate() {
         let endpoint = row.endpoint;
-        let before = asked.get(..number).unwrap_or_default();
+        let before = rows.get(..number).unwrap_or_default();
         if before.iter().any(|row| row.endpoint.name == endpoint.name) {
             continue;
         }
@@ -165,35 +169,36 @@ async fn programs(database: &str, asked: &[Asked]) -> (Vec<Taken>, Vec<Function>
             let same = programs.iter().find(|program| program.name == name);
             peer = match same {
                 Some(same) => same.function.clone(),
-                None => format!("Bare{}", camel(endpoint)),
+                None => format!("Bare{}", logical_id(endpoint)),
             };
             if same.is_none() {
-                let ground = Ground::new(database, endpoint, Terms::default()).await;
-                functions.push(function(&peer, ONE_CALL, &ground, &script));
-                let grounds = vec![ground];
-                programs.push(Taken::new(&name, &peer, ONE_CALL, endpoint, grounds));
+                let fixture = Fixture::new(database, endpoint, Terms::default()).await;
+                functions.push(function(&peer, ONE_CALL, &fixture, &script));
+                let fixtures = vec![fixture];
+                programs.push(Program::new(&name, &peer, ONE_CALL, endpoint, fixtures));
             }
         }
-        let grounds = match endpoint.effect() {
+        let fixtures = match endpoint.effect() {
             Effect::Write if endpoint.method == Method::POST => {
                 (WARM_UP * TURN + REQUESTS) / PER_TEAM + 1
             }
             _ => 1,
         };
         let mut own = Vec::new();
-        for _ in 0..grounds {
-            own.push(Ground::new(database, endpoint, Terms::default()).await);
+        for _ in 0..fixtures {
+            own.push(Fixture::new(database, endpoint, Terms::default()).await);
         }
         let name = format!("`{}`", endpoint.name);
-        let id = camel(endpoint);
-        let mut program = Taken::new(&name, &id, endpoint.name, endpoint, own);
+        let id = logical_id(endpoint);
+        let mut program = Program::new(&name, &id, endpoint.name, endpoint, own);
         program.peer = Some(peer);
         program.primes = endpoint.effect() != Effect::None;
         program.status = success(endpoint);
         if endpoint.access != Access::Anyone {
-            // Whoever is turned away at once makes no call that could be taken for the first one.
-            let mut junk = Ground::junk(database, endpoint).await;
-            program.knock = junk.event(endpoint, 0);
+            // A request that is rejected at once makes no call that could be mistaken for the first
+            // one.
+            let mut malformed = Fixture::malformed(database, endpoint).await;
+            program.first_event = malformed.event(endpoint, 0);
         }
         programs.push(program);
         if endpoint.name == "rule-list" {
@@ -204,37 +209,37 @@ async fn programs(database: &str, asked: &[Asked]) -> (Vec<Taken>, Vec<Function>
     (programs, functions)
 }
 
-/// The list of a team with as many rules as there may be, and its bare peer: what grows with the
-/// number of items is neither the admission nor the envelope.
+/// The list of a team with the maximum number of rules, and its bare peer. Their difference shows
+/// what grows with the number of items, unlike the admission and the envelope.
 async fn full_list(
     database: &str,
     endpoint: &'static Endpoint,
     script: &str,
     functions: &mut Vec<Function>,
-) -> (Taken, Taken) {
+) -> (Program, Program) {
     const BARE: &str = "BareFullRuleList";
-    let ground = Ground::new(database, endpoint, Terms::default()).await;
-    functions.push(function(BARE, ONE_CALL, &ground, script));
-    let mut bare = Taken::new("200 rules, bare", BARE, ONE_CALL, endpoint, vec![ground]);
-    let ground = Ground::new(database, endpoint, Terms::default()).await;
-    let id = camel(endpoint);
+    let fixture = Fixture::new(database, endpoint, Terms::default()).await;
+    functions.push(function(BARE, ONE_CALL, &fixture, script));
+    let mut bare = Program::new("200 rules, bare", BARE, ONE_CALL, endpoint, vec![fixture]);
+    let fixture = Fixture::new(database, endpoint, Terms::default()).await;
+    let id = logical_id(endpoint);
     let name = "`rule-list`, 200 rules";
-    let mut full = Taken::new(name, &id, endpoint.name, endpoint, vec![ground]);
+    let mut full = Program::new(name, &id, endpoint.name, endpoint, vec![fixture]);
     full.peer = Some(BARE.to_owned());
     full.primes = true;
-    let mut junk = Ground::junk(database, endpoint).await;
-    full.knock = junk.event(endpoint, 0);
-    bare.stock = MAX_RULES as usize;
-    full.stock = MAX_RULES as usize;
+    let mut malformed = Fixture::malformed(database, endpoint).await;
+    full.first_event = malformed.event(endpoint, 0);
+    bare.resources = MAX_RULES as usize;
+    full.resources = MAX_RULES as usize;
     (bare, full)
 }
 
-fn function(id: &str, binary: &str, ground: &Ground, calls: &str) -> Function {
+fn function(id: &str, binary: &str, fixture: &Fixture, calls: &str) -> Function {
     let environment = [
         ("CALLS", calls),
-        ("CREDENTIAL", &ground.credential()),
+        ("CREDENTIAL", &fixture.credential()),
         ("TABLE_NAME", TABLE_NAME),
-        ("TEAM", &ground.partition()),
+        ("TEAM", &fixture.partition()),
     ];
     Function {
         logical_id: id.to_owned(),
@@ -249,17 +254,17 @@ fn function(id: &str, binary: &str, ground: &Ground, calls: &str) -> Function {
     }
 }
 
-impl Taken {
+impl Program {
     fn new(
         name: &str,
         function: &str,
         binary: &str,
         endpoint: &'static Endpoint,
-        mut grounds: Vec<Ground>,
-    ) -> Taken {
-        let first = grounds.first_mut().expect("a ground");
-        let knock = first.event(api::HEALTH_GET.endpoint(), 0);
-        Taken {
+        mut fixtures: Vec<Fixture>,
+    ) -> Program {
+        let first = fixtures.first_mut().expect("a fixture");
+        let first_event = first.event(api::HEALTH_GET.endpoint(), 0);
+        Program {
             name: name.to_owned(),
             function: function.to_owned(),
             binary: binary.to_owned(),
@@ -267,10 +272,10 @@ impl Taken {
             endpoint,
             status: 200,
             primes: false,
-            grounds,
-            stock: needed(endpoint),
-            knock,
-            asked: 0,
+            fixtures,
+            resources: needed(endpoint),
+            first_event,
+            requests: 0,
             starts: Vec::new(),
             latencies: Vec::new(),
             cpu: Duration::ZERO,
@@ -285,8 +290,10 @@ impl Taken {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         wire.take();
-        let answer = stack.invoke_raw(&self.function, self.knock.clone()).await;
-        answer.unwrap_or_else(|error| panic!("{}: {error}", self.function));
+        let response = stack
+            .invoke_raw(&self.function, self.first_event.clone())
+            .await;
+        response.unwrap_or_else(|error| panic!("{}: {error}", self.function));
         let whole = stack.starts(&self.function).last().copied();
         let calls = wire.take();
         let first = calls.iter().min_by_key(|call| call.started);
@@ -299,38 +306,40 @@ impl Taken {
 
     async fn take_turn(&mut self, stack: &Stack) {
         if self.peer.is_some() && self.endpoint.method == Method::DELETE {
-            for ground in &mut self.grounds {
-                let stock = Stock::Count(TURN);
-                ground.stock(stack, self.endpoint, stock).await;
+            for fixture in &mut self.fixtures {
+                let contents = Contents::Count(TURN);
+                fixture.fill(stack, self.endpoint, contents).await;
             }
         }
         if stack.processes(&self.function).is_empty() {
-            let answer = stack.invoke_raw(&self.function, self.knock.clone()).await;
-            answer.unwrap_or_else(|error| panic!("{}: {error}", self.function));
+            let response = stack
+                .invoke_raw(&self.function, self.first_event.clone())
+                .await;
+            response.unwrap_or_else(|error| panic!("{}: {error}", self.function));
         }
         let process = self.process(stack);
         let before = cpu(process);
         for _ in 0..TURN {
-            let took = self.ask(stack).await;
+            let took = self.send(stack).await;
             self.latencies.push(took);
         }
-        // It goes on a little after an answer; its next requests will have that in turn.
+        // Its work goes on briefly after a response. What this turn misses, the next one includes.
         self.cpu += cpu(process).saturating_sub(before);
     }
 
-    async fn ask(&mut self, stack: &Stack) -> Duration {
-        let number = self.asked;
-        self.asked += 1;
-        let turn = number / PER_TEAM % self.grounds.len();
-        let ground = self.grounds.get_mut(turn).expect("a ground");
-        let event = ground.event(self.endpoint, number);
+    async fn send(&mut self, stack: &Stack) -> Duration {
+        let number = self.requests;
+        self.requests += 1;
+        let turn = number / PER_TEAM % self.fixtures.len();
+        let fixture = self.fixtures.get_mut(turn).expect("a fixture");
+        let event = fixture.event(self.endpoint, number);
         let begun = Instant::now();
-        let answer = stack.invoke_raw(&self.function, event).await;
+        let response = stack.invoke_raw(&self.function, event).await;
         let took = begun.elapsed();
-        let answer = answer.unwrap_or_else(|error| panic!("{}: {error}", self.function));
+        let response = response.unwrap_or_else(|error| panic!("{}: {error}", self.function));
         let status = format!("\"statusCode\":{}", self.status);
-        let told = String::from_utf8_lossy(&answer);
-        assert!(told.contains(&status), "{}: {told}", self.function);
+        let response = String::from_utf8_lossy(&response);
+        assert!(response.contains(&status), "{}: {response}", self.function);
         took
     }
 
@@ -353,28 +362,29 @@ impl Taken {
     }
 }
 
-/// The table in Markdown, and which goals it misses.
-pub fn table(taken: &[Taken], binaries: &BTreeMap<String, PathBuf>) -> String {
-    let of = |id: &str| taken.iter().find(|program| program.function == id);
+/// The table in Markdown, and the goals that are missed.
+pub fn table(programs: &[Program], binaries: &BTreeMap<String, PathBuf>) -> String {
+    let of = |id: &str| programs.iter().find(|program| program.function == id);
     let hello = of(HELLO_FUNCTION).map(|hello| hello.median_ms(Start::own));
     let hello = hello.unwrap_or_default();
     let mut missed = Vec::new();
     let mut table = format!(
         "INIT is the median of {STARTS} starts, from a process's start to its first `next`, without \
-         the call that opens the connection to DynamoDB: its wait is told beside it. Requests are \
-         {REQUESTS}, after {}, through the Runtime API. CPU time is compared with that of a bare \
-         program making the same calls. MB are 10⁶ bytes; zips are deflated at level 9.\n\n\
+         the call that opens the connection to DynamoDB, whose wait is the column \"priming\". Latencies \
+         and CPU times are of {REQUESTS} requests through the Runtime API, after {} to warm up. CPU \
+         time is compared with that of a bare program that makes the same calls. MB are 10⁶ bytes; \
+         zips are deflated at level 9.\n\n\
          | binary | INIT | × hello | priming | p50 | p99 | CPU | × bare | resident | binary | zip |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",
         WARM_UP * TURN
     );
-    for program in taken {
+    for program in programs {
         let init = program.median_ms(Start::own);
         let init_ratio = init / hello;
         let peer = program.peer.as_deref().and_then(of);
         let cpu_ratio = peer.map(|peer| program.cpu_us() / peer.cpu_us());
         let (size, zip) = sizes(binaries.get(&program.binary).expect("it was built"));
-        // Writing to a String does not fail.
+        // Writing to a String cannot fail.
         let _ = writeln!(
             table,
             "| {} | {init:.2} ms | {init_ratio:.2} | {} | {:.2} ms | {:.2} ms | {:.0} µs | {} | {:.1} MB | {size:.2} MB | {zip:.2} MB |",
@@ -398,19 +408,19 @@ pub fn table(taken: &[Taken], binaries: &BTreeMap<String, PathBuf>) -> String {
                 ("resident MB", program.resident_mb(), MAX_RESIDENT_MB),
                 ("zip MB", zip, MAX_ZIP_MB),
             ];
-            let over = goals.into_iter().filter(|(_, is, goal)| is > goal);
-            missed.extend(over.map(|(what, is, goal)| {
-                format!("- {}: {what} {is:.2}, and not {goal}\n", program.name)
+            let over = goals.into_iter().filter(|(_, actual, goal)| actual > goal);
+            missed.extend(over.map(|(what, actual, goal)| {
+                format!("- {}: {what} {actual:.2}, goal {goal}\n", program.name)
             }));
         }
     }
     match missed.is_empty() {
         true => table + "\nEvery goal is met.\n",
-        false => table + "\nGoals that are missed:\n\n" + &missed.concat(),
+        false => table + "\nMissed goals:\n\n" + &missed.concat(),
     }
 }
 
-fn length(call: &Call) -> Duration {
+fn length(call: &DynamoDbCall) -> Duration {
     let finished = call.finished.unwrap_or(call.started);
     finished.saturating_duration_since(call.started)
 }
@@ -423,30 +433,30 @@ fn quantile(times: &[Duration], share: f64) -> Duration {
     times.get(index).copied().unwrap_or_default()
 }
 
-/// A binary's size and its zip's, in MB: deflated, with the entry, the directory and the end that
-/// a zip of one file named `bootstrap` has.
+/// The sizes of a binary and of its zip in MB. The zip holds one deflated file, `bootstrap`, with
+/// its local header, its directory entry and the end record.
 fn sizes(binary: &Path) -> (f64, f64) {
     const ZIP_FRAME_BYTES: usize = 30 + 46 + 22 + 2 * "bootstrap".len();
-    let bytes = fs::read(binary).expect("a binary can be read");
+    let bytes = fs::read(binary).expect("the binary can be read");
     let mut zip = DeflateEncoder::new(Vec::new(), Compression::best());
-    std::io::Write::write_all(&mut zip, &bytes).expect("memory takes it");
-    let zipped = zip.finish().expect("memory takes it").len() + ZIP_FRAME_BYTES;
+    std::io::Write::write_all(&mut zip, &bytes).expect("memory can be written");
+    let zipped = zip.finish().expect("memory can be written").len() + ZIP_FRAME_BYTES;
     (bytes.len() as f64 / 1e6, zipped as f64 / 1e6)
 }
 
-/// CPU time of all of a process's threads: in nanoseconds, where `stat` has hundredths of seconds.
+/// The CPU time of all threads of a process, in nanoseconds; `stat` has only hundredths of seconds.
 fn cpu(process: u32) -> Duration {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("the process runs");
     let of_thread = |thread: fs::DirEntry| {
-        let told = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        told.split(' ').next()?.parse::<u64>().ok()
+        let schedstat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        schedstat.split(' ').next()?.parse::<u64>().ok()
     };
     Duration::from_nanos(threads.flatten().filter_map(of_thread).sum())
 }
 
 fn resident_kib(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    number.expect("its memory is told")
+    number.expect("the status has VmRSS")
 }

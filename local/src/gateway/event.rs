@@ -1,4 +1,4 @@
-//! From an HTTP request to an event in payload format 2.0.
+//! Turns an HTTP request into an event in payload format 2.0.
 
 use crate::http::is_hop_by_hop;
 use ::http::{HeaderMap, header, request::Parts};
@@ -7,12 +7,12 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 use std::{borrow::Cow, net::IpAddr};
 
-/// A percent-decoded path, cut at a decoded `?`.
+/// A percent-decoded path, truncated at a decoded `?`.
 #[derive(Debug)]
-pub(super) struct Decoded(String);
+pub(super) struct DecodedPath(String);
 
-impl Decoded {
-    /// Bytes that are not UTF-8 become U+FFFD.
+impl DecodedPath {
+    /// Decodes a path. Bytes that are not UTF-8 become U+FFFD.
     pub(super) fn new(path: &str) -> Self {
         let decoded = percent_decode_str(path).decode_utf8_lossy();
         Self(decoded.split('?').next().unwrap_or_default().to_owned())
@@ -23,7 +23,7 @@ impl Decoded {
     }
 }
 
-/// The route that takes a request.
+/// The route that serves a request.
 pub(super) struct Matched<'r> {
     pub(super) function: &'r str,
     pub(super) route_key: &'r str,
@@ -31,11 +31,11 @@ pub(super) struct Matched<'r> {
     pub(super) parameters: Vec<(String, String)>,
 }
 
-/// A request with what the gateway knows of it.
-pub(super) struct Incoming<'r> {
+/// A request and what the gateway knows about it.
+pub(super) struct ReceivedRequest<'r> {
     pub(super) parts: &'r Parts,
     pub(super) body: &'r [u8],
-    pub(super) path: &'r Decoded,
+    pub(super) path: &'r DecodedPath,
     pub(super) matched: &'r Matched<'r>,
     pub(super) request_id: &'r str,
     pub(super) trace: &'r str,
@@ -44,8 +44,8 @@ pub(super) struct Incoming<'r> {
 }
 
 /// The event for a request.
-pub(super) fn build(incoming: &Incoming<'_>) -> Value {
-    let Incoming {
+pub(super) fn build(request: &ReceivedRequest<'_>) -> Value {
+    let ReceivedRequest {
         parts,
         body,
         path,
@@ -53,14 +53,14 @@ pub(super) fn build(incoming: &Incoming<'_>) -> Value {
         request_id,
         source,
         ..
-    } = incoming;
+    } = request;
     let query = parts.uri.query().unwrap_or_default();
     let mut event = json!({
         "version": "2.0",
         "routeKey": matched.route_key,
         "rawPath": path.as_str(),
         "rawQueryString": query,
-        "headers": headers(incoming),
+        "headers": headers(request),
         "requestContext": {
             "accountId": "123456789012",
             "apiId": "local",
@@ -123,31 +123,32 @@ pub(super) fn build(incoming: &Incoming<'_>) -> Value {
     event
 }
 
-/// Lower case, repeated ones joined with a comma, cookies left out, and those API Gateway sets.
-fn headers(incoming: &Incoming<'_>) -> Map<String, Value> {
+/// The headers in lower case, repeated ones joined with a comma, without cookies, and with those
+/// that API Gateway sets.
+fn headers(request: &ReceivedRequest<'_>) -> Map<String, Value> {
     let mut headers = Map::new();
-    for name in incoming.parts.headers.keys() {
+    for name in request.parts.headers.keys() {
         if *name != header::COOKIE && !is_hop_by_hop(name.as_str()) {
             headers.insert(
                 name.as_str().to_owned(),
-                text(&incoming.parts.headers, name).into(),
+                text(&request.parts.headers, name).into(),
             );
         }
     }
     let forwarded_for = match headers.get("x-forwarded-for").and_then(Value::as_str) {
-        Some(before) => format!("{before}, {}", incoming.source),
-        None => incoming.source.to_string(),
+        Some(before) => format!("{before}, {}", request.source),
+        None => request.source.to_string(),
     };
     let trace = headers
         .get("x-amzn-trace-id")
         .and_then(Value::as_str)
-        .unwrap_or(incoming.trace)
+        .unwrap_or(request.trace)
         .to_owned();
     for (name, value) in [
-        ("content-length", incoming.body.len().to_string()),
+        ("content-length", request.body.len().to_string()),
         ("x-amzn-trace-id", trace),
         ("x-forwarded-for", forwarded_for),
-        ("x-forwarded-port", incoming.port.to_string()),
+        ("x-forwarded-port", request.port.to_string()),
         ("x-forwarded-proto", "http".to_owned()),
     ] {
         headers.insert(name.to_owned(), value.into());
@@ -155,7 +156,7 @@ fn headers(incoming: &Incoming<'_>) -> Map<String, Value> {
     headers
 }
 
-/// All values of a header; what is not UTF-8 becomes U+FFFD.
+/// All values of a header, joined with a comma. Bytes that are not UTF-8 become U+FFFD.
 fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> String {
     let values: Vec<Cow<'_, str>> = headers
         .get_all(name)
@@ -179,28 +180,21 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
-/// Decoded, repeated ones joined with a comma.
+/// The decoded parameters, repeated ones joined with a comma.
 fn query_parameters(query: &str) -> Map<String, Value> {
-    let decode = |text: &str| {
-        percent_decode_str(&text.replace('+', " "))
-            .decode_utf8_lossy()
-            .into_owned()
-    };
     let mut parameters: Map<String, Value> = Map::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (decode(name), decode(value));
-        let joined = match parameters.get(&name).and_then(Value::as_str) {
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let joined = match parameters.get(&*name).and_then(Value::as_str) {
             Some(before) => format!("{before},{value}"),
-            None => value,
+            None => value.into_owned(),
         };
-        parameters.insert(name, joined.into());
+        parameters.insert(name.into_owned(), joined.into());
     }
     parameters
 }
 
-/// Whether API Gateway hands a body of this type over as text. Measured, not documented; all else,
-/// forms and a missing type included, is base64, and so is any charset but UTF-8.
+/// Whether API Gateway passes a body of this type as text. This is measured, not documented. Every
+/// other type is base64, including forms and a missing type, and so is every charset except UTF-8.
 fn is_text(content_type: &str) -> bool {
     const TYPES: [&str; 4] = [
         "application/graphql",
@@ -230,13 +224,13 @@ mod tests {
         parameters: Vec<(String, String)>,
     ) -> Result<Value, ::http::Error> {
         let (parts, ()) = request.body(())?.into_parts();
-        let path = Decoded::new(parts.uri.path());
+        let path = DecodedPath::new(parts.uri.path());
         let route_key = if parameters.is_empty() {
             "$default"
         } else {
             "POST /teams/{teamId}"
         };
-        let mut event = build(&Incoming {
+        let mut event = build(&ReceivedRequest {
             parts: &parts,
             body,
             path: &path,
@@ -326,7 +320,8 @@ mod tests {
     }
 
     #[test]
-    fn odd_bytes_in_a_header_or_a_path_are_carried() -> Result<(), Box<dyn std::error::Error>> {
+    fn invalid_bytes_in_a_header_or_a_path_are_replaced() -> Result<(), Box<dyn std::error::Error>>
+    {
         let request = Request::get("http://x/%ff%3fadmin=1")
             .header("X-Odd", HeaderValue::from_bytes(b"a\xffb")?);
         let event = event(request, b"", Vec::new())?;

@@ -1,35 +1,70 @@
 //! One process of a function: its start, its output and its end.
 
-use super::{InFlight, Runnable, Shared};
-use crate::journal::{Journal, Line, Stream};
+use crate::{
+    invoke_error::InvokeError,
+    journal::{Journal, Line, Stream},
+    lock::lock,
+    template::Function,
+};
+use bytes::Bytes;
 use std::{
     collections::{BTreeMap, VecDeque},
-    future,
+    future, io,
+    path::PathBuf,
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
     process::{Child, ChildStdin, Command},
-    sync::Notify,
-    task::JoinHandle,
+    sync::{Notify, oneshot},
+    task::{AbortHandle, JoinHandle},
     time,
 };
 
 /// Lambda's own limit from a process's start to its first `next`.
-const INIT_LIMIT: Duration = Duration::from_secs(10);
-/// After its end, output that is still on its way gets this long.
-const OUTPUT_LIMIT: Duration = Duration::from_millis(500);
-/// A longer line is cut into lines; Lambda cuts at 256 KiB.
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait, after a process has ended, for output that is still in its pipes.
+const OUTPUT_TIMEOUT: Duration = Duration::from_millis(500);
+/// A longer line is split; Lambda splits at 256 KiB.
 const MAX_LINE_BYTES: u64 = 256 * 1024;
 /// How many of its last lines explain a process's end.
-const TAIL_LINES: usize = 10;
+const MAX_LAST_LINES: usize = 10;
 
-/// What the pool knows of a process.
+/// A function and what is needed to run it here.
+pub(crate) struct Runnable {
+    pub(crate) function: Function,
+    pub(crate) binary: PathBuf,
+    /// The whole environment except AWS_LAMBDA_RUNTIME_API.
+    pub(crate) environment: Vec<(String, String)>,
+}
+
+/// What comes of an invocation: the bytes of the function's response, or why there is none.
+pub(super) type Outcome = Result<Bytes, InvokeError>;
+
+/// An invocation that a process works on.
+pub(super) struct InFlight {
+    reply: oneshot::Sender<Outcome>,
+    timer: AbortHandle,
+}
+
+impl InFlight {
+    pub(super) fn new(reply: oneshot::Sender<Outcome>, timer: AbortHandle) -> Self {
+        Self { reply, timer }
+    }
+
+    pub(super) fn finish(self, outcome: Outcome) {
+        self.timer.abort();
+        // The caller may have gone.
+        drop(self.reply.send(outcome));
+    }
+}
+
+/// A process as its worker sees it.
 pub(super) struct Process {
     pub(super) pid: u32,
-    /// How many of its `next` requests wait.
+    /// How many of its `next` requests are waiting.
     pub(super) polling: usize,
     pub(super) in_flight: BTreeMap<String, InFlight>,
     /// What it reported to `init/error`.
@@ -47,12 +82,17 @@ enum Phase {
 }
 
 impl Process {
-    /// It has not asked for work yet.
+    /// Whether it has not asked for work yet.
     pub(super) fn is_starting(&self) -> bool {
         self.phase == Phase::Starting
     }
 
-    /// Notes that it asks for work; the first time, returns how long its start took.
+    /// How many more invocations it can take now; one while it starts.
+    pub(super) fn free(&self) -> usize {
+        if self.is_starting() { 1 } else { self.polling }
+    }
+
+    /// Notes that it asks for work. Returns how long its start took if this is the first time.
     pub(super) fn first_next(&mut self, now: Instant) -> Option<Duration> {
         if self.phase == Phase::Running {
             return None;
@@ -63,7 +103,7 @@ impl Process {
     }
 }
 
-/// The running side of a process, owned by its watcher; dropping it kills the process.
+/// The running side of a process, owned by its watcher. Dropping it kills the process.
 pub(super) struct Running {
     child: Child,
     pid: u32,
@@ -72,17 +112,17 @@ pub(super) struct Running {
     ready: Arc<Notify>,
 }
 
-/// A process that kills all of a pool's processes when this one is gone, however it went: without
-/// it, one that is busy would outlive a `kill -9` of its parent until it next asked for work.
+/// A process that kills all of a pool's processes when this program ends, however it ends. Without
+/// it, a busy process would survive a `kill -9` of this program until it next asked for work.
 pub(super) struct Reaper {
     group: i32,
     _child: Child,
-    /// It reads this to its end, which comes when we end.
+    /// The reaper reads this to its end, which comes when this program ends.
     _stdin: Option<ChildStdin>,
 }
 
 impl Reaper {
-    pub(super) fn start() -> std::io::Result<Self> {
+    pub(super) fn start() -> io::Result<Self> {
         let mut child = Command::new("/bin/sh")
             .args(["-c", "read -r line; kill -KILL 0"])
             .env_clear()
@@ -90,7 +130,8 @@ impl Reaper {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true)
-            // A group of its own: a Ctrl-C at the terminal is for us, who end the others in order.
+            // A group of its own, so that Ctrl-C reaches only this program, which then stops the
+            // others in order.
             .process_group(0)
             .spawn()?;
         let group = child
@@ -105,7 +146,7 @@ impl Reaper {
     }
 }
 
-/// Starts a process that asks `runtime_api` for work.
+/// Starts a process that asks the Runtime API at this address for work.
 pub(super) fn spawn(
     runnable: &Runnable,
     runtime_api: &str,
@@ -153,8 +194,28 @@ pub(super) fn spawn(
     ))
 }
 
-/// Follows a process to its end, and tells the pool.
-pub(super) async fn watch(shared: Arc<Shared>, function: String, number: u64, running: Running) {
+/// How a process ended.
+pub(super) struct Ending {
+    /// The binary and its end, such as `/path/rule-list ended (exit status: 3)`.
+    summary: String,
+    /// Its last lines on standard error; none if it was killed on purpose.
+    last_lines: Vec<String>,
+}
+
+impl Ending {
+    /// The end with its causes: what the process reported to `init/error`, and its last lines.
+    pub(super) fn explain(self, init_error: Option<String>) -> String {
+        let mut reason = self.summary;
+        for detail in init_error.into_iter().chain(self.last_lines) {
+            reason.push_str("\n  ");
+            reason.push_str(&detail);
+        }
+        reason
+    }
+}
+
+/// Follows a process to its end.
+pub(super) async fn watch(running: Running, function: &str, journal: &Journal) -> Ending {
     let Running {
         mut child,
         pid,
@@ -162,84 +223,70 @@ pub(super) async fn watch(shared: Arc<Shared>, function: String, number: u64, ru
         kill,
         ready,
     } = running;
-    let tail = Arc::new(Mutex::new(VecDeque::new()));
+    let last_lines = Arc::new(Mutex::new(VecDeque::new()));
     let line = |stream| Line {
-        function: function.clone(),
+        function: function.to_owned(),
         pid,
         stream,
         text: String::new(),
     };
     let outputs = [
-        child.stdout.take().map(|out| {
-            capture(
-                out,
-                line(Stream::Out),
-                shared.journal.clone(),
-                Arc::default(),
-            )
-        }),
+        child
+            .stdout
+            .take()
+            .map(|out| capture(out, line(Stream::Out), journal.clone(), Arc::default())),
         child.stderr.take().map(|err| {
-            capture(
-                err,
-                line(Stream::Err),
-                shared.journal.clone(),
-                Arc::clone(&tail),
-            )
+            let last_lines = Arc::clone(&last_lines);
+            capture(err, line(Stream::Err), journal.clone(), last_lines)
         }),
     ];
 
-    // Its last lines explain an end of its own, not one that was asked for.
-    let (end, explained) = tokio::select! {
-        status = child.wait() => (told(status), true),
+    // The last lines explain an end of its own, not one that was asked for.
+    let (end, is_explained) = tokio::select! {
+        status = child.wait() => (describe(status), true),
         () = kill.notified() => ("was killed".to_owned(), false),
-        () = overrun(&ready) => (format!("did not ask for work within {} s", INIT_LIMIT.as_secs()), true),
+        () = init_timeout(&ready) => {
+            (format!("did not ask for work within {} s", INIT_TIMEOUT.as_secs()), true)
+        }
     };
-    // A second kill of a process that has ended changes nothing.
+    // Killing a process that has ended changes nothing.
     drop(child.start_kill());
     drop(child.wait().await);
     for output in outputs.into_iter().flatten() {
         // A grandchild may hold the pipe open.
-        drop(time::timeout(OUTPUT_LIMIT, output).await);
+        drop(time::timeout(OUTPUT_TIMEOUT, output).await);
     }
 
-    let init_error = shared.workers.get(&function).and_then(|worker| {
-        worker
-            .lock()
-            .processes
-            .get_mut(&number)
-            .and_then(|process| process.init_error.take())
-    });
-    let mut reason = format!("{binary} {end}");
-    let tail = std::mem::take(&mut *tail.lock().unwrap_or_else(PoisonError::into_inner));
-    let tail = tail
-        .into_iter()
-        .filter(|line| explained && !line.trim().is_empty());
-    for detail in init_error.into_iter().chain(tail) {
-        reason.push_str("\n  ");
-        reason.push_str(&detail);
+    let last_lines = std::mem::take(&mut *lock(&last_lines));
+    Ending {
+        summary: format!("{binary} {end}"),
+        last_lines: last_lines
+            .into_iter()
+            .filter(|line: &String| is_explained && !line.trim().is_empty())
+            .collect(),
     }
-    shared.ended(&function, number, reason);
 }
 
-fn told(status: std::io::Result<ExitStatus>) -> String {
+fn describe(status: io::Result<ExitStatus>) -> String {
     match status {
         Ok(status) => format!("ended ({status})"),
         Err(error) => format!("was lost ({error})"),
     }
 }
 
-/// Ends when a process has used its time without asking for work.
-async fn overrun(ready: &Notify) {
-    if time::timeout(INIT_LIMIT, ready.notified()).await.is_ok() {
+/// Returns when a process has used up its time without asking for work.
+async fn init_timeout(ready: &Notify) {
+    if time::timeout(INIT_TIMEOUT, ready.notified()).await.is_ok() {
         future::pending::<()>().await;
     }
 }
 
+/// Writes a process's output to the journal, line by line, and keeps the last lines.
 fn capture(
     output: impl AsyncRead + Send + Unpin + 'static,
     template: Line,
     journal: Journal,
-    tail: Arc<Mutex<VecDeque<String>>>,
+    last_lines: Arc<Mutex<VecDeque<String>>>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut output = BufReader::new(output);
@@ -258,11 +305,11 @@ fn capture(
                 .trim_end_matches(['\n', '\r'])
                 .to_owned();
             {
-                let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
-                if tail.len() >= TAIL_LINES {
-                    tail.pop_front();
+                let mut last_lines = lock(&last_lines);
+                if last_lines.len() >= MAX_LAST_LINES {
+                    last_lines.pop_front();
                 }
-                tail.push_back(text.clone());
+                last_lines.push_back(text.clone());
             }
             journal.line(Line {
                 text,

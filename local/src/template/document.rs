@@ -1,5 +1,5 @@
-//! template.yaml as plain JSON: each CloudFormation function in its long form, and what Globals says
-//! about functions merged into each of them, as SAM merges it.
+//! template.yaml as plain JSON, with each CloudFormation function in its long form, and with
+//! `Globals.Function` merged into every function, as SAM merges it.
 
 use super::intrinsic::{Scope, intrinsic};
 use crate::error::Error;
@@ -23,8 +23,8 @@ pub fn document(text: &str) -> Result<Json, Error> {
     long_form(&root)
 }
 
-/// Evaluates a whole template under the parameters given, and the defaults of the others: Globals are
-/// merged, conditions decided, references replaced. A resource whose condition is false is left out.
+/// Evaluates a whole template with the given parameters, and the defaults of the others. It merges
+/// Globals, decides conditions, replaces references, and omits resources whose condition is false.
 pub fn expand(document: &Json, parameters: &BTreeMap<String, String>) -> Result<Json, Error> {
     let mut document = document.clone();
     merge_globals(&mut document);
@@ -60,7 +60,8 @@ pub(super) fn merge_globals(document: &mut Json) {
     }
 }
 
-/// SAM's rule: mappings are merged, lists are joined, and of anything else the function's own counts.
+/// Merges two values by SAM's rule: mappings are merged, lists are joined, and for anything else
+/// the function's own value counts.
 /// <https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html>
 fn merge(global: Json, own: Json) -> Json {
     if intrinsic(&global).is_some() || intrinsic(&own).is_some() {
@@ -90,7 +91,7 @@ fn long_form(value: &Yaml) -> Result<Json, Error> {
         Yaml::Tagged(tagged) => {
             let tag = tagged.tag.to_string();
             let name = match tag.trim_start_matches('!') {
-                bare @ ("Ref" | "Condition") => bare.to_owned(),
+                "Ref" => "Ref".to_owned(),
                 function => format!("Fn::{function}"),
             };
             json!({ name: long_form(&tagged.value)? })
@@ -147,7 +148,7 @@ Resources:
     }
 
     #[test]
-    fn a_function_has_what_globals_say_and_its_own() -> Result<(), Error> {
+    fn a_function_has_its_own_properties_and_those_of_globals() -> Result<(), Error> {
         let properties = json!({
             "Timeout": 7,
             "Logging": { "Format": "Text", "Level": "INFO" },
@@ -161,7 +162,7 @@ Resources:
     }
 
     #[test]
-    fn parameters_decide_what_exists() -> Result<(), Error> {
+    fn parameters_decide_which_resources_exist() -> Result<(), Error> {
         let expanded = expanded(&[("Arn", "arn:table/restored"), ("Level", "DEBUG")])?;
         let properties = json!({
             "Timeout": 7,

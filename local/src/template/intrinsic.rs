@@ -1,46 +1,42 @@
-//! The CloudFormation functions that a template of ours may use where it is evaluated: `Ref`, `Sub`,
-//! `GetAtt`, `If` with its conditions, `Join`, `Select`, `Split` and `FindInMap`, in their long form.
+//! The CloudFormation functions that template.yaml uses, in their long form: `Ref`, `GetAtt`,
+//! `Sub`, `Select` of a `Split`, and `If` with conditions of `Equals` and `Not`.
 
-use super::TABLE_NAME;
-use crate::error::Error;
+use crate::{error::Error, table::TABLE_NAME};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
-/// A condition may name another; deeper than this is a circle.
-const MAX_CONDITION_DEPTH: usize = 16;
-
-/// What a template's names mean on this machine.
+/// A template and its parameters, in which names are looked up.
 pub(super) struct Scope<'t> {
     root: &'t Json,
     parameters: &'t BTreeMap<String, String>,
 }
 
 impl<'t> Scope<'t> {
-    /// Parameters that are not given have their defaults.
+    /// A scope in which parameters that are not given have their defaults.
     pub(super) fn new(root: &'t Json, parameters: &'t BTreeMap<String, String>) -> Self {
         Self { root, parameters }
     }
 
-    /// Whether a resource's own `Condition` is true; one without a condition always exists.
+    /// Whether a resource exists: its `Condition` is true, or it has none.
     pub(super) fn exists(&self, at: &str, resource: &Json) -> Result<bool, Error> {
         match resource.get("Condition") {
             None => Ok(true),
-            Some(name) => self.condition(at, name.as_str().unwrap_or_default(), 0),
+            Some(name) => self.condition(at, name.as_str().unwrap_or_default()),
         }
     }
 
-    /// The value as text; `None` when it is `AWS::NoValue`.
+    /// The value as text; `None` if it is `AWS::NoValue`.
     pub(super) fn text(&self, at: &str, value: &Json) -> Result<Option<String>, Error> {
         Ok(match self.json(at, value)? {
             None => None,
             Some(Json::String(text)) => Some(text),
             Some(Json::Number(number)) => Some(number.to_string()),
             Some(Json::Bool(flag)) => Some(flag.to_string()),
-            Some(_) => return Err(Error::template(at, "is not text or a number")),
+            Some(_) => return Err(Error::template(at, "is neither text nor a number")),
         })
     }
 
-    /// The value with every function in it evaluated; `None` when it is `AWS::NoValue`.
+    /// The value with every function in it evaluated; `None` if it is `AWS::NoValue`.
     pub(super) fn json(&self, at: &str, value: &Json) -> Result<Option<Json>, Error> {
         let Some(value) = self.choose(at, value)? else {
             return Ok(None);
@@ -67,7 +63,7 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// The items of a list, or the one item that stands for a list, with every `If` decided.
+    /// The items of a list, or a single item in place of a list, with every `If` decided.
     pub(super) fn items<'v>(
         &self,
         at: &str,
@@ -87,7 +83,7 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// Decides an `If` (and those inside its chosen branch); `None` when that leaves `AWS::NoValue`.
+    /// Decides an `If`, and those in the branch it chooses; `None` if the result is `AWS::NoValue`.
     pub(super) fn choose<'v>(&self, at: &str, value: &'v Json) -> Result<Option<&'v Json>, Error> {
         let mut value = value;
         loop {
@@ -99,11 +95,7 @@ impl<'t> Scope<'t> {
                     let name = condition
                         .as_str()
                         .ok_or_else(|| Error::template(at, "!If needs a condition's name"))?;
-                    value = if self.condition(at, name, 0)? {
-                        yes
-                    } else {
-                        no
-                    };
+                    value = if self.condition(at, name)? { yes } else { no };
                 }
                 Some(("Ref", name)) if name.as_str() == Some("AWS::NoValue") => return Ok(None),
                 _ => return Ok(Some(value)),
@@ -115,51 +107,12 @@ impl<'t> Scope<'t> {
         match name {
             "Ref" => self.reference(at, argument.as_str().unwrap_or_default()),
             "Sub" => self.substitute(at, argument),
-            "GetAtt" => match argument {
-                Json::String(path) => self.attribute(at, path),
-                Json::Array(parts) => {
-                    let parts: Vec<_> = parts.iter().filter_map(Json::as_str).collect();
-                    self.attribute(at, &parts.join("."))
-                }
-                _ => Err(Error::template(
-                    at,
-                    "!GetAtt needs a resource and an attribute",
-                )),
-            },
-            "Join" => {
-                let [separator, list] = arguments(argument) else {
-                    return Err(Error::template(at, "!Join needs a separator and a list"));
-                };
-                let parts = self.texts(at, list)?;
-                Ok(parts.join(separator.as_str().unwrap_or_default()))
-            }
+            "GetAtt" => self.attribute(at, argument.as_str().unwrap_or_default()),
             "Select" => return self.select(at, argument),
             "Split" => return self.split(at, argument),
-            "FindInMap" => {
-                let mut found = self.root.get("Mappings");
-                for key in self.texts(at, argument)? {
-                    found = found.and_then(|map| map.get(key.as_str()));
-                }
-                let found = found.ok_or_else(|| Error::template(at, "!FindInMap finds nothing"))?;
-                self.text(at, found)?
-                    .ok_or_else(|| Error::template(at, "!FindInMap finds nothing"))
-            }
-            other => Err(Error::template(
-                at,
-                format!("!{other} is not understood here"),
-            )),
+            other => Err(unsupported(at, other)),
         }
         .map(Json::String)
-    }
-
-    /// The texts of a list, evaluated.
-    fn texts(&self, at: &str, list: &Json) -> Result<Vec<String>, Error> {
-        let texts: Result<Vec<_>, _> = self
-            .items(at, Some(list))?
-            .into_iter()
-            .map(|item| self.text(at, item))
-            .collect();
-        Ok(texts?.into_iter().flatten().collect())
     }
 
     fn select(&self, at: &str, argument: &Json) -> Result<Json, Error> {
@@ -201,24 +154,22 @@ impl<'t> Scope<'t> {
         }
         match self.kind(name) {
             Some("AWS::DynamoDB::Table") => Ok(TABLE_NAME.to_owned()),
-            // A function's name on this machine is its logical id; anything else only has to be told apart.
+            // On this machine, a function's name is its logical id. Other names only have to
+            // differ.
             Some(_) => Ok(name.to_owned()),
             None => Err(Error::template(
                 at,
-                format!("refers to {name}, which is no parameter or resource"),
+                format!("refers to {name}, which is neither a parameter nor a resource"),
             )),
         }
     }
 
     fn attribute(&self, at: &str, path: &str) -> Result<String, Error> {
-        let unknown = || Error::template(at, format!("!GetAtt {path} is not understood here"));
+        let unknown = || unsupported(at, &format!("GetAtt {path}"));
         let (name, attribute) = path.split_once('.').ok_or_else(unknown)?;
         match (self.kind(name), attribute) {
             (Some("AWS::DynamoDB::Table"), "Arn") => Ok(format!(
                 "arn:aws:dynamodb:us-east-1:123456789012:table/{TABLE_NAME}"
-            )),
-            (Some("AWS::Serverless::Function"), "Arn") => Ok(format!(
-                "arn:aws:lambda:us-east-1:123456789012:function:{name}"
             )),
             (Some("AWS::SSM::Parameter"), "Value") => {
                 let value = self
@@ -228,7 +179,7 @@ impl<'t> Scope<'t> {
                     .ok_or_else(unknown)?;
                 self.text(at, value)?.ok_or_else(unknown)
             }
-            // Any other attribute only has to be told apart.
+            // Other attributes only have to differ.
             (Some(_), _) => Ok(path.to_owned()),
             (None, _) => Err(unknown()),
         }
@@ -254,11 +205,9 @@ impl<'t> Scope<'t> {
             text.push_str(before);
             let (name, after) = after
                 .split_once('}')
-                .ok_or_else(|| Error::template(at, "!Sub has a ${ that is not closed"))?;
+                .ok_or_else(|| Error::template(at, "!Sub has an unclosed ${"))?;
             rest = after;
-            if let Some(literal) = name.strip_prefix('!') {
-                text.push_str(&format!("${{{literal}}}"));
-            } else if let Some(value) = own.and_then(|own| own.get(name)) {
+            if let Some(value) = own.and_then(|own| own.get(name)) {
                 text.push_str(&self.text(at, value)?.unwrap_or_default());
             } else if name.contains('.') {
                 text.push_str(&self.attribute(at, name)?);
@@ -270,42 +219,28 @@ impl<'t> Scope<'t> {
         Ok(text)
     }
 
-    fn condition(&self, at: &str, name: &str, depth: usize) -> Result<bool, Error> {
+    fn condition(&self, at: &str, name: &str) -> Result<bool, Error> {
         let condition = self
             .root
             .get("Conditions")
             .and_then(|conditions| conditions.get(name))
             .ok_or_else(|| Error::template(at, format!("there is no condition {name}")))?;
-        self.decide(&format!("Conditions.{name}"), condition, depth)
+        self.decide(&format!("Conditions.{name}"), condition)
     }
 
-    fn decide(&self, at: &str, condition: &Json, depth: usize) -> Result<bool, Error> {
-        if depth > MAX_CONDITION_DEPTH {
-            return Err(Error::template(at, "is nested too deeply"));
-        }
+    fn decide(&self, at: &str, condition: &Json) -> Result<bool, Error> {
         let (name, argument) =
             intrinsic(condition).ok_or_else(|| Error::template(at, "is not a condition"))?;
-        let operands = arguments(argument);
-        let all = || {
-            operands
-                .iter()
-                .map(|argument| self.decide(at, argument, depth + 1))
-                .collect::<Result<Vec<_>, _>>()
-        };
-        match (name, operands) {
+        match (name, arguments(argument)) {
             ("Equals", [left, right]) => Ok(self.text(at, left)? == self.text(at, right)?),
-            ("Not", [negated]) => Ok(!self.decide(at, negated, depth + 1)?),
-            ("And", _) => Ok(all()?.into_iter().all(|decided| decided)),
-            ("Or", _) => Ok(all()?.into_iter().any(|decided| decided)),
-            ("Condition", _) => {
-                self.condition(at, argument.as_str().unwrap_or_default(), depth + 1)
-            }
-            _ => Err(Error::template(
-                at,
-                format!("!{name} is not understood here"),
-            )),
+            ("Not", [negated]) => Ok(!self.decide(at, negated)?),
+            _ => Err(unsupported(at, name)),
         }
     }
+}
+
+fn unsupported(at: &str, function: &str) -> Error {
+    Error::template(at, format!("!{function} is not supported here"))
 }
 
 /// The function's name without `Fn::`, and its argument, when the value is a function call.
@@ -314,7 +249,6 @@ pub(super) fn intrinsic(value: &Json) -> Option<(&str, &Json)> {
     let (key, argument) = members.iter().next()?;
     match key.as_str() {
         "Ref" => Some(("Ref", argument)),
-        "Condition" if argument.is_string() => Some(("Condition", argument)),
         key => Some((key.strip_prefix("Fn::")?, argument)),
     }
 }
@@ -325,8 +259,6 @@ fn arguments(argument: &Json) -> &[Json] {
 
 fn pseudo_parameter(name: &str) -> Option<&'static str> {
     Some(match name {
-        "AWS::AccountId" => "123456789012",
-        "AWS::Partition" => "aws",
         "AWS::Region" => "us-east-1",
         "AWS::StackName" => "local",
         "AWS::URLSuffix" => "amazonaws.com",

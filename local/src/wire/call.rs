@@ -1,6 +1,6 @@
 //! One DynamoDB call, as seen on the wire.
 
-use super::Fault;
+use super::fault::InjectedFault;
 use ::http::{HeaderMap, header};
 use bytes::Bytes;
 use serde_json::Value;
@@ -8,32 +8,32 @@ use std::{collections::BTreeSet, time::Instant};
 
 /// One DynamoDB call.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Call {
-    /// Who called: the access key id of the signature, which is a function's logical id here.
+pub struct DynamoDbCall {
+    /// The caller: the access key id of the signature, which is a function's logical id here.
     pub function: String,
-    /// Such as `UpdateItem`.
+    /// The operation, such as `UpdateItem`.
     pub operation: String,
     /// For a transaction or a batch, what each member does, in order: `Put`, `Update`, `Delete`,
     /// `ConditionCheck`, `Get`.
     pub members: Vec<String>,
-    /// The tables named.
+    /// The tables that the request names.
     pub tables: BTreeSet<String>,
-    /// All tables' consumed capacity units, as DynamoDB counted them; 0 without an answer.
+    /// The consumed capacity units of all tables, as DynamoDB reported them; 0 without a response.
     pub capacity_units: f64,
-    /// The answer's status, also when the caller never saw it; `None` without an answer.
+    /// The response's status, even if the caller never saw it; `None` without a response.
     pub status: Option<u16>,
     /// The fault that struck it.
-    pub fault: Option<Fault>,
-    /// When the request was about to be read.
+    pub fault: Option<InjectedFault>,
+    /// When the proxy began to read the request.
     pub started: Instant,
-    /// When it was over for the proxy; `None` while it is under way.
+    /// When the proxy was done with it; `None` while it is in progress.
     pub finished: Option<Instant>,
 }
 
-impl Call {
+impl DynamoDbCall {
     /// The IAM actions that the call needs, such as `dynamodb:PutItem`.
     ///
-    /// A transaction needs its members' actions and has none of its own:
+    /// A transaction needs the actions of its members and has none of its own:
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>.
     pub fn iam_actions(&self) -> BTreeSet<String> {
         let of_member = |member: &String| match member.as_str() {
@@ -48,16 +48,16 @@ impl Call {
         }
     }
 
-    pub(super) fn answered(&mut self, status: u16, body: &[u8]) {
+    pub(super) fn record_response(&mut self, status: u16, body: &[u8]) {
         self.status = Some(status);
-        let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+        let response: Value = serde_json::from_slice(body).unwrap_or_default();
         let units = |capacity: &Value| {
             capacity
                 .get("CapacityUnits")
                 .and_then(Value::as_f64)
                 .unwrap_or(0.0)
         };
-        self.capacity_units = match answer.get("ConsumedCapacity") {
+        self.capacity_units = match response.get("ConsumedCapacity") {
             Some(Value::Array(tables)) => tables.iter().map(units).sum(),
             Some(table) => units(table),
             None => 0.0,
@@ -65,9 +65,9 @@ impl Call {
     }
 }
 
-/// How many of the calls had to wait for another one of them: the longest run of calls of which
-/// each began after the one before had ended. Calls still under way are left out.
-pub fn depth(calls: &[Call]) -> usize {
+/// How many of the calls were made in sequence: the length of the longest chain in which each call
+/// began after the one before it had ended. Calls in progress do not count.
+pub fn depth(calls: &[DynamoDbCall]) -> usize {
     let mut spans: Vec<_> = calls
         .iter()
         .filter_map(|call| Some((call.finished?, call.started)))
@@ -84,8 +84,8 @@ pub fn depth(calls: &[Call]) -> usize {
     depth
 }
 
-/// Reads a call from its request, and has the request ask for the consumed capacity.
-pub(super) fn read(headers: &HeaderMap, body: Bytes, started: Instant) -> (Call, Bytes) {
+/// Reads a call from its request, and returns the body with a request for the consumed capacity.
+pub(super) fn read(headers: &HeaderMap, body: Bytes, started: Instant) -> (DynamoDbCall, Bytes) {
     let text = |name: &str| {
         headers
             .get(name)
@@ -104,7 +104,7 @@ pub(super) fn read(headers: &HeaderMap, body: Bytes, started: Instant) -> (Call,
         .to_owned();
     let mut request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let (members, tables) = members_and_tables(&request);
-    let call = Call {
+    let call = DynamoDbCall {
         function,
         members,
         tables,
@@ -117,7 +117,7 @@ pub(super) fn read(headers: &HeaderMap, body: Bytes, started: Instant) -> (Call,
     };
     match request.as_object_mut() {
         Some(request_members)
-            if counts_capacity(&call.operation)
+            if reports_capacity(&call.operation)
                 && !request_members.contains_key("ReturnConsumedCapacity") =>
         {
             request_members.insert("ReturnConsumedCapacity".to_owned(), "TOTAL".into());
@@ -180,7 +180,7 @@ fn members_and_tables(request: &Value) -> (Vec<String>, BTreeSet<String>) {
     (members, tables)
 }
 
-fn counts_capacity(operation: &str) -> bool {
+fn reports_capacity(operation: &str) -> bool {
     matches!(
         operation,
         "BatchGetItem"
@@ -203,7 +203,7 @@ mod tests {
     use serde_json::json;
     use std::time::Duration;
 
-    fn call(operation: &str, request: &Value) -> (Call, Value) {
+    fn call(operation: &str, request: &Value) -> (DynamoDbCall, Value) {
         let mut headers = HeaderMap::new();
         if let Ok(target) = HeaderValue::from_str(&format!("DynamoDB_20120810.{operation}")) {
             headers.insert("x-amz-target", target);
@@ -221,7 +221,7 @@ mod tests {
             { "ConditionCheck": { "TableName": "other" } },
         ]});
         let (mut call, sent) = call("TransactWriteItems", &request);
-        call.answered(200, br#"{"ConsumedCapacity":[{"TableName":"dueline","CapacityUnits":2.0},{"CapacityUnits":1.0}]}"#);
+        call.record_response(200, br#"{"ConsumedCapacity":[{"TableName":"dueline","CapacityUnits":2.0},{"CapacityUnits":1.0}]}"#);
 
         assert_eq!(
             (&*call.function, &*call.operation),
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn other_requests_pass_unchanged() {
+    fn other_requests_are_forwarded_unchanged() {
         let described = json!({ "TableName": "dueline" });
         assert_eq!(call("DescribeTable", &described).1, described);
         let asked = json!({ "TableName": "dueline", "ReturnConsumedCapacity": "NONE" });

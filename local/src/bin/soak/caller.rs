@@ -4,22 +4,22 @@ use crate::limited::Limited;
 use crate::policies::Policies;
 use crate::rules::Rules;
 use crate::site::Shared;
-use local::random::Random;
+use fastrand::Rng;
 
-/// A caller with its model of its own resources.
+/// A caller and its model of its own resources.
 pub enum Caller {
     /// A client of cStar: rules, calendars, previews.
     Rules(Box<Rules>),
     /// A client of Rocket.Chat: policies.
     Policies(Box<Policies>),
-    /// One that exceeds its rate limit.
+    /// A client that exceeds its rate limit.
     Limited(Box<Limited>),
 }
 
 impl Caller {
-    /// Of four callers, two are cStar's, one is Rocket.Chat's and one is limited; each kind is in
+    /// Of four callers, two use cStar, one uses Rocket.Chat and one has a limit. Each kind is in
     /// both teams.
-    pub fn new(site: &Shared, number: u64, random: Random) -> Caller {
+    pub fn new(site: &Shared, number: u64, random: Rng) -> Caller {
         let team = usize::from((number / 4 + number) % 2 == 1);
         match number % 4 {
             1 => Caller::Policies(Box::new(Policies::new(site, team, number, random))),
@@ -28,7 +28,7 @@ impl Caller {
         }
     }
 
-    /// One operation.
+    /// Performs one operation.
     pub async fn act(&mut self) {
         match self {
             Caller::Rules(caller) => caller.act().await,
@@ -37,7 +37,7 @@ impl Caller {
         }
     }
 
-    /// Compares what exists with the model, once nothing is broken any more.
+    /// Compares what exists with the model, once no more faults are injected.
     pub async fn check(&mut self) {
         match self {
             Caller::Rules(caller) => caller.check().await,

@@ -1,36 +1,37 @@
-//! A client that retries: after a connection that ends without an answer, and after a 5xx.
+//! A client that retries after a 5xx, and after a connection that closes without a response.
 
 use crate::site::{Access, Shared};
 use bytes::Bytes;
+use fastrand::Rng;
 use http::{HeaderMap, Method};
 use http_body_util::{BodyExt, Full};
 use hyper_util::{
     client::legacy::{Client as Http, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use local::random::Random;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time;
 
-/// How often a request is repeated.
+/// How often a request is retried.
 const MAX_RETRIES: u32 = 5;
-/// The pause before the first retry, doubled for each further one, and varied by half of it.
+/// The pause before the first retry. It doubles for each further retry, and up to half is added at
+/// random.
 const FIRST_PAUSE_MS: u64 = 40;
-/// Longer than the gateway waits.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// How long to wait for a response: longer than the gateway waits.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// Somebody with a credential.
+/// A client with a credential.
 pub struct Client {
     pub site: Shared,
     access: Access,
     http: Http<HttpConnector, Full<Bytes>>,
-    random: Random,
+    random: Rng,
 }
 
-/// A request, as often as it takes.
+/// A request, which may be sent several times.
 pub struct Request {
-    /// What it is, for the tally.
+    /// Its kind in the tally.
     pub kind: &'static str,
     pub method: Method,
     pub path: String,
@@ -38,12 +39,12 @@ pub struct Request {
     pub body: Option<String>,
 }
 
-/// An answer other than a 5xx.
-pub struct Answer {
+/// A response other than a 5xx.
+pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Value,
-    /// How often the request was sent. An attempt whose answer was lost may have been applied.
+    /// How often the request was sent. An attempt whose response was lost may have been applied.
     pub attempts: u32,
     about: String,
 }
@@ -75,7 +76,7 @@ impl Request {
     }
 }
 
-impl Answer {
+impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -104,7 +105,7 @@ impl Answer {
 }
 
 impl Client {
-    pub fn new(site: &Shared, access: &Access, random: Random) -> Client {
+    pub fn new(site: &Shared, access: &Access, random: Rng) -> Client {
         Client {
             site: Shared::clone(site),
             access: access.clone(),
@@ -113,29 +114,29 @@ impl Client {
         }
     }
 
-    /// Sends a request until it is answered without a 5xx; `None` if that takes too many retries.
-    pub async fn ask(&mut self, request: &Request) -> Option<Answer> {
+    /// Sends a request until the response is not a 5xx; `None` if that takes too many retries.
+    pub async fn send(&mut self, request: &Request) -> Option<Response> {
         for attempt in 1..=MAX_RETRIES + 1 {
             if attempt > 1 {
                 let pause = FIRST_PAUSE_MS << (attempt - 2);
-                let varied = pause + self.random.below(pause / 2 + 1);
+                let varied = pause + self.random.u64(..=pause / 2);
                 time::sleep(Duration::from_millis(varied)).await;
             }
-            let Some(mut answer) = self.attempt(request).await else {
+            let Some(mut response) = self.attempt(request).await else {
                 self.site.tally.status("dropped");
                 continue;
             };
-            answer.attempts = attempt;
-            self.site.tally.status(&answer.status.to_string());
-            self.check_rate(&answer);
-            if answer.status < 500 {
+            response.attempts = attempt;
+            self.site.tally.status(&response.status.to_string());
+            self.check_rate(&response);
+            if response.status < 500 {
                 self.site.tally.operation(request.kind, attempt, true);
-                return Some(answer);
+                return Some(response);
             }
-            // Not the service's envelope but the gateway's: a function was killed.
-            let is_platforms = answer.body.get("message").is_some();
-            if answer.status != 503 && !is_platforms {
-                self.wrong(&answer, "internal error");
+            // The gateway's envelope instead of the service's: a function was killed.
+            let is_gateways = response.body.get("message").is_some();
+            if response.status != 503 && !is_gateways {
+                self.wrong(&response, "internal error");
             }
         }
         let attempts = MAX_RETRIES + 1;
@@ -143,7 +144,7 @@ impl Client {
         None
     }
 
-    async fn attempt(&self, request: &Request) -> Option<Answer> {
+    async fn attempt(&self, request: &Request) -> Option<Response> {
         let mut sent = http::Request::builder()
             .method(request.method.clone())
             .uri(format!("{}{}", self.site.url, request.path));
@@ -152,7 +153,7 @@ impl Client {
         }
         let body = request.body.clone().unwrap_or_default();
         let sent = sent.body(Full::from(body)).ok()?;
-        let answered = time::timeout(PATIENCE, async {
+        let answered = time::timeout(RESPONSE_TIMEOUT, async {
             let (parts, body) = self.http.request(sent).await.ok()?.into_parts();
             Some((parts, body.collect().await.ok()?.to_bytes()))
         });
@@ -162,7 +163,7 @@ impl Client {
         } else {
             serde_json::from_slice(&body).unwrap_or_else(|_| json!(String::from_utf8_lossy(&body)))
         };
-        Some(Answer {
+        Some(Response {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body,
@@ -171,54 +172,54 @@ impl Client {
         })
     }
 
-    /// Notes what an admitted call has left in its window.
-    fn check_rate(&self, answer: &Answer) {
-        let limit = answer.number("x-ratelimit-limit");
+    /// Records how many calls an admitted call leaves in its window.
+    fn check_rate(&self, response: &Response) {
+        let limit = response.number("x-ratelimit-limit");
         let (Some(limit), Some(window), Some(remaining)) = (
             limit,
-            answer.header("x-ratelimit-reset"),
-            answer.number("x-ratelimit-remaining"),
+            response.header("x-ratelimit-reset"),
+            response.number("x-ratelimit-remaining"),
         ) else {
             return;
         };
         if limit != i64::from(self.access.limit) {
-            self.wrong(answer, "wrong X-RateLimit-Limit");
+            self.wrong(response, "wrong X-RateLimit-Limit");
         }
-        if answer.status != 429 {
+        if response.status != 429 {
             let Access { number, limit, .. } = self.access;
             self.site.tally.admitted(number, limit, window, remaining);
         }
     }
 
-    /// Records an answer that the model excludes.
-    pub fn wrong(&self, answer: &Answer, why: &str) {
-        let Answer {
+    /// Records a response that contradicts the model.
+    pub fn wrong(&self, response: &Response, why: &str) {
+        let Response {
             status,
             body,
             attempts,
             about,
             ..
-        } = answer;
+        } = response;
         let request = ["x-cstar-request-id", "x-request-id"]
             .iter()
-            .find_map(|name| answer.header(name));
+            .find_map(|name| response.header(name));
         let what = format!("{about}: {why}: {status} {body} after {attempts} attempts");
-        self.site.tally.wrong_answer(what, request);
+        self.site.tally.wrong_response(what, request);
     }
 
-    /// Whether the status is one of these; if not, it is a wrong answer.
-    pub fn expects(&self, answer: &Answer, statuses: &[u16]) -> bool {
-        let as_expected = statuses.contains(&answer.status);
+    /// Returns whether the status is one of these, and records a wrong response if not.
+    pub fn expects(&self, response: &Response, statuses: &[u16]) -> bool {
+        let as_expected = statuses.contains(&response.status);
         if !as_expected {
-            self.wrong(answer, &format!("expected {statuses:?}"));
+            self.wrong(response, &format!("expected {statuses:?}"));
         }
         as_expected
     }
 
-    /// Records a wrong answer unless the condition holds.
-    pub fn holds(&self, answer: &Answer, so: bool, what: &str) {
-        if !so {
-            self.wrong(answer, what);
+    /// Records a wrong response unless the condition holds.
+    pub fn check(&self, response: &Response, holds: bool, what: &str) {
+        if !holds {
+            self.wrong(response, what);
         }
     }
 }

@@ -1,8 +1,8 @@
-//! `cargo soak`: callers of two teams and both dialects do all that the API offers, while a share
-//! of DynamoDB's answers is broken and functions are killed.
+//! `cargo soak`: callers of two teams and both dialects use the whole API, while a share of the
+//! DynamoDB calls fails and functions are killed.
 //!
-//! Each answer must be what a plain model of the caller's own resources says, and in the end the
-//! table must be in order.
+//! Each response must agree with a simple model of the caller's own resources, and at the end the
+//! table must satisfy its invariants.
 
 mod caller;
 mod client;
@@ -14,85 +14,89 @@ mod site;
 
 use caller::Caller;
 use clap::Parser;
+use fastrand::Rng;
 use jiff::Timestamp;
 use local::{
-    Stack, StackOptions,
     binaries::{self, Profile},
     error::Error,
     invariants,
-    random::Random,
+    stack::{self, Stack, StackOptions},
     table,
     template::Template,
-    wire::{Chance, Fault, FaultGuard, Matcher, Wire},
+    wire::{
+        Wire,
+        fault::{Chance, FaultGuard, InjectedFault, Matcher},
+    },
 };
 use report::Report;
 use serde_json::Value;
 use site::{Site, UNLIMITED};
-use std::{collections::BTreeMap, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
 use tokio::{
     task::JoinSet,
     time::{self, Instant},
 };
 
-/// How late calls arrive. The second is longer than a function waits for an attempt.
+/// How long calls are delayed. The second is longer than a function waits for an attempt.
 const DELAYS: [Duration; 2] = [Duration::from_millis(150), Duration::from_millis(1_300)];
-/// Percent of the transactions that fail with a conflict.
+/// Percentage of the transactions that fail with a conflict.
 const CONFLICT_PERCENT: u8 = 3;
-/// How often the wire's recorded calls are counted and removed: it keeps no more than 100,000.
+/// How often the recorded calls are counted and removed. The wire keeps only 100,000.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 
-/// Uses the service while a share of DynamoDB's answers is broken and functions are killed.
+/// Uses the service while a share of the DynamoDB calls fails and functions are killed.
 ///
-/// Checks every answer against a model, and the table at the end. Fails if an answer was wrong, if
-/// the table is not in order, or if fewer than 99.9 % of the operations were done within five retries.
+/// Checks every response against a model, and the table at the end. Fails if a response is wrong,
+/// if the table violates an invariant, or if fewer than 99.9 % of the operations succeed within
+/// five retries.
 #[derive(Parser)]
 #[command(name = "cargo soak", bin_name = "cargo soak", version)]
 struct Arguments {
-    /// What all choices follow from, except the order in which calls meet; random if absent, and
-    /// printed either way
+    /// Seed of all random choices, though not of the order of concurrent calls; drawn at random if
+    /// absent, and always printed
     #[arg(long)]
     seed: Option<u64>,
 
-    /// How long callers begin new operations
+    /// How long callers start new operations
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
 
-    /// How many callers there are at once
+    /// Number of concurrent callers
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..=32))]
     callers: u64,
 
-    /// Percent of the DynamoDB calls that are broken
+    /// Percentage of the DynamoDB calls that fail or are delayed
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=90))]
     broken_percent: u8,
 
-    /// How many times a minute a function's processes are killed
+    /// How often per minute the processes of a function are killed
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=600))]
     kills_per_minute: u64,
 
-    /// The most processes per function
+    /// Maximum number of processes per function
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=16))]
     processes: u16,
 
-    /// Build the functions as they are deployed
+    /// Build the functions in release mode, as they are deployed
     #[arg(long)]
     release: bool,
 
-    /// The length of the rate limit's window
+    /// Length of the rate limit's window
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3_600))]
     window_seconds: u32,
 
-    /// Calls in a window of the credential that is limited
+    /// Calls per window of the one credential with a limit
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let seed = arguments.seed.unwrap_or_else(drawn);
+    let seed = arguments.seed.unwrap_or_else(random_seed);
     match run(&arguments, seed) {
         Ok(report) => {
             print!("{report}");
-            if report.is_sound() {
+            if report.passed() {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::FAILURE
@@ -105,15 +109,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// A seed for a run that names none.
-fn drawn() -> u64 {
+/// The seed of a run whose command line names none.
+fn random_seed() -> u64 {
     u64::try_from(Timestamp::now().as_nanosecond()).unwrap_or_default() % 1_000_000
 }
 
 fn run(arguments: &Arguments, seed: u64) -> Result<Report, Error> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."));
+    let workspace = stack::workspace();
     let profile = if arguments.release {
         Profile::Release
     } else {
@@ -130,15 +132,8 @@ fn run(arguments: &Arguments, seed: u64) -> Result<Report, Error> {
         record: true,
         dynamodb_endpoint: None,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| Error::Io {
-            doing: "start the runtime".to_owned(),
-            source,
-        })?;
     println!("seed {seed}");
-    runtime.block_on(soak(arguments, seed, options))
+    stack::runtime()?.block_on(soak(arguments, seed, options))
 }
 
 fn environment(arguments: &Arguments) -> Vec<(String, String)> {
@@ -162,16 +157,16 @@ async fn soak(arguments: &Arguments, seed: u64, options: StackOptions) -> Result
         .collect();
     let stack = Stack::start(options).await?;
     let site = Arc::new(Site::begin(&stack, arguments.limit).await?);
-    let mut random = Random::new(seed);
-    let broken: Vec<FaultGuard> = stack
+    let mut random = Rng::with_seed(seed);
+    let faults: Vec<FaultGuard> = stack
         .wire()
-        .map(|wire| break_calls(wire, &mut random, arguments.broken_percent))
+        .map(|wire| inject_faults(wire, &mut random, arguments.broken_percent))
         .unwrap_or_default();
 
     let ends_at = Instant::now() + Duration::from_secs(arguments.seconds);
     let mut callers = JoinSet::new();
     for number in 0..arguments.callers {
-        let mut caller = Caller::new(&site, number, random.branch());
+        let mut caller = Caller::new(&site, number, random.fork());
         callers.spawn(async move {
             while Instant::now() < ends_at {
                 caller.act().await;
@@ -188,11 +183,11 @@ async fn soak(arguments: &Arguments, seed: u64, options: StackOptions) -> Result
         tokio::select! {
             joined = callers.join_next() => match joined {
                 Some(Ok(caller)) => finished.push(caller),
-                Some(Err(error)) => site.tally.wrong(format!("a caller ended: {error}")),
+                Some(Err(error)) => site.tally.wrong(format!("a caller failed: {error}")),
                 None => break,
             },
             _ = kill.tick(), if arguments.kills_per_minute > 0 => {
-                if let Some(function) = random.one_of(&functions) {
+                if let Some(function) = random.choice(&functions) {
                     kills += stack.processes(function).len();
                     stack.kill(function);
                 }
@@ -200,9 +195,9 @@ async fn soak(arguments: &Arguments, seed: u64, options: StackOptions) -> Result
             _ = sweep.tick() => calls += calls_since(&stack),
         }
     }
-    let calls_broken = broken.iter().map(FaultGuard::hits).sum();
-    drop(broken);
-    // Delayed calls arrive by then.
+    let faults_injected = faults.iter().map(FaultGuard::hits).sum();
+    drop(faults);
+    // By then, delayed calls have arrived.
     time::sleep(DELAYS.iter().sum()).await;
     calls += calls_since(&stack);
     for caller in &mut finished {
@@ -216,19 +211,19 @@ async fn soak(arguments: &Arguments, seed: u64, options: StackOptions) -> Result
         seed,
         broken_percent: arguments.broken_percent,
         calls,
-        calls_broken,
+        faults_injected,
         kills,
         items: items.len(),
         violations,
         failures,
-        counted: site.tally.counted(),
+        totals: site.tally.totals(),
     })
 }
 
-/// Breaks a share of all calls, and lets some transactions fail with a conflict.
-fn break_calls(wire: &Wire, random: &mut Random, percent: u8) -> Vec<FaultGuard> {
+/// Makes a share of all calls fail, and some transactions fail with a conflict.
+fn inject_faults(wire: &Wire, random: &mut Rng, percent: u8) -> Vec<FaultGuard> {
     let mut chance = |percent| {
-        let seed = random.next();
+        let seed = random.u64(..);
         Some(Chance { percent, seed })
     };
     let any = Matcher {
@@ -241,22 +236,22 @@ fn break_calls(wire: &Wire, random: &mut Random, percent: u8) -> Vec<FaultGuard>
         ..Matcher::default()
     };
     let mut faults = vec![
-        Fault::DropAnswer,
-        Fault::InternalError,
-        Fault::Refuse,
-        Fault::Throttle,
+        InjectedFault::DropResponse,
+        InjectedFault::InternalError,
+        InjectedFault::Refuse,
+        InjectedFault::Throttle,
     ];
-    faults.extend(DELAYS.map(Fault::Delay));
-    let conflict = Fault::TransactionConflict {
+    faults.extend(DELAYS.map(InjectedFault::Delay));
+    let conflict = InjectedFault::TransactionConflict {
         reasons: vec!["TransactionConflict".to_owned()],
     };
     vec![
-        wire.fault(any, Fault::OneOf(faults)),
+        wire.fault(any, InjectedFault::OneOf(faults)),
         wire.fault(transactions, conflict),
     ]
 }
 
-/// The newest failures that functions have logged, by the request's id.
+/// The newest failures that the functions logged, by request id.
 fn failures(stack: &Stack) -> BTreeMap<String, String> {
     let lines = stack.logs().into_iter();
     let lines = lines.filter_map(|line| serde_json::from_str::<Value>(&line.text).ok());
@@ -268,7 +263,7 @@ fn failures(stack: &Stack) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// How many calls there were since the last look.
+/// Counts and removes the calls since the last time.
 fn calls_since(stack: &Stack) -> usize {
     stack.wire().map_or(0, |wire| wire.take().len())
 }

@@ -1,29 +1,29 @@
-//! A client of Rocket.Chat with policies of its own: no other caller uses their names or due times.
+//! A client of Rocket.Chat with its own policies, whose names and due times no other caller uses.
 
-use crate::client::{Answer, Client, Request};
+use crate::client::{Client, Request, Response};
 use crate::site::{Offered, Shared};
+use fastrand::Rng;
 use http::Method;
-use local::random::Random;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 const PATH: &str = "/api/v1/livechat/sla";
-/// A caller's own due times begin at a multiple of this.
-const DUES: u64 = 50_000;
-/// Few enough that lists stay one page.
-const MAX_OWN: usize = 40;
+/// How many due times a caller has to itself.
+const DUE_TIMES_PER_CALLER: u64 = 50_000;
+/// Few enough to fit on one page of a list.
+const MAX_POLICIES: usize = 40;
 
 pub struct Policies {
     client: Client,
-    random: Random,
+    random: Rng,
     team: usize,
-    /// What the names of its policies begin with.
+    /// The prefix of its policies' names.
     prefix: String,
     first_due: u64,
-    made: u64,
+    created: u64,
     policies: Vec<Policy>,
-    /// Names of policies that may exist: the request was given up.
-    doubtful: BTreeSet<String>,
+    /// Names of policies that may exist, because the last request was given up.
+    uncertain: BTreeSet<String>,
 }
 
 #[derive(Clone)]
@@ -38,7 +38,7 @@ impl Policy {
         json!({"name": self.name, "description": self.name, "dueTimeInMinutes": self.due})
     }
 
-    /// Whether a row of an answer is this policy.
+    /// Whether a row of a response is this policy.
     fn is(&self, row: &Value) -> bool {
         let member = |name: &str| row.get(name).unwrap_or(&Value::Null);
         *member("_id") == json!(self.id)
@@ -49,24 +49,24 @@ impl Policy {
 }
 
 impl Policies {
-    pub fn new(site: &Shared, team: usize, number: u64, mut random: Random) -> Policies {
+    pub fn new(site: &Shared, team: usize, number: u64, mut random: Rng) -> Policies {
         let [first, second] = &site.teams;
         let access = if team == 0 { &first.user } else { &second.user };
         Policies {
-            client: Client::new(site, access, random.branch()),
+            client: Client::new(site, access, random.fork()),
             random,
             team,
             prefix: format!("t{team}-c{number}-"),
-            first_due: number * DUES + 1,
-            made: 0,
+            first_due: number * DUE_TIMES_PER_CALLER + 1,
+            created: 0,
             policies: Vec::new(),
-            doubtful: BTreeSet::new(),
+            uncertain: BTreeSet::new(),
         }
     }
 
     pub async fn act(&mut self) {
         let few = self.policies.len() < 3;
-        match self.random.below(12) {
+        match self.random.u8(..12) {
             0..3 => self.create().await,
             _ if few => self.create().await,
             3 | 4 => self.get().await,
@@ -78,7 +78,7 @@ impl Policies {
         }
     }
 
-    /// Compares everything, once nothing is broken any more.
+    /// Compares everything with the model, once no more faults are injected.
     pub async fn check(&mut self) {
         self.list().await;
         for policy in self.policies.clone() {
@@ -86,49 +86,49 @@ impl Policies {
         }
     }
 
-    /// A policy with a name and a due time that were never used before.
-    fn draft(&mut self) -> Policy {
-        self.made += 1;
+    /// A policy whose name and due time have never been used.
+    fn new_policy(&mut self) -> Policy {
+        self.created += 1;
         Policy {
             id: String::new(),
-            name: format!("{}{}", self.prefix, self.made),
-            due: self.first_due + self.made,
+            name: format!("{}{}", self.prefix, self.created),
+            due: self.first_due + self.created,
         }
     }
 
     fn any(&mut self) -> Option<(usize, Policy)> {
-        let place = self.random.below(self.policies.len() as u64) as usize;
+        let place = self.random.choice(0..self.policies.len())?;
         Some((place, self.policies.get(place)?.clone()))
     }
 
     async fn create(&mut self) {
-        if self.policies.len() >= MAX_OWN {
+        if self.policies.len() >= MAX_POLICIES {
             return self.delete().await;
         }
-        let mut policy = self.draft();
+        let mut policy = self.new_policy();
         let request = Request::new("policy create", Method::POST, PATH).json(&policy.body());
-        let Some(answer) = self.client.ask(&request).await else {
-            self.doubtful.insert(policy.name);
+        let Some(response) = self.client.send(&request).await else {
+            self.uncertain.insert(policy.name);
             return;
         };
-        let found = if answer.status == 400 && answer.may_be_repeated() {
-            // An earlier attempt was applied and has the name.
-            is_duplicate(&self.client, &answer);
+        let found = if response.status == 400 && response.may_be_repeated() {
+            // An earlier attempt was applied, and its policy has the name.
+            expect_duplicate(&self.client, &response);
             self.find(&policy.name).await
-        } else if self.client.expects(&answer, &[200]) {
-            answer.text("/sla/_id")
+        } else if self.client.expects(&response, &[200]) {
+            response.text("/sla/_id")
         } else {
             None
         };
         let Some(id) = found else {
-            self.doubtful.insert(policy.name);
+            self.uncertain.insert(policy.name);
             return;
         };
         policy.id = id;
-        if answer.status == 200 {
-            let same = policy.is(answer.at("/sla"));
+        if response.status == 200 {
+            let same = policy.is(response.at("/sla"));
             self.client
-                .holds(&answer, same, "not the policy that was sent");
+                .check(&response, same, "not the policy that was sent");
         }
         let site = Shared::clone(&self.client.site);
         site.board.offer(self.team, Offered::Policy, &policy.id);
@@ -137,16 +137,16 @@ impl Policies {
 
     async fn find(&mut self, name: &str) -> Option<String> {
         let request = Request::get("policy find", format!("{PATH}?text={name}"));
-        let answer = self.client.ask(&request).await?;
-        self.client.expects(&answer, &[200]);
-        let rows = answer.at("/sla").as_array()?;
+        let response = self.client.send(&request).await?;
+        self.client.expects(&response, &[200]);
+        let rows = response.at("/sla").as_array()?;
         let row = rows
             .iter()
             .find(|row| row.get("name") == Some(&json!(name)));
-        self.client.holds(
-            &answer,
+        self.client.check(
+            &response,
             row.is_some(),
-            "the name is taken, but no policy has it",
+            "the name is in use, but no policy has it",
         );
         row?.get("_id")?.as_str().map(str::to_owned)
     }
@@ -159,39 +159,39 @@ impl Policies {
 
     async fn get_one(&mut self, policy: &Policy) {
         let request = Request::get("policy get", format!("{PATH}/{}", policy.id));
-        if let Some(answer) = self.client.ask(&request).await
-            && self.client.expects(&answer, &[200])
+        if let Some(response) = self.client.send(&request).await
+            && self.client.expects(&response, &[200])
         {
-            let same = policy.is(&answer.body);
+            let same = policy.is(&response.body);
             self.client
-                .holds(&answer, same, "not the policy that was written");
+                .check(&response, same, "not the policy that was written");
         }
     }
 
     async fn replace(&mut self) {
-        let Some((place, was)) = self.any() else {
+        let Some((place, current)) = self.any() else {
             return;
         };
-        let draft = self.draft();
-        let mut policy = was.clone();
+        let fresh = self.new_policy();
+        let mut policy = current.clone();
         // The name, the due time, both or neither.
-        match self.random.below(4) {
-            0 => policy.name = draft.name,
-            1 => policy.due = draft.due,
-            2 => (policy.name, policy.due) = (draft.name, draft.due),
+        match self.random.u8(..4) {
+            0 => policy.name = fresh.name,
+            1 => policy.due = fresh.due,
+            2 => (policy.name, policy.due) = (fresh.name, fresh.due),
             _ => {}
         }
         let path = format!("{PATH}/{}", policy.id);
         let request = Request::new("policy replace", Method::PUT, path).json(&policy.body());
-        let Some(answer) = self.client.ask(&request).await else {
+        let Some(response) = self.client.send(&request).await else {
             self.policies.remove(place);
-            self.doubtful.extend([was.name, policy.name]);
+            self.uncertain.extend([current.name, policy.name]);
             return;
         };
-        if self.client.expects(&answer, &[200]) {
-            let same = policy.is(answer.at("/sla"));
+        if self.client.expects(&response, &[200]) {
+            let same = policy.is(response.at("/sla"));
             self.client
-                .holds(&answer, same, "not the policy that was sent");
+                .check(&response, same, "not the policy that was sent");
             if let Some(slot) = self.policies.get_mut(place) {
                 *slot = policy;
             }
@@ -205,76 +205,76 @@ impl Policies {
         self.policies.remove(place);
         let path = format!("{PATH}/{}", policy.id);
         let request = Request::new("policy delete", Method::DELETE, path);
-        let Some(answer) = self.client.ask(&request).await else {
-            self.doubtful.insert(policy.name);
+        let Some(response) = self.client.send(&request).await else {
+            self.uncertain.insert(policy.name);
             return;
         };
-        if answer.status == 400 && answer.may_be_repeated() {
+        if response.status == 400 && response.may_be_repeated() {
             let gone =
-                answer.text("/error") == Some(format!("SLA with id {} not found", policy.id));
-            self.client.holds(&answer, gone, "the wrong error");
+                response.text("/error") == Some(format!("SLA with id {} not found", policy.id));
+            self.client.check(&response, gone, "the wrong error");
         } else {
-            self.client.expects(&answer, &[200]);
+            self.client.expects(&response, &[200]);
         }
     }
 
     async fn list(&mut self) {
         let path = format!("{PATH}?text={}&count=100", self.prefix);
-        let Some(answer) = self.client.ask(&Request::get("policy list", path)).await else {
+        let Some(response) = self.client.send(&Request::get("policy list", path)).await else {
             return;
         };
-        if !self.client.expects(&answer, &[200]) {
+        if !self.client.expects(&response, &[200]) {
             return;
         }
-        let rows = answer.at("/sla").as_array().cloned().unwrap_or_default();
+        let rows = response.at("/sla").as_array().cloned().unwrap_or_default();
         let name = |row: &Value| row.get("name").and_then(Value::as_str).map(str::to_owned);
         for row in &rows {
             let own = self.policies.iter().any(|policy| policy.is(row));
-            let doubtful = name(row).is_some_and(|name| self.doubtful.contains(&name));
+            let uncertain = name(row).is_some_and(|name| self.uncertain.contains(&name));
             self.client
-                .holds(&answer, own || doubtful, "an unexpected row");
+                .check(&response, own || uncertain, "an unexpected row");
         }
         let missing = self
             .policies
             .iter()
             .find(|policy| !rows.iter().any(|row| policy.is(row)));
         let whole = missing.is_none();
-        self.client.holds(&answer, whole, "a policy is missing");
+        self.client.check(&response, whole, "a policy is missing");
     }
 
-    /// A name or a due time in use is refused.
+    /// A name or a due time that is already in use is refused.
     async fn collide(&mut self) {
-        let Some((_, taken)) = self.any() else {
+        let Some((_, existing)) = self.any() else {
             return;
         };
-        let mut policy = self.draft();
-        if self.random.chance(50) {
-            policy.name = taken.name;
+        let mut policy = self.new_policy();
+        if self.random.bool() {
+            policy.name = existing.name;
         } else {
-            policy.due = taken.due;
+            policy.due = existing.due;
         }
         let request = Request::new("policy collide", Method::POST, PATH).json(&policy.body());
-        if let Some(answer) = self.client.ask(&request).await {
-            is_duplicate(&self.client, &answer);
+        if let Some(response) = self.client.send(&request).await {
+            expect_duplicate(&self.client, &response);
         }
     }
 
-    /// A policy of another team does not exist for this one.
+    /// A policy of another team looks nonexistent.
     async fn read_other_team(&mut self) {
         let site = Shared::clone(&self.client.site);
         let Some(id) = site.board.offered(1 - self.team, Offered::Policy) else {
             return;
         };
         let request = Request::get("policy of another team", format!("{PATH}/{id}"));
-        if let Some(answer) = self.client.ask(&request).await {
-            self.client.expects(&answer, &[404]);
+        if let Some(response) = self.client.send(&request).await {
+            self.client.expects(&response, &[404]);
         }
     }
 }
 
-fn is_duplicate(client: &Client, answer: &Answer) {
-    if client.expects(answer, &[400]) {
-        let duplicate = answer.text("/error").as_deref() == Some("error-duplicated-sla");
-        client.holds(answer, duplicate, "the wrong error");
+fn expect_duplicate(client: &Client, response: &Response) {
+    if client.expects(response, &[400]) {
+        let duplicate = response.text("/error").as_deref() == Some("error-duplicated-sla");
+        client.check(response, duplicate, "the wrong error");
     }
 }

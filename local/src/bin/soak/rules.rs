@@ -1,39 +1,40 @@
-//! A client of cStar with rules and calendars of its own, and a model of both.
+//! A client of cStar with its own rules and calendars, and a model of both.
 
 mod calendars;
 
-use crate::client::{Answer, Client, Request};
+use crate::client::{Client, Request, Response};
 use crate::site::{Offered, Shared};
+use fastrand::Rng;
 use http::Method;
-use local::random::Random;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// Thirty-two callers' rules stay below a team's 200.
+/// Few enough that thirty-two callers stay below a team's limit of 200 rules.
 const MAX_RULES: usize = 10;
-/// Requests whose keys are remembered, to be repeated later.
-const MAX_DONE: usize = 16;
+/// Requests that are remembered with their keys, to be repeated later.
+const MAX_REMEMBERED: usize = 16;
 const RESOLUTION: u64 = 1_000;
 
 pub struct Rules {
     client: Client,
-    random: Random,
+    random: Rng,
     team: usize,
     /// The team's path.
     base: String,
     /// The other team's.
     foreign: String,
-    /// What the names of its own begin with.
+    /// The prefix of its resources' names.
     prefix: String,
-    made: u64,
+    created: u64,
     rules: Vec<Rule>,
     calendars: Vec<calendars::Calendar>,
-    /// Ids and names of rules and calendars whose last request was given up: it may have been applied.
-    doubtful: BTreeSet<String>,
-    /// Ids of calendars that doubtful rules may name.
-    perhaps_named: BTreeSet<String>,
-    /// Requests that were done: key, body, id.
-    done: Vec<(String, Value, String)>,
+    /// Ids and names of rules and calendars whose last request was given up, so that it may have
+    /// been applied.
+    uncertain: BTreeSet<String>,
+    /// Ids of calendars that uncertain rules may name.
+    possibly_named: BTreeSet<String>,
+    /// Successful requests: key, body, id.
+    remembered: Vec<(String, Value, String)>,
 }
 
 #[derive(Clone)]
@@ -57,7 +58,7 @@ impl Rule {
 }
 
 impl Rules {
-    pub fn new(site: &Shared, team: usize, number: u64, mut random: Random) -> Rules {
+    pub fn new(site: &Shared, team: usize, number: u64, mut random: Rng) -> Rules {
         let [first, second] = &site.teams;
         let (own, other) = if team == 0 {
             (first, second)
@@ -66,23 +67,23 @@ impl Rules {
         };
         let base = |id: &str| format!("/api/v1/teams/{id}/sla");
         Rules {
-            client: Client::new(site, &own.key, random.branch()),
+            client: Client::new(site, &own.key, random.fork()),
             random,
             team,
             base: base(&own.id),
             foreign: base(&other.id),
             prefix: format!("t{team}-c{number}-"),
-            made: 0,
+            created: 0,
             rules: Vec::new(),
             calendars: Vec::new(),
-            doubtful: BTreeSet::new(),
-            perhaps_named: BTreeSet::new(),
-            done: Vec::new(),
+            uncertain: BTreeSet::new(),
+            possibly_named: BTreeSet::new(),
+            remembered: Vec::new(),
         }
     }
 
     pub async fn act(&mut self) {
-        match self.random.below(26) {
+        match self.random.u8(..26) {
             0..3 => self.create().await,
             3..6 => self.get().await,
             6..9 => self.change().await,
@@ -102,7 +103,7 @@ impl Rules {
         }
     }
 
-    /// Compares everything, once nothing is broken any more.
+    /// Compares everything with the model, once no more faults are injected.
     pub async fn check(&mut self) {
         self.list().await;
         self.list_calendars().await;
@@ -114,14 +115,14 @@ impl Rules {
         }
     }
 
-    /// A name, and an idempotency key, that were never used before.
+    /// A text that has never been used as a name or as an idempotency key.
     fn fresh(&mut self) -> String {
-        self.made += 1;
-        format!("{}{}", self.prefix, self.made)
+        self.created += 1;
+        format!("{}{}", self.prefix, self.created)
     }
 
     fn any(&mut self) -> Option<(usize, Rule)> {
-        let place = self.random.below(self.rules.len() as u64) as usize;
+        let place = self.random.choice(0..self.rules.len())?;
         Some((place, self.rules.get(place)?.clone()))
     }
 
@@ -136,17 +137,17 @@ impl Rules {
         let name = self.fresh();
         let priority = self
             .random
-            .one_of(&["low", "normal", "high", "urgent"])
+            .choice(&["low", "normal", "high", "urgent"])
             .copied();
         let mut body = json!({
             "name": name,
             "priority": priority,
-            "responseTarget": 1 + self.random.below(RESOLUTION),
+            "responseTarget": 1 + self.random.u64(..RESOLUTION),
             "resolutionTarget": RESOLUTION,
-            "businessHoursOnly": self.random.chance(50),
-            "enabled": self.random.chance(50),
+            "businessHoursOnly": self.random.bool(),
+            "enabled": self.random.bool(),
         });
-        let calendar = if self.random.chance(40) {
+        let calendar = if self.random.u8(..100) < 40 {
             self.any_calendar().map(|(_, calendar)| calendar.id)
         } else {
             None
@@ -157,15 +158,15 @@ impl Rules {
         let request = Request::new("rule create", Method::POST, format!("{}/rules", self.base))
             .with("idempotency-key", name.clone())
             .json(&body);
-        let Some(answer) = self.client.ask(&request).await else {
-            self.doubtful.insert(name);
-            self.perhaps_named.extend(calendar);
+        let Some(response) = self.client.send(&request).await else {
+            self.uncertain.insert(name);
+            self.possibly_named.extend(calendar);
             return;
         };
-        let id = answer.text("/data/id");
-        let (true, Some(id)) = (self.client.expects(&answer, &[201]), id) else {
-            self.doubtful.insert(name);
-            self.perhaps_named.extend(calendar);
+        let id = response.text("/data/id");
+        let (true, Some(id)) = (self.client.expects(&response, &[201]), id) else {
+            self.uncertain.insert(name);
+            self.possibly_named.extend(calendar);
             return;
         };
         let rule = Rule {
@@ -173,28 +174,28 @@ impl Rules {
             members: body.as_object().cloned().unwrap_or_default(),
             version: 1,
         };
-        self.expect_rule(&answer, &rule);
-        let replayed = answer.header("idempotent-replayed").is_some();
-        let honest = !replayed || answer.may_be_repeated();
+        self.expect_rule(&response, &rule);
+        let replayed = response.header("idempotent-replayed").is_some();
+        let is_plausible = !replayed || response.may_be_repeated();
         self.client
-            .holds(&answer, honest, "replayed, but sent only once");
+            .check(&response, is_plausible, "replayed, but sent only once");
         let site = Shared::clone(&self.client.site);
         site.board.offer(self.team, Offered::Rule, &rule.id);
-        if self.done.len() >= MAX_DONE {
-            self.done.remove(0);
+        if self.remembered.len() >= MAX_REMEMBERED {
+            self.remembered.remove(0);
         }
-        self.done.push((name, body, rule.id.clone()));
+        self.remembered.push((name, body, rule.id.clone()));
         self.rules.push(rule);
     }
 
-    /// The answer has this rule, in this version.
-    fn expect_rule(&self, answer: &Answer, rule: &Rule) {
-        let same = *answer.at("/data") == rule.json();
+    /// The response is this rule, in this version.
+    fn expect_rule(&self, response: &Response, rule: &Rule) {
+        let same = *response.at("/data") == rule.json();
         self.client
-            .holds(answer, same, &format!("expected {}", rule.json()));
-        let version = answer.version() == Some(rule.version);
-        self.client.holds(
-            answer,
+            .check(response, same, &format!("expected {}", rule.json()));
+        let version = response.version() == Some(rule.version);
+        self.client.check(
+            response,
             version,
             &format!("expected version {}", rule.version),
         );
@@ -208,28 +209,28 @@ impl Rules {
 
     async fn get_one(&mut self, rule: &Rule) {
         let request = Request::get("rule get", self.path(rule));
-        if let Some(answer) = self.client.ask(&request).await
-            && self.client.expects(&answer, &[200])
+        if let Some(response) = self.client.send(&request).await
+            && self.client.expects(&response, &[200])
         {
-            self.expect_rule(&answer, rule);
+            self.expect_rule(&response, rule);
         }
     }
 
     async fn change(&mut self) {
-        let Some((place, was)) = self.any() else {
+        let Some((place, current)) = self.any() else {
             return;
         };
-        let mut rule = was.clone();
+        let mut rule = current.clone();
         let mut body = json!({
-            "responseTarget": 1 + self.random.below(RESOLUTION),
-            "enabled": self.random.chance(50),
+            "responseTarget": 1 + self.random.u64(..RESOLUTION),
+            "enabled": self.random.bool(),
         });
         if let Some(body) = body.as_object_mut() {
             rule.members.extend(body.clone());
-            if self.random.chance(30) {
+            if self.random.u8(..100) < 30 {
                 // Another calendar, or none.
                 match self.any_calendar() {
-                    Some((_, calendar)) if self.random.chance(60) => {
+                    Some((_, calendar)) if self.random.u8(..100) < 60 => {
                         body.insert("calendarId".to_owned(), json!(calendar.id));
                         rule.members
                             .insert("calendarId".to_owned(), json!(calendar.id));
@@ -243,19 +244,19 @@ impl Rules {
         }
         let mut request = Request::new("rule change", Method::PATCH, self.path(&rule))
             .with("idempotency-key", self.fresh());
-        if self.random.chance(50) {
-            request = request.with("if-match", format!("\"{}\"", was.version));
+        if self.random.bool() {
+            request = request.with("if-match", format!("\"{}\"", current.version));
         }
-        let Some(answer) = self.client.ask(&request.json(&body)).await else {
+        let Some(response) = self.client.send(&request.json(&body)).await else {
             self.rules.remove(place);
-            self.doubt(&was);
-            self.doubt(&rule);
+            self.mark_uncertain(&current);
+            self.mark_uncertain(&rule);
             return;
         };
-        if self.client.expects(&answer, &[200]) {
-            // A repeated request is replayed, so it counts once.
-            rule.version = was.version + 1;
-            self.expect_rule(&answer, &rule);
+        if self.client.expects(&response, &[200]) {
+            // A repeated request is replayed, so that it counts once.
+            rule.version = current.version + 1;
+            self.expect_rule(&response, &rule);
             if let Some(slot) = self.rules.get_mut(place) {
                 *slot = rule;
             }
@@ -263,10 +264,10 @@ impl Rules {
     }
 
     /// Stops checking a rule.
-    fn doubt(&mut self, rule: &Rule) {
-        self.perhaps_named
+    fn mark_uncertain(&mut self, rule: &Rule) {
+        self.possibly_named
             .extend(rule.calendar().map(str::to_owned));
-        self.doubtful.insert(rule.id.clone());
+        self.uncertain.insert(rule.id.clone());
     }
 
     async fn delete(&mut self) {
@@ -277,53 +278,53 @@ impl Rules {
         let site = Shared::clone(&self.client.site);
         site.board.delete(&rule.id);
         let request = Request::new("rule delete", Method::DELETE, self.path(&rule));
-        let Some(answer) = self.client.ask(&request).await else {
-            self.doubt(&rule);
+        let Some(response) = self.client.send(&request).await else {
+            self.mark_uncertain(&rule);
             return;
         };
-        let gone: &[u16] = if answer.may_be_repeated() {
+        let gone: &[u16] = if response.may_be_repeated() {
             &[200, 404]
         } else {
             &[200]
         };
-        self.client.expects(&answer, gone);
+        self.client.expects(&response, gone);
     }
 
     async fn list(&mut self) {
         let request = Request::get("rule list", format!("{}/rules", self.base));
-        let Some(answer) = self.client.ask(&request).await else {
+        let Some(response) = self.client.send(&request).await else {
             return;
         };
-        if self.client.expects(&answer, &[200]) {
+        if self.client.expects(&response, &[200]) {
             let rules: Vec<Value> = self.rules.iter().map(Rule::json).collect();
-            self.is_listed(&answer, &rules, |own, row| own == row);
+            self.expect_listed(&response, &rules, |own, row| own == row);
         }
     }
 
-    /// The list has all of this caller's own, as the model has it, and nothing of another team.
-    fn is_listed(&self, answer: &Answer, own: &[Value], same: fn(&Value, &Value) -> bool) {
-        let listed = answer.at("/data").as_array().cloned().unwrap_or_default();
+    /// The list has everything of this caller as in the model, and nothing of another team.
+    fn expect_listed(&self, response: &Response, own: &[Value], same: fn(&Value, &Value) -> bool) {
+        let listed = response.at("/data").as_array().cloned().unwrap_or_default();
         let of_team = format!("t{}-", self.team);
         for row in &listed {
             let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
-            let doubtful =
-                self.doubtful.contains(text("id")) || self.doubtful.contains(text("name"));
+            let uncertain =
+                self.uncertain.contains(text("id")) || self.uncertain.contains(text("name"));
             let known = if text("name").starts_with(&self.prefix) {
-                doubtful || own.iter().any(|one| same(one, row))
+                uncertain || own.iter().any(|one| same(one, row))
             } else {
                 text("name").starts_with(&of_team)
             };
             self.client
-                .holds(answer, known, &format!("unexpected {row}"));
+                .check(response, known, &format!("unexpected {row}"));
         }
         for one in own {
             let there = listed.iter().any(|row| same(one, row));
             self.client
-                .holds(answer, there, &format!("{one} is missing"));
+                .check(response, there, &format!("{one} is missing"));
         }
     }
 
-    /// A change that starts from a version that is not the present one is refused.
+    /// A change to a version other than the current one is refused.
     async fn change_stale(&mut self) {
         let Some((_, rule)) = self.any() else {
             return;
@@ -331,19 +332,19 @@ impl Rules {
         let request = Request::new("rule change, stale", Method::PATCH, self.path(&rule))
             .with("if-match", format!("\"{}\"", rule.version + 7))
             .json(&json!({"enabled": true}));
-        if let Some(answer) = self.client.ask(&request).await {
-            self.client.expects(&answer, &[412]);
+        if let Some(response) = self.client.send(&request).await {
+            self.client.expects(&response, &[412]);
         }
     }
 
-    /// A used key replays its response, or is refused with another body.
+    /// A key that has been used replays its response, or is refused if the body differs.
     async fn repeat(&mut self) {
-        let Some((key, body, id)) = self.random.one_of(&self.done).cloned() else {
+        let Some((key, body, id)) = self.random.choice(&self.remembered).cloned() else {
             return;
         };
-        let other = self.random.chance(30);
+        let is_other_body = self.random.u8(..100) < 30;
         let mut sent = body;
-        if let (true, Some(sent)) = (other, sent.as_object_mut()) {
+        if let (true, Some(sent)) = (is_other_body, sent.as_object_mut()) {
             sent.insert("name".to_owned(), json!("another"));
         }
         let request = Request::new(
@@ -353,33 +354,34 @@ impl Rules {
         )
         .with("idempotency-key", key)
         .json(&sent);
-        let Some(answer) = self.client.ask(&request).await else {
+        let Some(response) = self.client.send(&request).await else {
             return;
         };
-        if other {
-            self.client.expects(&answer, &[409]);
-        } else if self.client.expects(&answer, &[201]) {
-            let same = answer.text("/data/id") == Some(id);
-            self.client.holds(&answer, same, "created a second time");
-            let marked = answer.header("idempotent-replayed") == Some("true");
-            self.client.holds(&answer, marked, "not marked as replayed");
+        if is_other_body {
+            self.client.expects(&response, &[409]);
+        } else if self.client.expects(&response, &[201]) {
+            let same = response.text("/data/id") == Some(id);
+            self.client.check(&response, same, "created a second time");
+            let marked = response.header("idempotent-replayed") == Some("true");
+            self.client
+                .check(&response, marked, "not marked as replayed");
         }
     }
 
-    /// Another team is forbidden, and its rules do not exist for this one.
+    /// Another team's path is forbidden, and its rules look nonexistent.
     async fn read_other_team(&mut self) {
         let site = Shared::clone(&self.client.site);
         let Some(id) = site.board.offered(1 - self.team, Offered::Rule) else {
             return;
         };
-        let (base, status) = if self.random.chance(50) {
+        let (base, status) = if self.random.bool() {
             (&self.base, 404)
         } else {
             (&self.foreign, 403)
         };
         let request = Request::get("rule of another team", format!("{base}/rules/{id}"));
-        if let Some(answer) = self.client.ask(&request).await {
-            self.client.expects(&answer, &[status]);
+        if let Some(response) = self.client.send(&request).await {
+            self.client.expects(&response, &[status]);
         }
     }
 }

@@ -1,14 +1,13 @@
-//! What callers share: where the service is, their credentials, and ids of other teams.
+//! What callers share: the service's URL, their credentials, and ids of the other team.
 
 use crate::report::Tally;
-use admin::issue::{self, IssueError, NewKey, Terms};
-use jiff::Timestamp;
-use local::{Stack, error::Error, template::TABLE_NAME};
-use shared::domain::{
-    id::RequestId,
-    principal::{CredentialKind, Mode, Permission, Plan},
+use admin::{
+    connection,
+    issue::{self, IssueError, NewKey, Terms},
 };
-use shared::store::{Store, client, credentials::manage::OwnLimit};
+use local::{error::Error, stack::Stack, table::TABLE_NAME};
+use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
+use shared::store::{Store, credentials::manage::OwnLimit};
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,14 +15,14 @@ use std::{
 
 /// A limit that no caller reaches.
 pub const UNLIMITED: u32 = 100_000_000;
-/// Ids of each kind that are offered to callers of the other team.
+/// Ids of each kind that a team may offer to callers of the other one.
 const MAX_OFFERED: usize = 64;
 
 /// The service, two teams, and what their callers record.
 pub struct Site {
     pub url: String,
     pub teams: [Team; 2],
-    /// A key of the first team that may call only so often.
+    /// A key of the first team with a low limit.
     pub limited: Access,
     pub tally: Tally,
     pub board: Board,
@@ -39,10 +38,10 @@ pub struct Team {
 /// A credential.
 #[derive(Clone)]
 pub struct Access {
-    /// Which one it is, for the tally.
+    /// Its number in the tally.
     pub number: usize,
     pub headers: Vec<(&'static str, String)>,
-    /// Calls it may make in a window.
+    /// The calls that it may make per window.
     pub limit: u32,
 }
 
@@ -68,7 +67,7 @@ pub enum Offered {
 impl Site {
     /// Creates the teams and their credentials.
     pub async fn begin(stack: &Stack, limit: u32) -> Result<Site, Error> {
-        let store = store(stack)?;
+        let store = connection::open_unchecked(stack.dynamodb(), TABLE_NAME).map_err(failed)?;
         let teams = [team(&store, 0).await?, team(&store, 1).await?];
         let own = OwnLimit {
             calls: limit,
@@ -80,7 +79,7 @@ impl Site {
         };
         let [first, _] = &teams;
         let team = shared::domain::id::TeamId::parse(&first.id).ok_or_else(|| Error::Seed {
-            reason: "a team without an id".to_owned(),
+            reason: "the team's id is invalid".to_owned(),
         })?;
         let key = issue::key(&store, &team, &secret_key(terms))
             .await
@@ -140,15 +139,6 @@ async fn team(store: &Store, number: usize) -> Result<Team, Error> {
     })
 }
 
-fn store(stack: &Stack) -> Result<Store, Error> {
-    let mut random = [0; 10];
-    getrandom::fill(&mut random).map_err(|error| Error::Seed {
-        reason: error.to_string(),
-    })?;
-    let request = RequestId::new(Timestamp::now(), &random);
-    Ok(client::connect_to(stack.dynamodb(), TABLE_NAME).for_request(&request))
-}
-
 fn failed(error: IssueError) -> Error {
     Error::Seed {
         reason: error.to_string(),
@@ -156,7 +146,7 @@ fn failed(error: IssueError) -> Error {
 }
 
 impl Board {
-    /// Offers an id of a team's to callers of the other one, who must not find it.
+    /// Offers an id of a team to callers of the other one, who must not find it.
     pub fn offer(&self, team: usize, kind: Offered, id: &str) {
         if let Some(offered) = self.lock().offered.get_mut(slot(team, kind)) {
             if offered.len() >= MAX_OFFERED {
@@ -166,17 +156,17 @@ impl Board {
         }
     }
 
-    /// The latest offered id of a team's.
+    /// The id that a team offered last.
     pub fn offered(&self, team: usize, kind: Offered) -> Option<String> {
         self.lock().offered.get(slot(team, kind))?.last().cloned()
     }
 
-    /// Records an id that is deleted, or may be.
+    /// Records an id that has been deleted, or may have been.
     pub fn delete(&self, id: &str) {
         self.lock().deleted.insert(id.to_owned());
     }
 
-    /// The ids of all that may have been deleted.
+    /// The ids of everything that may have been deleted.
     pub fn deleted(&self) -> BTreeSet<String> {
         self.lock().deleted.clone()
     }
@@ -194,5 +184,5 @@ fn slot(team: usize, kind: Offered) -> usize {
         }
 }
 
-/// The site as callers hold it.
+/// The site as each caller holds it.
 pub type Shared = Arc<Site>;

@@ -1,13 +1,13 @@
-//! The calendars of a client of cStar, and what a preview makes of them.
+//! The calendars of a client of cStar, and previews with them.
 
 use super::Rules;
-use crate::client::{Answer, Request};
+use crate::client::{Request, Response};
 use crate::site::Shared;
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-/// Thirty-two callers' calendars stay below a team's 100.
+/// Few enough that thirty-two callers stay below a team's limit of 100 calendars.
 const MAX_CALENDARS: usize = 5;
 
 #[derive(Clone)]
@@ -17,7 +17,7 @@ pub struct Calendar {
     zone: &'static str,
     monday: [String; 2],
     holidays: Vec<String>,
-    /// At least this: it also grows when another calendar becomes the default.
+    /// A lower bound: the version also grows when another calendar becomes the default.
     version: u64,
 }
 
@@ -31,7 +31,7 @@ impl Calendar {
         })
     }
 
-    /// What a list also has.
+    /// The members that a list has too.
     fn head(&self) -> Value {
         json!({"id": self.id, "name": self.name, "timeZone": self.zone})
     }
@@ -46,7 +46,7 @@ fn has_head(head: &Value, row: &Value) -> bool {
 
 impl Rules {
     pub(super) fn any_calendar(&mut self) -> Option<(usize, Calendar)> {
-        let place = self.random.below(self.calendars.len() as u64) as usize;
+        let place = self.random.choice(0..self.calendars.len())?;
         Some((place, self.calendars.get(place)?.clone()))
     }
 
@@ -55,8 +55,8 @@ impl Rules {
     }
 
     fn draw_hours(&mut self) -> [String; 2] {
-        let start = self.random.below(12);
-        let end = start + 1 + self.random.below(11);
+        let start = self.random.u64(..12);
+        let end = start + 1 + self.random.u64(..11);
         [start, end].map(|hour| format!("{hour:02}:00"))
     }
 
@@ -76,41 +76,41 @@ impl Rules {
         let request = Request::new("calendar create", Method::POST, path)
             .with("idempotency-key", calendar.name.clone())
             .json(&calendar.body());
-        let Some(answer) = self.client.ask(&request).await else {
-            self.doubtful.insert(calendar.name);
+        let Some(response) = self.client.send(&request).await else {
+            self.uncertain.insert(calendar.name);
             return;
         };
         let (true, Some(id)) = (
-            self.client.expects(&answer, &[201]),
-            answer.text("/data/id"),
+            self.client.expects(&response, &[201]),
+            response.text("/data/id"),
         ) else {
-            self.doubtful.insert(calendar.name);
+            self.uncertain.insert(calendar.name);
             return;
         };
         calendar.id = id;
-        self.expect_calendar(&answer, &calendar);
+        self.expect_calendar(&response, &calendar);
         self.calendars.push(calendar);
     }
 
-    /// The answer has this calendar. Other callers may change whether it is the default.
-    fn expect_calendar(&self, answer: &Answer, calendar: &Calendar) {
-        let mut calendar_now = answer.at("/data").clone();
-        if let Some(members) = calendar_now.as_object_mut() {
+    /// The response is this calendar. Other callers may change whether it is the default.
+    fn expect_calendar(&self, response: &Response, calendar: &Calendar) {
+        let mut actual = response.at("/data").clone();
+        if let Some(members) = actual.as_object_mut() {
             members.remove("default");
             let none = members.remove("exceptions") == Some(json!({}));
-            self.client.holds(answer, none, "unexpected exceptions");
+            self.client.check(response, none, "unexpected exceptions");
         }
         let mut expected = calendar.body();
         if let Some(expected) = expected.as_object_mut() {
             expected.insert("id".to_owned(), json!(calendar.id));
         }
-        let same = calendar_now == expected;
+        let same = actual == expected;
         let what = format!("expected {expected}");
-        self.client.holds(answer, same, &what);
-        let version = answer.version();
-        let grown = version.is_some_and(|version| version >= calendar.version);
+        self.client.check(response, same, &what);
+        let version = response.version();
+        let has_grown = version.is_some_and(|version| version >= calendar.version);
         let what = format!("expected version {} or later", calendar.version);
-        self.client.holds(answer, grown, &what);
+        self.client.check(response, has_grown, &what);
     }
 
     pub(super) async fn get_calendar(&mut self) {
@@ -121,27 +121,27 @@ impl Rules {
 
     pub(super) async fn get_one_calendar(&mut self, calendar: &Calendar) {
         let request = Request::get("calendar get", self.calendar_path(calendar));
-        if let Some(answer) = self.client.ask(&request).await
-            && self.client.expects(&answer, &[200])
+        if let Some(response) = self.client.send(&request).await
+            && self.client.expects(&response, &[200])
         {
-            self.expect_calendar(&answer, calendar);
+            self.expect_calendar(&response, calendar);
         }
     }
 
     pub(super) async fn list_calendars(&mut self) {
         let request = Request::get("calendar list", format!("{}/calendars", self.base));
-        let Some(answer) = self.client.ask(&request).await else {
+        let Some(response) = self.client.send(&request).await else {
             return;
         };
-        if self.client.expects(&answer, &[200]) {
+        if self.client.expects(&response, &[200]) {
             let heads: Vec<Value> = self.calendars.iter().map(Calendar::head).collect();
-            self.is_listed(&answer, &heads, has_head);
-            let rows = answer.at("/data").as_array().cloned().unwrap_or_default();
+            self.expect_listed(&response, &heads, has_head);
+            let rows = response.at("/data").as_array().cloned().unwrap_or_default();
             let defaults = rows
                 .iter()
                 .filter(|row| row.get("default") == Some(&json!(true)));
             let one = defaults.count() <= 1;
-            self.client.holds(&answer, one, "two default calendars");
+            self.client.check(&response, one, "two default calendars");
         }
     }
 
@@ -152,7 +152,7 @@ impl Rules {
         calendar.monday = self.draw_hours();
         calendar.zone = self
             .random
-            .one_of(&["UTC", "Europe/Berlin", "Asia/Tokyo"])
+            .choice(&["UTC", "Europe/Berlin", "Asia/Tokyo"])
             .copied()
             .unwrap_or("UTC");
         let body = json!({"timeZone": calendar.zone, "hours": {"monday": [calendar.monday]}});
@@ -170,7 +170,7 @@ impl Rules {
         let Some((place, mut calendar)) = self.any_calendar() else {
             return;
         };
-        let days = 1 + self.random.below(28);
+        let days = 1 + self.random.u64(..28);
         let days: Vec<u64> = (1..=days).collect();
         calendar.holidays = days.iter().map(|day| format!("2026-12-{day:02}")).collect();
         let events: String = days
@@ -188,12 +188,12 @@ impl Rules {
         self.write_calendar(place, calendar, &request).await;
     }
 
-    /// Makes a calendar the default of the team, in the place of whichever is.
+    /// Makes a calendar the team's default, or no longer the default.
     pub(super) async fn default_calendar(&mut self) {
         let Some((place, calendar)) = self.any_calendar() else {
             return;
         };
-        let body = json!({"default": self.random.chance(70)});
+        let body = json!({"default": self.random.u8(..100) < 70});
         let request = Request::new(
             "calendar default",
             Method::PATCH,
@@ -205,15 +205,15 @@ impl Rules {
     }
 
     async fn write_calendar(&mut self, place: usize, mut calendar: Calendar, request: &Request) {
-        let Some(answer) = self.client.ask(request).await else {
+        let Some(response) = self.client.send(request).await else {
             self.calendars.remove(place);
-            self.doubtful.insert(calendar.id);
+            self.uncertain.insert(calendar.id);
             return;
         };
-        if self.client.expects(&answer, &[200]) {
+        if self.client.expects(&response, &[200]) {
             calendar.version += 1;
-            self.expect_calendar(&answer, &calendar);
-            calendar.version = answer.version().unwrap_or(calendar.version);
+            self.expect_calendar(&response, &calendar);
+            calendar.version = response.version().unwrap_or(calendar.version);
             if let Some(slot) = self.calendars.get_mut(place) {
                 *slot = calendar;
             }
@@ -234,23 +234,23 @@ impl Rules {
             Method::DELETE,
             self.calendar_path(&calendar),
         );
-        let answer = self.client.ask(&request).await;
+        let response = self.client.send(&request).await;
         let mut expected = vec![if named { 409 } else { 200 }];
-        if self.perhaps_named.contains(&calendar.id) {
+        if self.possibly_named.contains(&calendar.id) {
             expected.push(409);
         }
-        if answer.as_ref().is_some_and(Answer::may_be_repeated) && !named {
+        if response.as_ref().is_some_and(Response::may_be_repeated) && !named {
             expected.push(404);
         }
-        match answer {
+        match response {
             None if named => {}
             None => {
                 self.calendars.remove(place);
-                self.doubtful.insert(calendar.id);
+                self.uncertain.insert(calendar.id);
             }
-            Some(answer) => {
-                self.client.expects(&answer, &expected);
-                if answer.status != 409 {
+            Some(response) => {
+                self.client.expects(&response, &expected);
+                if response.status != 409 {
                     self.calendars.remove(place);
                 }
             }
@@ -259,7 +259,7 @@ impl Rules {
 
     /// A preview with a calendar of this caller, or without one.
     pub(super) async fn preview(&mut self) {
-        let minutes = 1 + self.random.below(super::RESOLUTION);
+        let minutes = 1 + self.random.u64(..super::RESOLUTION);
         let calendar = self.any_calendar().map(|(_, calendar)| calendar);
         let mut body = json!({
             "createdAt": "2026-11-22T09:00:00Z",
@@ -271,25 +271,25 @@ impl Rules {
         }
         let path = format!("{}/preview", self.base);
         let request = Request::new("preview", Method::POST, path).json(&body);
-        let Some(answer) = self.client.ask(&request).await else {
+        let Some(response) = self.client.send(&request).await else {
             return;
         };
-        if !self.client.expects(&answer, &[200]) {
+        if !self.client.expects(&response, &[200]) {
             return;
         }
         if let Some(calendar) = calendar {
             let expected =
                 json!({"id": calendar.id, "timeZone": calendar.zone, "source": "inline"});
-            let same = *answer.at("/data/calendar") == expected;
+            let same = *response.at("/data/calendar") == expected;
             let what = format!("expected {expected}");
-            self.client.holds(&answer, same, &what);
+            self.client.check(&response, same, &what);
         } else {
             let created: Option<Timestamp> = "2026-11-22T09:00:00Z".parse().ok();
             let length = SignedDuration::from_mins(i64::try_from(minutes).unwrap_or_default());
             let due = created.and_then(|at| at.checked_add(length).ok());
-            let due_at = answer.text("/data/resolution/dueAt");
+            let due_at = response.text("/data/resolution/dueAt");
             let same = due_at == due.map(|at| at.to_string());
-            self.client.holds(&answer, same, "the wrong due date");
+            self.client.check(&response, same, "the wrong due date");
         }
     }
 }

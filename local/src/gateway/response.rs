@@ -1,27 +1,27 @@
-//! From a function's answer in payload format 2.0 to an HTTP response.
+//! Turns a function's result in payload format 2.0 into an HTTP response.
 
-use crate::http::is_hop_by_hop;
+use crate::http::{HttpResponse, is_hop_by_hop, json};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http_body_util::Full;
 use serde_json::{Map, Value};
 
-/// The response that a function's answer asks for; `None` when it is malformed.
-pub(super) fn read(payload: &[u8]) -> Option<Response<Full<Bytes>>> {
-    let answer: Value = serde_json::from_slice(payload).ok()?;
-    let Some(status) = answer.get("statusCode") else {
-        return Some(inferred(answer));
+/// The response that a function's result describes; `None` if it is malformed.
+pub(super) fn read(payload: &[u8]) -> Option<HttpResponse> {
+    let result: Value = serde_json::from_slice(payload).ok()?;
+    let Some(status) = result.get("statusCode") else {
+        return Some(inferred(result));
     };
-    // 1xx is the protocol's own, not an answer.
+    // A function cannot send a 1xx: those belong to the protocol.
     let status = u16::try_from(status.as_u64()?)
         .ok()
         .filter(|status| (200..600).contains(status))?;
-    let is_base64 = answer
+    let is_base64 = result
         .get("isBase64Encoded")
         .and_then(Value::as_bool)
         .unwrap_or(false);
-    let body: Bytes = match answer.get("body") {
+    let body: Bytes = match result.get("body") {
         None | Some(Value::Null) => Bytes::new(),
         Some(Value::String(body)) if is_base64 => BASE64_STANDARD.decode(body).ok()?.into(),
         Some(Value::String(body)) => body.clone().into(),
@@ -31,20 +31,20 @@ pub(super) fn read(payload: &[u8]) -> Option<Response<Full<Bytes>>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = StatusCode::from_u16(status).ok()?;
     let headers = response.headers_mut();
-    if let Some(of_answer) = members(&answer, "headers")? {
-        for (name, value) in of_answer {
+    if let Some(single) = members(&result, "headers")? {
+        for (name, value) in single {
             put(headers, name, value)?;
         }
     }
-    if let Some(of_answer) = members(&answer, "multiValueHeaders")? {
-        for (name, values) in of_answer {
+    if let Some(multiple) = members(&result, "multiValueHeaders")? {
+        for (name, values) in multiple {
             headers.remove(name.as_str());
             for value in values.as_array()? {
                 put(headers, name, value)?;
             }
         }
     }
-    for cookie in answer
+    for cookie in result
         .get("cookies")
         .and_then(Value::as_array)
         .into_iter()
@@ -61,18 +61,18 @@ pub(super) fn read(payload: &[u8]) -> Option<Response<Full<Bytes>>> {
     Some(response)
 }
 
-/// Without a statusCode the whole answer is the body of a 200.
-fn inferred(answer: Value) -> Response<Full<Bytes>> {
-    let body = match answer {
+/// The response to a result without a statusCode: a 200 with the whole result as its body.
+fn inferred(result: Value) -> HttpResponse {
+    let body = match result {
         Value::String(text) => text,
         other => other.to_string(),
     };
-    crate::http::json(StatusCode::OK, body)
+    json(StatusCode::OK, body)
 }
 
-/// `None` for what is no object, `Some(None)` for what is not there.
-fn members<'a>(answer: &'a Value, name: &str) -> Option<Option<&'a Map<String, Value>>> {
-    match answer.get(name) {
+/// A member that must be an object: `None` if it is something else, `Some(None)` if it is absent.
+fn members<'a>(result: &'a Value, name: &str) -> Option<Option<&'a Map<String, Value>>> {
+    match result.get(name) {
         None | Some(Value::Null) => Some(None),
         Some(value) => value.as_object().map(Some),
     }
@@ -87,7 +87,7 @@ fn put(headers: &mut HeaderMap, name: &str, value: &Value) -> Option<()> {
         _ => return None,
     };
     let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-    // The length is counted here, and the connection is ours.
+    // The gateway sets the length, and manages the connection.
     if name != header::CONTENT_LENGTH && !is_hop_by_hop(name.as_str()) {
         headers.append(name, value);
     }
@@ -100,8 +100,8 @@ mod tests {
     use http_body_util::BodyExt;
     use serde_json::json;
 
-    async fn seen(answer: &Value) -> Option<(u16, Vec<String>, Vec<u8>)> {
-        let (parts, body) = read(answer.to_string().as_bytes())?.into_parts();
+    async fn response_to(result: &Value) -> Option<(u16, Vec<String>, Vec<u8>)> {
+        let (parts, body) = read(result.to_string().as_bytes())?.into_parts();
         let mut headers: Vec<_> = parts
             .headers
             .iter()
@@ -116,8 +116,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_becomes_a_response() {
-        let answer = json!({
+    async fn a_result_becomes_a_response() {
+        let result = json!({
             "statusCode": 201,
             "headers": { "Content-Type": "application/json", "Content-Length": "999", "X-Both": "dropped", "Transfer-Encoding": "chunked" },
             "multiValueHeaders": { "x-both": ["1", "2"] },
@@ -137,7 +137,7 @@ mod tests {
             headers.map(str::to_owned).to_vec(),
             b"{\"a\":1}".to_vec(),
         );
-        assert_eq!(seen(&answer).await, Some(expected));
+        assert_eq!(response_to(&result).await, Some(expected));
 
         let text = (
             200,
@@ -145,7 +145,7 @@ mod tests {
             b"hi".to_vec(),
         );
         assert_eq!(
-            seen(&json!({ "statusCode": 200, "body": "hi" })).await,
+            response_to(&json!({ "statusCode": 200, "body": "hi" })).await,
             Some(text)
         );
 
@@ -154,16 +154,16 @@ mod tests {
             vec!["content-type: application/json".to_owned()],
             b"{\"ok\":true}".to_vec(),
         );
-        assert_eq!(seen(&json!({ "ok": true })).await, Some(inferred));
+        assert_eq!(response_to(&json!({ "ok": true })).await, Some(inferred));
         assert_eq!(
-            seen(&json!({ "statusCode": 204 })).await,
+            response_to(&json!({ "statusCode": 204 })).await,
             Some((204, Vec::new(), Vec::new()))
         );
     }
 
     #[tokio::test]
-    async fn a_malformed_answer_is_none() {
-        for answer in [
+    async fn a_malformed_result_has_no_response() {
+        for result in [
             json!({ "statusCode": "many" }),
             json!({ "statusCode": 101 }),
             json!({ "statusCode": 200, "body": { "a": 1 } }),
@@ -172,7 +172,7 @@ mod tests {
             json!({ "statusCode": 200, "headers": { "not a name": "x" } }),
             json!({ "statusCode": 200, "headers": [] }),
         ] {
-            assert_eq!(seen(&answer).await, None, "{answer}");
+            assert_eq!(response_to(&result).await, None, "{result}");
         }
         assert!(read(b"<html>").is_none());
     }

@@ -1,118 +1,119 @@
-//! Teams to ask about, those who ask, and the events in which they do.
+//! The teams and credentials of the measured requests, and the requests' events.
 
+use admin::connection;
 use admin::issue::{self, NewKey, Terms};
 use bytes::Bytes;
 use http::Method;
-use jiff::Timestamp;
-use local::Stack;
-use local::template::TABLE_NAME;
+use local::stack::Stack;
+use local::table::TABLE_NAME;
 use serde_json::{Value, json};
 use shared::api::{self, Access, Endpoint};
 use shared::auth::key::{Key, Token};
 use shared::dialect::Dialect;
-use shared::domain::id::{RequestId, TeamId};
+use shared::domain::id::TeamId;
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
-use shared::store::{Store, client};
+use shared::store::Store;
 
-/// The path parameters that name one of a team's things, and an id that such a thing could have.
+/// The path parameters that name one of a team's resources, each with an id that no resource has.
 const ITEM_PARAMETERS: [(&str, &str); 3] = [
     ("calendarId", "cal_0198c0de000070008000000000000000"),
     ("ruleId", "sla_0198c0de000070008000000000000000"),
     ("slaId", "641db89a7718f90c810429cc"),
 ];
 
-/// Numbers of what is stocked: far from those of what is measured, below the longest due time.
-const STOCK_NUMBERS: usize = 500_000;
+/// Where the numbers of prepared resources begin: far above the numbers of measured requests, and
+/// below the longest due time.
+const FIRST_PREPARED: usize = 500_000;
 
 const HOLIDAYS: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\n\
     DTSTART;VALUE=DATE:20261225\r\nRRULE:FREQ=YEARLY\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
 
-/// What is in a team before an endpoint is asked.
+/// What a team contains before a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Stock {
-    /// So many of what the endpoint is about.
+pub enum Contents {
+    /// This many of the endpoint's resources.
     Count(usize),
-    /// A rule in business hours that names a calendar.
+    /// A rule that counts business hours and names a calendar.
     RuleWithCalendar,
-    /// A rule in business hours that names none, and a default calendar.
+    /// A rule that counts business hours and names no calendar, and a default calendar.
     RuleAndDefault,
 }
 
 /// A team with one credential.
-pub struct Ground {
+pub struct Fixture {
     team: TeamId,
-    /// What its caller shows.
+    /// The headers with the credential.
     headers: Vec<(&'static str, String)>,
-    /// The part of that which is hashed.
+    /// The part of the credential that is hashed.
     secret: String,
-    /// The ids of what is there; a deletion takes the last one away.
-    stocked: Vec<String>,
-    /// How much ever was.
-    stocked_ever: usize,
+    /// The ids of its resources. A deletion removes the last one.
+    resources: Vec<String>,
+    /// How many resources were ever created.
+    created: usize,
 }
 
-impl Ground {
-    /// A new team whose caller is somebody `endpoint` lets in, on these terms.
-    pub async fn new(database: &str, endpoint: &Endpoint, terms: Terms) -> Ground {
-        let store = table(database);
+impl Fixture {
+    /// A new team with a credential that `endpoint` accepts, on these terms.
+    pub async fn new(database: &str, endpoint: &Endpoint, terms: Terms) -> Fixture {
+        let store = connection::open_unchecked(database, TABLE_NAME).expect("a table");
         let team = issue::team(&store, "A team", Plan::Premium).await;
         let team = team.expect("a team").id;
         let (headers, secret) = match endpoint.access {
             Access::User(permissions) => user(&store, &team, permissions, terms).await,
             Access::SecretKey | Access::Anyone => key(&store, &team, terms).await,
         };
-        Ground {
+        Fixture {
             team,
             headers,
             secret,
-            stocked: Vec::new(),
-            stocked_ever: 0,
+            resources: Vec::new(),
+            created: 0,
         }
     }
 
-    /// Has the functions themselves put things there.
-    pub async fn stock(&mut self, stack: &Stack, endpoint: &Endpoint, stock: Stock) {
+    /// Creates the contents through the functions themselves.
+    pub async fn fill(&mut self, stack: &Stack, endpoint: &Endpoint, contents: Contents) {
         let rule = api::RULE_CREATE.endpoint();
-        let mut hours = body(rule, 0);
-        hours["businessHoursOnly"] = true.into();
-        match stock {
-            Stock::Count(count) => {
-                let of = creation(endpoint);
+        let mut rule_body = body(rule, 0);
+        rule_body["businessHoursOnly"] = true.into();
+        match contents {
+            Contents::Count(count) => {
+                let creator = creator(endpoint);
                 for _ in 0..count {
-                    let number = STOCK_NUMBERS + self.stocked_ever;
-                    self.put(stack, of, body(of, number)).await;
+                    let number = FIRST_PREPARED + self.created;
+                    self.create(stack, creator, body(creator, number)).await;
                 }
             }
-            Stock::RuleWithCalendar => {
+            Contents::RuleWithCalendar => {
                 let calendar = api::CALENDAR_CREATE.endpoint();
-                self.put(stack, calendar, body(calendar, 0)).await;
-                hours["calendarId"] = self.stocked.last().map(String::as_str).into();
-                self.put(stack, rule, hours).await;
+                self.create(stack, calendar, body(calendar, 0)).await;
+                rule_body["calendarId"] = self.resources.last().map(String::as_str).into();
+                self.create(stack, rule, rule_body).await;
             }
-            Stock::RuleAndDefault => {
+            Contents::RuleAndDefault => {
                 let mut calendar = body(api::CALENDAR_CREATE.endpoint(), 0);
                 calendar["default"] = true.into();
-                self.put(stack, api::CALENDAR_CREATE.endpoint(), calendar)
+                self.create(stack, api::CALENDAR_CREATE.endpoint(), calendar)
                     .await;
-                self.put(stack, rule, hours).await;
+                self.create(stack, rule, rule_body).await;
             }
         }
     }
 
-    async fn put(&mut self, stack: &Stack, create: &Endpoint, body: Value) {
-        let event = self.event_with(create, "", body.to_string());
-        let answer = ask(stack, &camel(create), event, success(create)).await;
-        let id = answer.pointer("/data/id");
-        let id = id.or_else(|| answer.pointer("/sla/_id"));
+    async fn create(&mut self, stack: &Stack, creator: &Endpoint, body: Value) {
+        let event = self.event_with(creator, "", body.to_string());
+        let response = invoke(stack, &logical_id(creator), event, success(creator)).await;
+        let id = response.pointer("/data/id");
+        let id = id.or_else(|| response.pointer("/sla/_id"));
         let id = id.and_then(Value::as_str);
         let id = id.expect("what is created has an id");
-        self.stocked.push(id.to_owned());
-        self.stocked_ever += 1;
+        self.resources.push(id.to_owned());
+        self.created += 1;
     }
 
-    /// A team whose caller shows a credential that looks right and was never issued.
-    pub async fn unknown(database: &str, endpoint: &Endpoint) -> Ground {
-        let ground = Ground::new(database, endpoint, Terms::default()).await;
+    /// A team with a well-formed credential that was never issued.
+    pub async fn unknown(database: &str, endpoint: &Endpoint) -> Fixture {
+        let fixture = Fixture::new(database, endpoint, Terms::default()).await;
         let secret = match endpoint.access {
             Access::User(_) => Token::generate().expect("a token"),
             Access::SecretKey | Access::Anyone => {
@@ -120,23 +121,23 @@ impl Ground {
                 key.expect("randomness").expect("a secret key")
             }
         };
-        ground.showing(&secret)
+        fixture.with_secret(&secret)
     }
 
-    /// A team whose caller shows junk.
-    pub async fn junk(database: &str, endpoint: &Endpoint) -> Ground {
-        let ground = Ground::new(database, endpoint, Terms::default()).await;
-        ground.showing("sk_live_your_key")
+    /// A team with a malformed credential.
+    pub async fn malformed(database: &str, endpoint: &Endpoint) -> Fixture {
+        let fixture = Fixture::new(database, endpoint, Terms::default()).await;
+        fixture.with_secret("sk_live_your_key")
     }
 
-    fn showing(mut self, secret: &str) -> Ground {
+    fn with_secret(mut self, secret: &str) -> Fixture {
         for (_, value) in &mut self.headers {
             *value = value.replace(&self.secret, secret);
         }
         self
     }
 
-    /// The partition key of the caller's credential.
+    /// The partition key of the credential.
     pub fn credential(&self) -> String {
         let digest = shared::domain::digest::Digest::of(&self.secret);
         let hex = serde_json::to_value(digest).expect("a digest is a string");
@@ -148,11 +149,11 @@ impl Ground {
         format!("TEAM#{}#live", self.team)
     }
 
-    /// A request to `endpoint` in this team, as API Gateway hands it over.
+    /// A request to `endpoint` in this team, as API Gateway passes it on.
     pub fn event(&mut self, endpoint: &Endpoint, number: usize) -> Bytes {
         let item = match endpoint.method {
-            Method::DELETE => self.stocked.pop(),
-            _ => self.stocked.last().cloned(),
+            Method::DELETE => self.resources.pop(),
+            _ => self.resources.last().cloned(),
         };
         let body = match endpoint.name {
             "holiday-replace" => HOLIDAYS.to_owned(),
@@ -234,19 +235,19 @@ impl Ground {
     }
 }
 
-/// Runs an event through a function, which must answer it with this status; returns its body.
-pub async fn ask(stack: &Stack, function: &str, event: Bytes, status: u64) -> Value {
-    let answer = stack.invoke_raw(function, event).await;
-    let answer = answer.unwrap_or_else(|error| panic!("{function}: {error}"));
-    let answer: Value = serde_json::from_slice(&answer).expect("an answer is JSON");
-    let told = answer.get("statusCode").and_then(Value::as_u64);
-    assert_eq!(told, Some(status), "{function}: {answer}");
-    let body = answer.get("body").and_then(Value::as_str);
+/// Runs an event through a function, which must respond with this status, and returns the body.
+pub async fn invoke(stack: &Stack, function: &str, event: Bytes, status: u64) -> Value {
+    let response = stack.invoke_raw(function, event).await;
+    let response = response.unwrap_or_else(|error| panic!("{function}: {error}"));
+    let response: Value = serde_json::from_slice(&response).expect("a response is JSON");
+    let actual = response.get("statusCode").and_then(Value::as_u64);
+    assert_eq!(actual, Some(status), "{function}: {response}");
+    let body = response.get("body").and_then(Value::as_str);
     serde_json::from_str(body.unwrap_or_default()).unwrap_or_default()
 }
 
 /// An endpoint's logical id in the template.
-pub fn camel(endpoint: &Endpoint) -> String {
+pub fn logical_id(endpoint: &Endpoint) -> String {
     let words = endpoint.name.split('-').filter_map(|word| {
         let (first, rest) = word.split_at_checked(1)?;
         Some(first.to_ascii_uppercase() + rest)
@@ -254,7 +255,7 @@ pub fn camel(endpoint: &Endpoint) -> String {
     words.collect()
 }
 
-/// How many things must be there for each time that the endpoint is asked, or for all of them.
+/// How many resources a request to the endpoint needs.
 pub fn needed(endpoint: &Endpoint) -> usize {
     let names_one = ITEM_PARAMETERS
         .iter()
@@ -271,8 +272,8 @@ pub fn success(endpoint: &Endpoint) -> u64 {
     }
 }
 
-/// Who makes what an endpoint is about.
-fn creation(endpoint: &Endpoint) -> &'static Endpoint {
+/// The endpoint that creates another endpoint's resources.
+fn creator(endpoint: &Endpoint) -> &'static Endpoint {
     match endpoint.dialect {
         Dialect::RocketChat => api::POLICY_CREATE.endpoint(),
         Dialect::Cstar if endpoint.path.contains("/calendars") => api::CALENDAR_CREATE.endpoint(),
@@ -280,7 +281,7 @@ fn creation(endpoint: &Endpoint) -> &'static Endpoint {
     }
 }
 
-/// A body that is not like any other number's.
+/// A body, different for each number.
 fn body(endpoint: &Endpoint, number: usize) -> Value {
     let name = format!("Number {number}");
     match endpoint.name {
@@ -319,7 +320,7 @@ async fn user(
     permissions: &[Permission],
     terms: Terms,
 ) -> (Vec<(&'static str, String)>, String) {
-    // It must also be able to put something there.
+    // The user must also be allowed to create the contents.
     let permissions = [permissions, &[Permission::ManageLivechatSla]].concat();
     let user = issue::user(store, team, "Ada", &permissions, terms).await;
     let user = user.expect("a user");
@@ -328,12 +329,4 @@ async fn user(
         ("x-auth-token", user.token.clone()),
     ];
     (headers, user.token)
-}
-
-/// The table, as operators reach it.
-fn table(database: &str) -> Store {
-    let mut random = [0; 10];
-    getrandom::fill(&mut random).expect("random bytes");
-    let id = RequestId::new(Timestamp::now(), &random);
-    client::connect_to(database, TABLE_NAME).for_request(&id)
 }
