@@ -4,7 +4,6 @@ use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use admin::issue::{self, NewKey, Terms};
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
@@ -14,6 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use local::stack::Stack;
 use serde_json::Value;
+use shared::auth::issue::{self, NewKey, Terms};
 use shared::domain::id::{KeyId, TeamId, UserId};
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::store::credentials::manage::OwnLimit;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use admin::issue::Terms;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use local::table::TABLE_NAME;
@@ -12,6 +11,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use shared::api::{self, Access, Effect, Endpoint};
+use shared::auth::issue::Terms;
 use shared::auth::key::{Key, Token};
 use shared::auth::{Credential, Gate};
 use shared::config::{Config, TrustStore};

@@ -74,7 +74,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
         &["auth", "config", "domain", "problem", "store"],
     ),
     // Its demo team is made by `admin`; what it serves, it reads from template.yaml.
-    ("local/src", &["domain", "store"]),
+    ("local/src", &["auth", "domain", "store"]),
 ];
 
 /// What the domain must not know.

@@ -1,7 +1,7 @@
 //! What operators do with credentials, and what comes of it on the very next call.
 
-use admin::issue::{self, IssueError, NewKey, StoredSecret, Terms};
 use jiff::{SignedDuration, Timestamp};
+use shared::auth::issue::{self, IssueError, NewKey, StoredSecret, Terms};
 use shared::auth::key::{Key, Token};
 use shared::domain::digest::Digest;
 use shared::domain::id::UserId;

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use admin::issue::Terms;
 use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::api::{self, Access, Endpoint};
+use shared::auth::issue::Terms;
 use shared::auth::key::{Key, Token};
 use shared::dialect::Dialect;
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};

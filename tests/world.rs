@@ -85,6 +85,7 @@ pub async fn start(concurrency: usize) -> &'static Stack {
         data: None,
         environment: Vec::new(),
         record: true,
+        run_schedules: false,
         dynamodb_endpoint: None,
     };
     let stack = Stack::start(options).await.expect("the stack starts");

@@ -11,7 +11,7 @@ use shared::store::credentials::manage::Unreached;
 use shared::store::{Store, client};
 
 use crate::console::Failure;
-use crate::issue::{self, IssueError};
+use shared::auth::issue::{IssueError, random};
 
 /// The table of `cargo local`.
 const LOCAL_TABLE: &str = "dueline";
@@ -58,7 +58,7 @@ pub fn open_unchecked(endpoint: &str, table: &str) -> Result<Store, IssueError> 
 }
 
 fn request_id() -> Result<RequestId, IssueError> {
-    Ok(RequestId::new(Timestamp::now(), &issue::random()?))
+    Ok(RequestId::new(Timestamp::now(), &random()?))
 }
 
 fn unusable(place: &Place<'_>, unreached: Unreached) -> Failure {
@@ -85,7 +85,7 @@ fn unusable(place: &Place<'_>, unreached: Unreached) -> Failure {
             "Set AWS_REGION and credentials, for example AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. For the database of `cargo local`, pass --local."
         }
     };
-    let cause = issue::cause(unreached.problem);
+    let cause = unreached.problem.into_cause();
     Failure::with_advice(Unusable { message, cause }, advice)
 }
 

@@ -6,7 +6,7 @@ use std::io::Write;
 use clap::ValueEnum;
 use serde_json::Value;
 
-use crate::issue::IssueError;
+use shared::auth::issue::IssueError;
 
 /// Where the program writes.
 pub struct Console<'a> {

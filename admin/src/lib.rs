@@ -4,5 +4,4 @@
 pub mod cli;
 pub mod connection;
 pub mod console;
-pub mod issue;
 mod rows;

@@ -300,6 +300,7 @@ mod tests {
             logical_id: logical_id.to_owned(),
             binary: String::new(),
             routes: routes.iter().map(route).collect(),
+            schedules: Vec::new(),
             timeout: Duration::from_secs(3),
             memory_mib: 128,
             environment: BTreeMap::new(),

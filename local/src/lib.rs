@@ -16,6 +16,7 @@ pub mod invoke_error;
 pub mod journal;
 mod lock;
 mod runtime_api;
+mod scheduler;
 pub mod stack;
 pub mod table;
 pub mod template;
@@ -26,7 +27,7 @@ mod tests {
     use std::{fs, io, path::Path};
 
     /// Each module uses only modules that stand before it.
-    const LAYERS: [&str; 15] = [
+    const LAYERS: [&str; 16] = [
         "error",
         "id",
         "invoke_error",
@@ -41,6 +42,7 @@ mod tests {
         "wire",
         "runtime_api",
         "gateway",
+        "scheduler",
         "stack",
     ];
 

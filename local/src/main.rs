@@ -108,6 +108,7 @@ async fn serve(
         data: arguments.data.clone(),
         environment: Vec::new(),
         record: false,
+        run_schedules: true,
         dynamodb_endpoint: None,
     };
     let stack = Stack::start_on(options, listeners).await?;

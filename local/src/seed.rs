@@ -1,10 +1,8 @@
 //! The demo team whose credentials a newcomer calls the service with.
 
-use admin::{
-    connection,
-    issue::{self, IssueError, NewKey, Terms},
-};
+use admin::connection;
 use local::{error::Error, table::TABLE_NAME};
+use shared::auth::issue::{self, IssueError, NewKey, Terms};
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 
 /// A demo team and its credentials, new at each start.

@@ -8,6 +8,7 @@ use crate::{
     invoke_error::InvokeError,
     journal::{Event, Journal, Line},
     runtime_api::{Pool, process::Runnable},
+    scheduler::Scheduler,
     template::{Function, Template},
     wire::Wire,
 };
@@ -46,6 +47,8 @@ pub struct StackOptions {
     pub environment: Vec<(String, String)>,
     /// Whether a [`Wire`] records calls to DynamoDB and can inject faults into them.
     pub record: bool,
+    /// Whether scheduled functions run at their times; otherwise only when they are invoked.
+    pub run_schedules: bool,
     /// A DynamoDB to use instead of starting one. Its table must exist.
     pub dynamodb_endpoint: Option<String>,
 }
@@ -86,6 +89,7 @@ pub fn runtime() -> Result<Runtime, Error> {
 pub struct Stack {
     // In the order in which they must stop.
     gateway: Gateway,
+    scheduler: Option<Scheduler>,
     pool: Arc<Pool>,
     wire: Option<Wire>,
     database: Option<Database>,
@@ -146,8 +150,12 @@ impl Stack {
             Arc::clone(&pool),
             journal.clone(),
         )?;
+        let scheduler = options
+            .run_schedules
+            .then(|| Scheduler::start(&options.template.functions, &pool));
         Ok(Self {
             gateway,
+            scheduler,
             pool,
             wire,
             database,
@@ -238,12 +246,14 @@ impl Stack {
     pub async fn shutdown(self) {
         let Self {
             gateway,
+            scheduler,
             pool,
             wire,
             database,
             ..
         } = self;
         drop(gateway);
+        drop(scheduler);
         pool.stop().await;
         drop(wire);
         if let Some(database) = database {

@@ -44,6 +44,8 @@ pub struct Function {
     pub binary: String,
     /// Its HttpApi events.
     pub routes: Vec<Route>,
+    /// Its ScheduleV2 events.
+    pub schedules: Vec<Schedule>,
     /// How long an invocation may take before the process is killed.
     pub timeout: Duration,
     /// Passed to the function, but not enforced.
@@ -52,6 +54,13 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
     /// The `dynamodb:…` actions that its policies allow.
     pub dynamodb_actions: BTreeSet<String>,
+}
+
+/// One ScheduleV2 event of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// The time from the start of one run to the start of the next.
+    pub every: Duration,
 }
 
 /// One HttpApi event of a function.
@@ -206,6 +215,7 @@ fn function(scope: &Scope<'_>, name: &str, resource: &Value) -> Result<Function,
         logical_id: name.to_owned(),
         binary: binary.to_owned(),
         routes: routes(scope, name, property("Events"))?,
+        schedules: schedules(scope, name, property("Events"))?,
         timeout: Duration::from_secs(number("Timeout", DEFAULT_TIMEOUT_SECONDS)?),
         memory_mib: number("MemorySize", DEFAULT_MEMORY_MIB)?,
         environment,
@@ -296,6 +306,47 @@ fn routes(scope: &Scope<'_>, name: &str, events: Option<&Value>) -> Result<Vec<R
         });
     }
     Ok(routes)
+}
+
+fn schedules(
+    scope: &Scope<'_>,
+    name: &str,
+    events: Option<&Value>,
+) -> Result<Vec<Schedule>, Error> {
+    let events = events.and_then(Value::as_object).into_iter().flatten();
+    let scheduled =
+        events.filter(|(_, event)| event.get("Type").and_then(Value::as_str) == Some("ScheduleV2"));
+    scheduled
+        .map(|(event_name, event)| {
+            let at = format!("{name}.Events.{event_name}.ScheduleExpression");
+            let expression = event
+                .pointer("/Properties/ScheduleExpression")
+                .map(|expression| scope.text(&at, expression));
+            let expression = expression.transpose()?.flatten().unwrap_or_default();
+            let every = rate(&expression).ok_or_else(|| {
+                let reason = format!(
+                    "`{expression}` is not a rate, such as rate(1 minute), the only kind supported"
+                );
+                Error::template(at, reason)
+            })?;
+            Ok(Schedule { every })
+        })
+        .collect()
+}
+
+/// The length of `rate(1 minute)`, `rate(5 minutes)` and so on.
+/// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>
+fn rate(expression: &str) -> Option<Duration> {
+    let rate = expression.strip_prefix("rate(")?.strip_suffix(')')?;
+    let (number, unit) = rate.split_once(' ')?;
+    let seconds = match unit.trim_end_matches('s') {
+        "minute" => 60,
+        "hour" => 3_600,
+        "day" => 86_400,
+        _ => return None,
+    };
+    let number: u64 = number.parse().ok().filter(|number| *number > 0)?;
+    Some(Duration::from_secs(number.checked_mul(seconds)?))
 }
 
 fn check_distinct_routes(functions: &[Function]) -> Result<(), Error> {
@@ -440,6 +491,11 @@ Resources:
     Properties:
       CodeUri: target/lambda/route-unknown
       Events: { Http: { Type: HttpApi, Properties: { ApiId: !Ref Api } } }
+  BreachSweep:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: target/lambda/breach-sweep
+      Events: { Schedule: { Type: ScheduleV2, Properties: { ScheduleExpression: rate(1 minute) } } }
   Table:
     Type: AWS::DynamoDB::Table
     Properties:
@@ -465,6 +521,7 @@ Resources:
                 method: "POST".to_owned(),
                 path: "/api/v1/teams/{teamId}/sla/rules".to_owned(),
             }],
+            schedules: Vec::new(),
             timeout: Duration::from_secs(7),
             memory_mib: 256,
             environment: environment
@@ -481,6 +538,13 @@ Resources:
                 .function("RouteUnknown")
                 .map(|function| (function.timeout, function.routes.clone())),
             Some((Duration::from_secs(10), vec![Route::Default]))
+        );
+        let every = Duration::from_secs(60);
+        assert_eq!(
+            template
+                .function("BreachSweep")
+                .map(|function| function.schedules.clone()),
+            Some(vec![Schedule { every }])
         );
         Ok(())
     }
@@ -523,6 +587,12 @@ Resources:
                 "- AWSXrayWriteOnlyAccess",
                 "- DynamoDBCrudPolicy: { TableName: !Ref Table }",
                 "template.yaml: RuleCreate.Policies: DynamoDBCrudPolicy hides its actions; write a Statement",
+            ),
+            (
+                "rate(1 minute)",
+                "cron(0 * * * ? *)",
+                "template.yaml: BreachSweep.Events.Schedule.ScheduleExpression: `cron(0 * * * ? *)` is \
+                 not a rate, such as rate(1 minute), the only kind supported",
             ),
             (
                 "CodeUri: target/lambda/route-unknown",

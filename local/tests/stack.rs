@@ -47,6 +47,11 @@ Resources:
       CodeUri: target/lambda/worker
       Environment: { Variables: { BROKEN: "1" } }
       Events: { Http: { Type: HttpApi, Properties: { Method: GET, Path: /broken } } }
+  Sweeper:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: target/lambda/worker
+      Events: { EveryDay: { Type: ScheduleV2, Properties: { ScheduleExpression: rate(1 day) } } }
 "#;
 
 fn main() -> ExitCode {
@@ -74,6 +79,10 @@ fn main() -> ExitCode {
         story(
             "no_process_outlives_the_stack",
             no_process_outlives_the_stack,
+        ),
+        story(
+            "a_scheduled_function_runs_when_the_stack_starts",
+            a_scheduled_function_runs,
         ),
         story(
             "the_wire_records_calls_and_injects_faults",
@@ -114,6 +123,15 @@ fn a_request_reaches_a_function() -> Outcome {
                 function: "Nobody".to_owned()
             })
         );
+        Ok(())
+    })
+}
+
+fn a_scheduled_function_runs() -> Outcome {
+    with_stack(1, async |stack| {
+        let run = |line: &Line| line.function == "Sweeper" && line.text == "a scheduled run";
+        let logged = stack.logged(run, Duration::from_secs(60)).await;
+        assert!(logged.is_some(), "{:?}", stack.logs());
         Ok(())
     })
 }
@@ -341,6 +359,7 @@ fn options(concurrency: usize) -> Result<StackOptions, Box<dyn Error + Send + Sy
         data: None,
         environment: Vec::new(),
         record: true,
+        run_schedules: true,
         dynamodb_endpoint: None,
     })
 }
@@ -380,6 +399,9 @@ fn handle_one(runtime_api: &str) -> Outcome {
         .get("lambda-runtime-aws-request-id")
         .ok_or("no id")?;
     let event: Value = serde_json::from_str(&event)?;
+    if event.get("source").and_then(Value::as_str) == Some("aws.scheduler") {
+        eprintln!("a scheduled run");
+    }
     let path = event
         .get("rawPath")
         .and_then(Value::as_str)

@@ -6,6 +6,7 @@
 //! authenticates, returns what authorisation needs, and counts the call.
 
 mod guesses;
+pub mod issue;
 pub mod key;
 
 use std::collections::HashMap;

@@ -293,6 +293,14 @@ impl Problem {
         }
     }
 
+    /// What went wrong underneath; the problem itself if nothing did.
+    pub fn into_cause(self) -> Cause {
+        match self {
+            Problem::Unavailable(cause) | Problem::Internal(cause) => cause,
+            other => format!("{other:?}").into(),
+        }
+    }
+
     /// The problem's name in the log.
     pub fn name(&self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use shared::domain::principal::{Mode, Permission, Plan};
 use shared::store::credentials::manage::{LastFour, OwnLimit};
 
 use crate::console::Failure;
-use crate::issue::{StoredSecret, Terms};
+use shared::auth::issue::{StoredSecret, Terms};
 
 #[derive(Debug, Args)]
 pub struct TeamArgument {

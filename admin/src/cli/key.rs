@@ -12,8 +12,8 @@ use super::arguments::{
     key_id, name,
 };
 use crate::console::{Console, Failure};
-use crate::issue::{self, IssueError, NewKey};
 use crate::rows::{credential_row, credential_rows, with_members};
+use shared::auth::issue::{self, IssueError, NewKey};
 
 const SHOWN_ONCE: &str = "the key will not be shown again";
 

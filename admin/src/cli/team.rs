@@ -7,8 +7,8 @@ use shared::store::Store;
 
 use super::arguments::{PlanArgument, TeamArgument, name};
 use crate::console::{Console, Failure};
-use crate::issue::{self, IssueError};
 use crate::rows::{TeamRow, to_json, with_members};
+use shared::auth::issue::{self, IssueError};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

@@ -12,8 +12,8 @@ use super::arguments::{
     user_id,
 };
 use crate::console::{Console, Failure};
-use crate::issue::{self, IssueError};
 use crate::rows::{credential_row, credential_rows, with_members};
+use shared::auth::issue::{self, IssueError};
 
 const SHOWN_ONCE: &str = "the token will not be shown again";
 

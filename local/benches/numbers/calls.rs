@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use admin::issue::Terms;
 use http::Method;
 use local::dynamodb::Database;
 use local::stack::Stack;
@@ -13,6 +12,7 @@ use local::template::Template;
 use local::wire::Wire;
 use local::wire::call::{DynamoDbCall, depth};
 use shared::api::{Access, Endpoint};
+use shared::auth::issue::Terms;
 use shared::domain::policy::MAX_POLICIES;
 use shared::domain::rule::MAX_RULES;
 use shared::domain::team_calendar::MAX_CALENDARS;

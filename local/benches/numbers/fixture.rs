@@ -1,13 +1,13 @@
 //! The teams and credentials of the measured requests, and the requests' events.
 
 use admin::connection;
-use admin::issue::{self, NewKey, Terms};
 use bytes::Bytes;
 use http::Method;
 use local::stack::Stack;
 use local::table::TABLE_NAME;
 use serde_json::{Value, json};
 use shared::api::{self, Access, Endpoint};
+use shared::auth::issue::{self, NewKey, Terms};
 use shared::auth::key::{Key, Token};
 use shared::dialect::Dialect;
 use shared::domain::id::TeamId;

@@ -6,7 +6,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use admin::issue::Terms;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
@@ -17,6 +16,7 @@ use local::table::TABLE_NAME;
 use local::template::{Function, Template};
 use local::wire::call::DynamoDbCall;
 use shared::api::{self, Access, Effect, Endpoint};
+use shared::auth::issue::Terms;
 use shared::domain::rule::MAX_RULES;
 
 use crate::build::{HELLO, ONE_CALL};
@@ -245,6 +245,7 @@ fn function(id: &str, binary: &str, fixture: &Fixture, calls: &str) -> Function 
         logical_id: id.to_owned(),
         binary: binary.to_owned(),
         routes: Vec::new(),
+        schedules: Vec::new(),
         timeout: Duration::from_secs(10),
         memory_mib: 256,
         environment: environment

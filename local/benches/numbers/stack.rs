@@ -56,6 +56,7 @@ fn options(
         .map(|name| (name.to_owned(), UNLIMITED.to_owned()))
         .to_vec(),
         record: false,
+        run_schedules: false,
         dynamodb_endpoint: Some(database.to_owned()),
     }
 }

@@ -130,6 +130,7 @@ fn run(arguments: &Arguments, seed: u64) -> Result<Report, Error> {
         data: None,
         environment: environment(arguments),
         record: true,
+        run_schedules: false,
         dynamodb_endpoint: None,
     };
     println!("seed {seed}");

@@ -1,11 +1,9 @@
 //! What callers share: the service's URL, their credentials, and ids of the other team.
 
 use crate::report::Tally;
-use admin::{
-    connection,
-    issue::{self, IssueError, NewKey, Terms},
-};
+use admin::connection;
 use local::{error::Error, stack::Stack, table::TABLE_NAME};
+use shared::auth::issue::{self, IssueError, NewKey, Terms};
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::store::{Store, credentials::manage::OwnLimit};
 use std::{

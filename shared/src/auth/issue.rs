@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
-use shared::auth::key::{Key, NoRandomness, Token, generate_user_id};
-use shared::domain::digest::Digest;
-use shared::domain::id::{KeyId, Randomness, TeamId, UserId};
-use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
-use shared::problem::{Cause, Problem};
-use shared::store::Store;
-use shared::store::credentials::manage::{
+
+use crate::auth::key::{Key, NoRandomness, Token, generate_user_id};
+use crate::domain::digest::Digest;
+use crate::domain::id::{KeyId, Randomness, TeamId, UserId};
+use crate::domain::principal::{CredentialKind, Mode, Permission, Plan};
+use crate::problem::{Cause, Problem};
+use crate::store::Store;
+use crate::store::credentials::manage::{
     Change, Found, Holder, LastFour, Listed, NewCredential, OwnLimit, Replacement, Rotation, State,
     Team,
 };
@@ -141,7 +142,7 @@ pub async fn update_team(
         None => Ok(0),
         Some(_) => {
             let copied = store.copy_plan(id).await;
-            copied.map_err(|problem| IssueError::PlanNotCopied(cause(problem)))
+            copied.map_err(|problem| IssueError::PlanNotCopied(problem.into_cause()))
         }
     }
 }
@@ -306,14 +307,6 @@ pub async fn rotate_user(
     Ok(IssuedUser { id, token })
 }
 
-/// Why the table could not be used.
-pub(crate) fn cause(problem: Problem) -> Cause {
-    match problem {
-        Problem::Unavailable(cause) | Problem::Internal(cause) => cause,
-        other => format!("{other:?}").into(),
-    }
-}
-
 async fn create(
     store: &Store,
     team: &TeamId,
@@ -375,7 +368,8 @@ fn check_rotated(rotation: Rotation) -> Result<(), IssueError> {
     }
 }
 
-pub(crate) fn random() -> Result<Randomness, IssueError> {
+/// Random bytes for an identifier.
+pub fn random() -> Result<Randomness, IssueError> {
     let mut bytes = Randomness::default();
     getrandom::fill(&mut bytes).map_err(|_| IssueError::NoRandomness)?;
     Ok(bytes)
@@ -389,7 +383,7 @@ impl From<NoRandomness> for IssueError {
 
 impl From<Problem> for IssueError {
     fn from(problem: Problem) -> IssueError {
-        IssueError::Table(cause(problem))
+        IssueError::Table(problem.into_cause())
     }
 }
 
