@@ -246,7 +246,7 @@ impl Actor {
                 log::answered(request);
             }
         }
-        contract::saw(&method, path, &answer);
+        contract::check_response(&method, path, &answer);
         answer
     }
 }

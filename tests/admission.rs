@@ -24,7 +24,7 @@ use shared::store::client;
 use shared::store::credentials::manage::{Change, OwnLimit};
 
 use crate::actors::{Actor, POLICIES, Team};
-use crate::contract::camel;
+use crate::contract::upper_camel;
 use crate::doors::{self, knock};
 use crate::world;
 
@@ -39,7 +39,7 @@ crate::stories![
 
 /// What a stack's functions have asked of the table since the last look.
 fn calls(stack: &Stack, endpoint: &Endpoint) -> Vec<local::wire::call::Call> {
-    let function = camel(endpoint.name, true);
+    let function = upper_camel(endpoint.name);
     let calls = stack.wire().expect("a recording stack").take();
     // A process that starts looks once whether the table is there.
     let asked = |call: &local::wire::call::Call| {
@@ -222,7 +222,7 @@ async fn the_gateway_names_the_address_of_who_guesses() {
             "pathParameters": {"teamId": team.id.as_str()},
             "requestContext": {"http": {"sourceIp": "203.0.113.9"}},
         });
-        let answer = stack.invoke(&camel(endpoint.name, true), event).await;
+        let answer = stack.invoke(&upper_camel(endpoint.name), event).await;
         assert_eq!(answer.expect("an answer")["statusCode"], 401);
     }
     // Twenty for each of two processes, and as many again if a minute begins meanwhile.

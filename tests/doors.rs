@@ -15,7 +15,7 @@ use shared::fields::MAX_BODY_BYTES;
 use shared::store::credentials::manage::Change;
 
 use crate::actors::{Actor, Answer, Team, limited_to};
-use crate::contract::camel;
+use crate::contract::upper_camel;
 use crate::world;
 
 crate::stories![
@@ -581,7 +581,7 @@ async fn hostile_headers_and_paths_are_never_our_fault() {
             "body": "not base64",
             "isBase64Encoded": true,
         });
-        let function = camel(endpoint.name, true);
+        let function = upper_camel(endpoint.name);
         let answer = team
             .stack
             .invoke(&function, event)

@@ -13,7 +13,7 @@ use shared::domain::principal::{Permission, Plan};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::actors::{Actor, Answer, POLICIES, Team};
-use crate::contract::camel;
+use crate::contract::upper_camel;
 use crate::doors::{existing, knock, knock_at, path, usual};
 use crate::world;
 
@@ -58,7 +58,7 @@ fn guarded() -> impl Iterator<Item = &'static Endpoint> {
 /// Breaks the calls of one function.
 fn break_calls_of(wire: &Wire, endpoint: &Endpoint, fault: Fault) -> FaultGuard {
     let matcher = Matcher {
-        function: Some(camel(endpoint.name, true)),
+        function: Some(upper_camel(endpoint.name)),
         ..Matcher::default()
     };
     wire.fault(matcher, fault)
@@ -168,7 +168,7 @@ async fn a_fault_of_ours_tells_nothing() {
 
 /// The cause of a denied call is one line, before the line of its request.
 async fn is_logged_once(stack: &Stack, endpoint: &Endpoint) {
-    let function = camel(endpoint.name, true);
+    let function = upper_camel(endpoint.name);
     let is_cause =
         |line: &Line| line.function == function && line.text.contains("AccessDeniedException");
     let cause = stack.logged(is_cause, LONGEST_WAIT).await;
@@ -200,7 +200,7 @@ async fn a_lost_answer_is_no_conflict() {
     let (stack, _turn) = breakable().await;
     let wire = stack.wire().expect("a wire");
     for endpoint in guarded() {
-        let function = camel(endpoint.name, true);
+        let function = upper_camel(endpoint.name);
         // Warm, so that what is recorded next is the request alone.
         outcome(stack, endpoint, None).await;
         drop(wire.take());
@@ -321,7 +321,7 @@ async fn a_function_that_dies_is_replaced() {
         let team = Team::on(stack, Plan::Premium).await;
         let caller = caller_of(endpoint, &team).await;
         let before = knock(&caller, endpoint, team.id.as_str()).await;
-        let function = camel(endpoint.name, true);
+        let function = upper_camel(endpoint.name);
         let killed = stack.processes(&function);
         assert_eq!(killed.len(), CONCURRENCY, "{function}");
         stack.kill(&function);

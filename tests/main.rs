@@ -56,7 +56,7 @@ pub(crate) use plain_stories;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let everything = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
-    world::begin();
+    world::start_service();
     let mut stories: Vec<Trial> = Vec::new();
     stories.extend(admission::stories());
     stories.extend(arrows::stories());
@@ -77,8 +77,8 @@ fn main() -> ExitCode {
         conclusion.exit_code()
     } else {
         // What the whole suite has seen can be judged only now.
-        run(&arguments, contract::afterwards()).exit_code()
+        run(&arguments, contract::whole_suite_checks()).exit_code()
     };
-    world::end();
+    world::stop_service();
     code
 }

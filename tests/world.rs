@@ -20,7 +20,7 @@ use crate::log;
 const CONCURRENCY: usize = 2;
 
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-static STACK: OnceLock<&'static Stack> = OnceLock::new();
+static STACK: OnceLock<Result<&'static Stack, String>> = OnceLock::new();
 
 pub fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| {
@@ -58,25 +58,40 @@ pub fn root() -> &'static Path {
         .expect("functions/ lies in the repository")
 }
 
+#[track_caller]
 pub fn template() -> Template {
-    Template::read(&root().join("template.yaml")).expect("template.yaml can be read")
+    read_template().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn read_template() -> Result<Template, String> {
+    Template::read(&root().join("template.yaml")).map_err(|error| error.to_string())
 }
 
 /// The service that all stories share: healthy, with nothing in its table but what they put there.
+#[track_caller]
 pub fn stack() -> &'static Stack {
-    STACK.get().expect("main has started it")
+    match STACK.get().expect("main starts the service") {
+        Ok(stack) => stack,
+        // The stories that need no service still run, and say what is missing where.
+        Err(error) => panic!("the service does not start: {error}"),
+    }
 }
 
 /// Starts the service that all stories share.
-pub fn begin() {
-    let started = runtime().block_on(start(CONCURRENCY));
+pub fn start_service() {
+    let started = runtime().block_on(try_start(CONCURRENCY));
     assert!(STACK.set(started).is_ok(), "it is started once");
 }
 
 /// A service with at most so many processes per function, whose log is kept for the end.
 pub async fn start(concurrency: usize) -> &'static Stack {
+    let started = try_start(concurrency).await;
+    started.unwrap_or_else(|error| panic!("the service does not start: {error}"))
+}
+
+async fn try_start(concurrency: usize) -> Result<&'static Stack, String> {
     let options = StackOptions {
-        template: template(),
+        template: read_template()?,
         binaries: binaries(),
         concurrency,
         gateway_port: 0,
@@ -86,10 +101,11 @@ pub async fn start(concurrency: usize) -> &'static Stack {
         record: true,
         dynamodb_endpoint: None,
     };
-    let stack = Stack::start(options).await.expect("the stack starts");
+    let stack = Stack::start(options).await;
+    let stack = stack.map_err(|error| error.to_string())?;
     let stack: &'static Stack = Box::leak(Box::new(stack));
     log::follow(stack);
-    stack
+    Ok(stack)
 }
 
 /// A second healthy service, whose calls to the table belong to one story at a time.
@@ -101,9 +117,11 @@ pub async fn watched() -> (&'static Stack, MutexGuard<'static, ()>) {
 }
 
 /// Leaves no process behind.
-pub fn end() {
-    for function in template().functions {
-        stack().kill(&function.logical_id);
+pub fn stop_service() {
+    if let Some(Ok(stack)) = STACK.get() {
+        for function in template().functions {
+            stack.kill(&function.logical_id);
+        }
     }
 }
 
