@@ -1,9 +1,10 @@
 //! The running service that all stories share, and one to break.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 
 use jiff::Timestamp;
 use libtest_mimic::Trial;
@@ -12,7 +13,7 @@ use local::{Stack, StackOptions};
 use shared::domain::id::RequestId;
 use shared::store::{Store, client};
 use tokio::runtime::Runtime;
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tokio::sync::OnceCell;
 
 use crate::log;
 
@@ -31,24 +32,84 @@ pub fn runtime() -> &'static Runtime {
     })
 }
 
-/// A story as the test runner knows it.
-pub fn story<F>(name: &'static str, tell: fn() -> F) -> Trial
+/// How many stories have ended, and the names of those that failed.
+struct Progress {
+    ended: usize,
+    failed: BTreeSet<&'static str>,
+}
+
+static PROGRESS: Mutex<Progress> = Mutex::new(Progress {
+    ended: 0,
+    failed: BTreeSet::new(),
+});
+static STORY_ENDED: Condvar = Condvar::new();
+
+/// Records the end of a story when it is dropped, even by a panic.
+struct Running(&'static str);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut progress = progress();
+        progress.ended += 1;
+        if thread::panicking() {
+            progress.failed.insert(self.0);
+        }
+        STORY_ENDED.notify_all();
+    }
+}
+
+fn progress() -> MutexGuard<'static, Progress> {
+    PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A story for the test runner.
+pub fn story<F>(name: &'static str, run: fn() -> F) -> Trial
 where
     F: Future<Output = ()> + Send + 'static,
 {
     let name = name.trim_start_matches("tests::");
     Trial::test(name, move || {
-        runtime().block_on(tell());
+        let _running = Running(name);
+        runtime().block_on(run());
         Ok(())
     })
 }
 
 /// A story that needs no running service.
-pub fn plain_story(name: &'static str, tell: fn()) -> Trial {
-    Trial::test(name.trim_start_matches("tests::"), move || {
-        tell();
+pub fn plain_story(name: &'static str, run: fn()) -> Trial {
+    let name = name.trim_start_matches("tests::");
+    Trial::test(name, move || {
+        let _running = Running(name);
+        run();
         Ok(())
     })
+}
+
+/// A check of what all stories did: it waits until so many have ended, passed or failed.
+///
+/// The runner takes trials in order, so a check that comes after the last story blocks none.
+pub fn whole_suite_check<F>(name: &'static str, stories: usize, run: fn() -> F) -> Trial
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    Trial::test(name, move || {
+        let wait = STORY_ENDED.wait_while(progress(), |progress| progress.ended < stories);
+        drop(wait.unwrap_or_else(PoisonError::into_inner));
+        runtime().block_on(run());
+        Ok(())
+    })
+}
+
+/// A remark for a message of a whole-suite check: a story that failed may be the cause of it.
+pub fn failed_stories() -> String {
+    let failed = Vec::from_iter(progress().failed.clone());
+    match failed.len() {
+        0 => String::new(),
+        count => format!(
+            "\n({count} failed stories may have caused this: {})",
+            failed.join(", ")
+        ),
+    }
 }
 
 /// The repository's root.
@@ -109,9 +170,9 @@ async fn try_start(concurrency: usize) -> Result<&'static Stack, String> {
 }
 
 /// A second healthy service, whose calls to the table belong to one story at a time.
-pub async fn watched() -> (&'static Stack, MutexGuard<'static, ()>) {
+pub async fn watched() -> (&'static Stack, tokio::sync::MutexGuard<'static, ()>) {
     static WATCHED: OnceCell<&'static Stack> = OnceCell::const_new();
-    static TURN: Mutex<()> = Mutex::const_new(());
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     let turn = TURN.lock().await;
     (WATCHED.get_or_init(|| start(CONCURRENCY)).await, turn)
 }

@@ -72,9 +72,7 @@ impl Deployment {
             let watched = list(&BTreeSet::from_iter(metrics(&wanted)));
             self.violation(
                 "alarms",
-                format!(
-                    "none watches {watched}; add an {ALARM} with an AlarmDescription and {wanted}"
-                ),
+                format!("none watches {watched}; add an {ALARM} with what wanted_alarms() lists"),
             );
         }
         self.filters();
