@@ -1,5 +1,5 @@
-//! What the alarms must say: what they watch, when they notify, and that the metrics derived from the
-//! logs count the right lines.
+//! What the alarms must say: what they watch, when they notify, and that the metrics derived from
+//! the logs count the right lines.
 
 use std::collections::BTreeSet;
 
@@ -57,22 +57,27 @@ impl Deployment {
     pub(super) fn alarms(&mut self) {
         let mut wanted = self.wanted_alarms();
         for (name, alarm) in self.of_kind(ALARM) {
-            let watched = BTreeSet::from_iter(metrics(&alarm["Properties"]));
-            let watches = |wanted: &Value| BTreeSet::from_iter(metrics(wanted)) == watched;
+            let exclusive_stack = BTreeSet::from_iter(metrics(&alarm["Properties"]));
+            let watches = |wanted: &Value| BTreeSet::from_iter(metrics(wanted)) == exclusive_stack;
             let number = wanted.iter().position(watches);
             match number.map(|number| wanted.remove(number)) {
                 Some(wanted) => self.alarm(&name, &alarm["Properties"], &wanted),
                 None => self.violation(
                     &name,
-                    format!("watches {}, and no requirement covers it", list(&watched)),
+                    format!(
+                        "watches {}, and no requirement covers it",
+                        list(&exclusive_stack)
+                    ),
                 ),
             }
         }
         for wanted in wanted {
-            let watched = list(&BTreeSet::from_iter(metrics(&wanted)));
+            let exclusive_stack = list(&BTreeSet::from_iter(metrics(&wanted)));
             self.violation(
                 "alarms",
-                format!("none watches {watched}; add an {ALARM} with what wanted_alarms() lists"),
+                format!(
+                    "none watches {exclusive_stack}; add an {ALARM} with what wanted_alarms() lists"
+                ),
             );
         }
         self.filters();

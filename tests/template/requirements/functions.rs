@@ -1,4 +1,4 @@
-//! What the functions must say: how they run, what they may do, and how a new version replaces them.
+//! What the functions must say: how they run, what they may do, and how they are updated.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
