@@ -2,7 +2,7 @@
 //! gateway.
 //!
 //! Every response is checked against `openapi.json`. When all stories have ended, passed or failed,
-//! the whole-suite checks compare what they did with what is documented and what the template permits.
+//! the whole-suite checks compare what they did with the documentation and the template.
 
 #![expect(
     clippy::expect_used,
@@ -34,7 +34,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial, run};
 
-/// Names the stories of a module: each an `async fn` without arguments.
+/// Lists the stories of a module: each is an `async fn` without arguments.
 macro_rules! stories {
     ($($story:ident),* $(,)?) => {
         pub fn stories() -> Vec<libtest_mimic::Trial> {
@@ -44,7 +44,7 @@ macro_rules! stories {
 }
 pub(crate) use stories;
 
-/// Names the stories of a module that need no running service: each a plain `fn`.
+/// Lists the stories of a module that need no running service: each is a plain `fn`.
 macro_rules! plain_stories {
     ($($story:ident),* $(,)?) => {
         pub fn stories() -> Vec<libtest_mimic::Trial> {
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     stories.extend(previews::stories());
     stories.extend(rules::stories());
     stories.extend(template::stories());
-    // What the whole suite did cannot be judged by a part of it.
+    // A part of the suite does not do everything that they check for.
     if everything {
         stories.extend(contract::whole_suite_checks(stories.len()));
     }

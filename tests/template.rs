@@ -1,5 +1,6 @@
-//! What template.yaml must say, and that each requirement is needed: `tests/template/weakenings.txt`
-//! lists single edits that make a deployment worse, and each must violate a requirement.
+//! What template.yaml must say, and that the requirements are strict enough:
+//! `tests/template/weakenings.txt` lists single edits that make a deployment worse, and each must
+//! violate a requirement.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,4 @@
-//! The running service that all stories share, and one to break.
+//! The services that stories run against, and the progress of the stories.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -17,7 +17,10 @@ use tokio::sync::OnceCell;
 
 use crate::log;
 
-/// Processes per function: more than one, so that nothing is right only within a process.
+/// A call to DynamoDB that a stack recorded.
+pub type TableCall = local::wire::call::Call;
+
+/// Processes per function: more than one, so that nothing can rely on a process's memory.
 const CONCURRENCY: usize = 2;
 
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -116,7 +119,7 @@ pub fn failed_stories() -> String {
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
-        .expect("functions/ lies in the repository")
+        .expect("functions/ is in the repository")
 }
 
 #[track_caller]
@@ -128,7 +131,7 @@ fn read_template() -> Result<Template, String> {
     Template::read(&root().join("template.yaml")).map_err(|error| error.to_string())
 }
 
-/// The service that all stories share: healthy, with nothing in its table but what they put there.
+/// The service that all stories share: healthy, and its table holds only what they put there.
 #[track_caller]
 pub fn stack() -> &'static Stack {
     match STACK.get().expect("main starts the service") {
@@ -144,7 +147,7 @@ pub fn start_service() {
     assert!(STACK.set(started).is_ok(), "it is started once");
 }
 
-/// A service with at most so many processes per function, whose log is kept for the end.
+/// A service with at most so many processes per function, whose log is kept for log.rs.
 pub async fn start(concurrency: usize) -> &'static Stack {
     let started = try_start(concurrency).await;
     started.unwrap_or_else(|error| panic!("the service does not start: {error}"))
@@ -169,15 +172,18 @@ async fn try_start(concurrency: usize) -> Result<&'static Stack, String> {
     Ok(stack)
 }
 
-/// A second healthy service, whose calls to the table belong to one story at a time.
-pub async fn watched() -> (&'static Stack, tokio::sync::MutexGuard<'static, ()>) {
-    static WATCHED: OnceCell<&'static Stack> = OnceCell::const_new();
+/// A second healthy service, for one story at a time: all calls to its table are that story's.
+pub async fn exclusive_stack() -> (&'static Stack, tokio::sync::MutexGuard<'static, ()>) {
+    static EXCLUSIVE_STACK: OnceCell<&'static Stack> = OnceCell::const_new();
     static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     let turn = TURN.lock().await;
-    (WATCHED.get_or_init(|| start(CONCURRENCY)).await, turn)
+    (
+        EXCLUSIVE_STACK.get_or_init(|| start(CONCURRENCY)).await,
+        turn,
+    )
 }
 
-/// Leaves no process behind.
+/// Kills the function processes of the shared service.
 pub fn stop_service() {
     if let Some(Ok(stack)) = STACK.get() {
         for function in template().functions {
@@ -186,12 +192,12 @@ pub fn stop_service() {
     }
 }
 
-/// The table of a stack, as operators reach it.
+/// The table of a stack, reached directly, as operators do.
 pub fn table(stack: &Stack) -> Store {
     table_at(stack.dynamodb())
 }
 
-/// The table of the database that listens there.
+/// The table of the database at this endpoint.
 pub fn table_at(endpoint: &str) -> Store {
     let id = RequestId::new(Timestamp::now(), &random());
     client::connect_to(endpoint, TABLE_NAME).for_request(&id)
@@ -203,13 +209,10 @@ pub fn random() -> [u8; 10] {
     bytes
 }
 
-/// The binaries under test, which Cargo has built beside this one.
+/// The binaries under test, which Cargo builds beside this one.
 fn binaries() -> BTreeMap<String, PathBuf> {
     let one = PathBuf::from(env!("CARGO_BIN_EXE_rule-list"));
-    let directory = one
-        .parent()
-        .expect("a binary lies in a directory")
-        .to_owned();
+    let directory = one.parent().expect("a binary is in a directory").to_owned();
     shared::api::ALL
         .iter()
         .map(|endpoint| (endpoint.name.to_owned(), directory.join(endpoint.name)))
