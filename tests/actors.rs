@@ -356,6 +356,13 @@ impl Response {
         );
     }
 
+    /// Asserts that the whole response is cStar's for a single violation, of this member.
+    #[track_caller]
+    pub fn assert_violation(&self, param: &str, code: &str, message: &str) {
+        let more = format!(",\"param\":{}", Value::from(param));
+        self.assert_cstar_error(400, "invalid_request_error", code, message, &more);
+    }
+
     /// The id of a new resource.
     #[track_caller]
     pub fn id(&self) -> String {

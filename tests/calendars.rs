@@ -231,13 +231,7 @@ async fn every_member_is_validated() {
     let mut body = office("Office");
     body["hours"] = json!({"monday": [["22:00", "06:00"]]});
     let response = caller.post(&team.calendars(), &body).await;
-    response.assert_cstar_error(
-        400,
-        "invalid_request_error",
-        invalid,
-        message,
-        r#","param":"hours.monday[0]""#,
-    );
+    response.assert_violation("hours.monday[0]", invalid, message);
     let id = caller.post(&team.calendars(), &office("Office")).await.id();
     let one = format!("{}/{id}", team.calendars());
     assert_refused(
@@ -414,13 +408,7 @@ async fn a_calendar_that_rules_use_cannot_be_deleted() {
         let mut body = rule.clone();
         body["calendarId"] = unknown;
         let response = caller.post(&team.rules(), &body).await;
-        response.assert_cstar_error(
-            400,
-            "invalid_request_error",
-            "parameter_invalid",
-            message,
-            r#","param":"calendarId""#,
-        );
+        response.assert_violation("calendarId", "parameter_invalid", message);
     }
 
     // When a rule refers to a calendar just as it is deleted, one of the two requests is refused.
@@ -591,12 +579,10 @@ async fn a_file_without_holidays_is_refused_unless_allow_empty_is_set() {
     ] {
         let path = format!("{path}?{query}");
         let response = file.send(Method::PUT, &path, HOLIDAYS.into()).await;
-        response.assert_cstar_error(
-            400,
-            "invalid_request_error",
+        response.assert_violation(
+            "allowEmpty",
             "parameter_invalid",
             "The 'allowEmpty' field must be true or false.",
-            r#","param":"allowEmpty""#,
         );
     }
     let members = |dates: &str| {

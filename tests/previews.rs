@@ -200,13 +200,7 @@ async fn the_most_specific_calendar_applies() {
         .post(&other.preview(), &body(json!({"calendarId": office})))
         .await;
     let message = "The 'calendarId' field must be the id of one of the team's calendars.";
-    response.assert_cstar_error(
-        400,
-        "invalid_request_error",
-        "parameter_invalid",
-        message,
-        r#","param":"calendarId""#,
-    );
+    response.assert_violation("calendarId", "parameter_invalid", message);
 }
 
 async fn create_calendar(caller: &Actor, team: &Team, zone: &str, default: bool) -> String {

@@ -98,12 +98,6 @@ async fn test_and_live_keys_see_separate_rules() {
     }
 }
 
-#[track_caller]
-fn assert_refused(response: &Response, param: &str, code: &str, message: &str) {
-    let more = format!(",\"param\":{}", Value::from(param));
-    response.assert_cstar_error(400, "invalid_request_error", code, message, &more);
-}
-
 async fn every_member_is_validated_and_every_violation_reported() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
@@ -139,8 +133,7 @@ async fn every_member_is_validated_and_every_violation_reported() {
         let mut body = rule("Urgent SLA");
         body[member] = value.clone();
         let response = caller.post(&team.rules(), &body).await;
-        assert_refused(
-            &response,
+        response.assert_violation(
             member,
             "parameter_invalid",
             &format!("The '{member}' field {allowed}."),
@@ -150,8 +143,7 @@ async fn every_member_is_validated_and_every_violation_reported() {
         let mut body = rule("Urgent SLA");
         body.as_object_mut().unwrap().remove(member);
         let response = caller.post(&team.rules(), &body).await;
-        assert_refused(
-            &response,
+        response.assert_violation(
             member,
             "parameter_missing",
             &format!("The '{member}' field is required."),
@@ -161,8 +153,7 @@ async fn every_member_is_validated_and_every_violation_reported() {
         let mut body = rule("Urgent SLA");
         body[member] = json!(1);
         let response = caller.post(&team.rules(), &body).await;
-        assert_refused(
-            &response,
+        response.assert_violation(
             member,
             "parameter_unknown",
             &format!("Unknown field '{member}'."),
@@ -414,7 +405,7 @@ async fn an_update_keeps_unnamed_members_and_is_validated_as_a_whole() {
     let refused = caller.patch(&path, &json!({"responseTarget": 121})).await;
     let message =
         "The 'resolutionTarget' field must be at least the 'responseTarget', which is 121.";
-    assert_refused(&refused, "resolutionTarget", "parameter_invalid", message);
+    refused.assert_violation("resolutionTarget", "parameter_invalid", message);
     for member in [
         "name",
         "priority",
@@ -431,7 +422,7 @@ async fn an_update_keeps_unnamed_members_and_is_validated_as_a_whole() {
         assert_eq!(refused.json()["error"]["param"], member);
     }
     let refused = caller.patch(&path, &json!({ "id": id })).await;
-    assert_refused(&refused, "id", "parameter_unknown", "Unknown field 'id'.");
+    refused.assert_violation("id", "parameter_unknown", "Unknown field 'id'.");
     caller
         .get(&path)
         .await
@@ -658,7 +649,7 @@ async fn an_idempotency_key_is_scoped_and_covers_only_successes() {
             .post(&team.rules(), &rule("x"))
             .await;
         let message = "The 'Idempotency-Key' field must be 1 to 255 visible ASCII characters.";
-        assert_refused(&refused, "Idempotency-Key", "parameter_invalid", message);
+        refused.assert_violation("Idempotency-Key", "parameter_invalid", message);
     }
 }
 
