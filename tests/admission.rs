@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use local::Stack;
 use local::template::TABLE_NAME;
-use local::wire::call::depth;
+use local::wire::call::{Call as DynamoDbCall, depth};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -16,7 +16,7 @@ use shared::api::{self, Access, Effect, Endpoint};
 use shared::auth::key::{Key, Token};
 use shared::auth::{Credential, Gate};
 use shared::config::{Config, TrustStore};
-use shared::dialect::{Dialect, Shown};
+use shared::dialect::{Dialect, Shown as PresentedCredential};
 use shared::domain::id::RequestId;
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::limit::{Allowance, Window};
@@ -27,7 +27,7 @@ use shared::store::credentials::manage::OwnLimit;
 use crate::actors::{Actor, POLICIES, Team};
 use crate::contract::upper_camel;
 use crate::doors::{self, send_valid};
-use crate::world::{self, TableCall};
+use crate::world;
 
 crate::stories![
     a_limit_holds_across_processes_windows_and_clocks,
@@ -39,11 +39,11 @@ crate::stories![
 ];
 
 /// The calls to the table that an endpoint's function made since the last look.
-fn take_calls(stack: &Stack, endpoint: &Endpoint) -> Vec<TableCall> {
+fn take_calls(stack: &Stack, endpoint: &Endpoint) -> Vec<DynamoDbCall> {
     let function = upper_camel(endpoint.name);
     let calls = stack.wire().expect("a recording stack").take();
     // A process that starts checks once that the table is there, with a read that costs nothing.
-    let is_of_request = |call: &TableCall| {
+    let is_of_request = |call: &DynamoDbCall| {
         call.function == function && (call.operation != "GetItem" || call.capacity_units >= 1.0)
     };
     calls.into_iter().filter(is_of_request).collect()
@@ -163,7 +163,7 @@ async fn repeated_guesses_are_refused_from_memory() {
     );
     let admit = async |secret: &str, from: IpAddr, now: Timestamp| {
         let store = table.for_request(&RequestId::new(now, &world::random()));
-        let credential = Credential::read(Some(Shown::Key(secret))).unwrap();
+        let credential = Credential::read(Some(PresentedCredential::Key(secret))).unwrap();
         let admitted = gate.admit(&store, &credential, Some(from), now).await;
         (
             admitted.map_err(|refused| refused.problem),
@@ -293,7 +293,7 @@ async fn replay(run: &Run) -> Vec<String> {
     let table = client::connect_to(team.stack.dynamodb(), TABLE_NAME);
     let config = config(60);
     let gates: Vec<Gate> = run.clocks.iter().map(|_| Gate::new(&config)).collect();
-    let credential = Credential::read(Some(Shown::Key(secret))).unwrap();
+    let credential = Credential::read(Some(PresentedCredential::Key(secret))).unwrap();
     let mut failures = Vec::new();
     let mut admitted: BTreeMap<u64, u32> = BTreeMap::new();
     // Starts just before a window ends.

@@ -3,13 +3,14 @@
 use http::Method;
 use jiff::Span;
 use jiff::civil::date;
+use local::wire::call::Call as DynamoDbCall;
 use serde_json::{Map, Value, json};
 use shared::domain::principal::Plan;
 use shared::domain::team_calendar::MAX_CALENDARS;
 
 use crate::actors::{Actor, Response, Team, resource};
 use crate::doors::HOLIDAYS;
-use crate::world::{self, TableCall};
+use crate::world;
 
 crate::stories![
     a_calendar_is_created_read_updated_and_deleted,
@@ -773,7 +774,8 @@ async fn the_largest_calendars_stay_within_their_capacity_budget() {
     }
     wire.take();
     let listed = caller.get(&path).await.json();
-    let units = |calls: Vec<TableCall>| calls.iter().map(|call| call.capacity_units).sum::<f64>();
+    let units =
+        |calls: Vec<DynamoDbCall>| calls.iter().map(|call| call.capacity_units).sum::<f64>();
     let listing = units(wire.take());
     assert_eq!(listed["data"][99]["exceptionCount"], json!(900));
     assert!(
@@ -784,7 +786,7 @@ async fn the_largest_calendars_stay_within_their_capacity_budget() {
     let keyed = caller.with("idempotency-key", "key");
     wire.take();
     let changed = keyed.patch(&one, &json!({"holidays": []})).await;
-    let changing: Vec<TableCall> = wire.take();
+    let changing: Vec<DynamoDbCall> = wire.take();
     assert_eq!(changed.status, 200);
     let writes = changing
         .into_iter()

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use local::Stack;
 use local::journal::Line;
-use local::wire::{Fault, FaultGuard, Matcher, Wire};
+use local::wire::{Fault as InjectedFault, FaultGuard, Matcher, Wire};
 use serde_json::{Value, json};
 use shared::api::{self, Effect, Endpoint};
 use shared::dialect::Dialect;
@@ -42,7 +42,7 @@ pub async fn breakable_stack() -> (&'static Stack, MutexGuard<'static, ()>) {
 }
 
 /// Makes the calls of one function to the table fail.
-fn fail_calls_of(wire: &Wire, endpoint: &Endpoint, fault: Fault) -> FaultGuard {
+fn fail_calls_of(wire: &Wire, endpoint: &Endpoint, fault: InjectedFault) -> FaultGuard {
     let matcher = Matcher {
         function: Some(upper_camel(endpoint.name)),
         ..Matcher::default()
@@ -73,7 +73,11 @@ async fn an_unavailable_table_gets_503_with_retry_after() {
         let caller = team.permitted_caller(endpoint).await;
         // Starts the process, so that the fault meets the request and not the start.
         send_valid(&team.anonymous(), endpoint, team.id.as_str()).await;
-        for fault in [Fault::Throttle, Fault::Refuse, Fault::InternalError] {
+        for fault in [
+            InjectedFault::Throttle,
+            InjectedFault::Refuse,
+            InjectedFault::InternalError,
+        ] {
             let guard = fail_calls_of(wire, endpoint, fault.clone());
             assert_unavailable(
                 &send_valid(&caller, endpoint, team.id.as_str()).await,
@@ -91,7 +95,7 @@ async fn an_unavailable_table_gets_503_with_retry_after() {
         let remaining = over.header("x-ratelimit-remaining");
         assert_eq!(remaining, Some("999"), "the failed calls were not counted");
     }
-    let guard = wire.fault(Matcher::default(), Fault::Refuse);
+    let guard = wire.fault(Matcher::default(), InjectedFault::Refuse);
     let anonymous = Team::on(stack, Plan::Premium).await.anonymous();
     let health = anonymous.get(api::HEALTH_GET.endpoint().path).await;
     assert!(guard.hits() > 0);
@@ -117,7 +121,7 @@ async fn requests_to_a_hanging_table_time_out() {
         .iter()
         .zip(&callers)
         .map(|(endpoint, caller)| async {
-            let guard = fail_calls_of(wire, endpoint, Fault::Hang);
+            let guard = fail_calls_of(wire, endpoint, InjectedFault::Hang);
             let started = Instant::now();
             assert_unavailable(
                 &send_valid(caller, endpoint, team.id.as_str()).await,
@@ -140,7 +144,7 @@ async fn internal_errors_reveal_nothing() {
     let wire = stack.wire().expect("a wire");
     for endpoint in guarded() {
         let caller = team.permitted_caller(endpoint).await;
-        let guard = fail_calls_of(wire, endpoint, Fault::Deny);
+        let guard = fail_calls_of(wire, endpoint, InjectedFault::Deny);
         let response = send_valid(&caller, endpoint, team.id.as_str()).await;
         assert!(guard.hits() > 0, "{}", endpoint.name);
         drop(guard);
@@ -234,7 +238,7 @@ async fn outcome_of(
     let caller = team.permitted_caller(endpoint).await;
     let at = existing(endpoint, &caller, &team).await;
     let wire = stack.wire().expect("a wire");
-    let guard = lost.map(|matcher| wire.fault(matcher, Fault::DropAnswerOnce));
+    let guard = lost.map(|matcher| wire.fault(matcher, InjectedFault::DropAnswerOnce));
     let response = send_valid_to(&caller, endpoint, &at).await;
     let hits = guard.map_or(0, |guard| guard.hits());
     let list = match endpoint.path {
@@ -287,7 +291,7 @@ async fn a_conflicting_transaction_is_retried() {
     let team = Team::on(stack, Plan::Premium).await;
     let wire = stack.wire().expect("a wire");
     let manager = team.livechat_manager().await;
-    let conflict = Fault::TransactionConflict {
+    let conflict = InjectedFault::TransactionConflict {
         reasons: vec![
             "TransactionConflict".into(),
             "None".into(),

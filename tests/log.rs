@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use local::Stack;
-use local::journal::{Happening, Line, Stream};
+use local::journal::{Happening as Event, Line, Stream};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
@@ -38,12 +38,12 @@ static ARRIVED: Notify = Notify::const_new();
 
 /// Keeps every line that the functions of a stack write from now on: the stack drops old ones.
 pub fn follow(stack: &'static Stack) {
-    let mut happenings = stack.follow();
+    let mut events = stack.follow();
     tokio::spawn(async move {
         loop {
-            match happenings.recv().await {
-                Ok(Happening::Line(line)) => keep_lines([line]),
-                Ok(Happening::Request { .. }) => {}
+            match events.recv().await {
+                Ok(Event::Line(line)) => keep_lines([line]),
+                Ok(Event::Request { .. }) => {}
                 // The missed ones are among the newest lines.
                 Err(RecvError::Lagged(_)) => keep_lines(stack.logs()),
                 Err(RecvError::Closed) => return,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use admin::cli;
 use admin::console::Console;
-use local::wire::{Fault, FaultGuard, Matcher, Wire};
+use local::wire::{Fault as InjectedFault, FaultGuard, Matcher, Wire};
 use serde_json::{Value, json};
 use shared::domain::principal::Permission;
 use shared::store::Store;
@@ -82,7 +82,7 @@ impl OperatorWire {
             nth: None,
             chance: None,
         };
-        self.wire.fault(matcher, Fault::Deny)
+        self.wire.fault(matcher, InjectedFault::Deny)
     }
 
     /// An operator's next transaction hangs, and succeeds only when it is retried.
@@ -93,7 +93,7 @@ impl OperatorWire {
             nth: Some(1),
             chance: None,
         };
-        self.wire.fault(matcher, Fault::Hang)
+        self.wire.fault(matcher, InjectedFault::Hang)
     }
 
     async fn admin(&self, command: &str) -> CommandResult {

@@ -17,9 +17,6 @@ use tokio::sync::OnceCell;
 
 use crate::log;
 
-/// A call to DynamoDB that a stack recorded.
-pub type TableCall = local::wire::call::Call;
-
 /// Processes per function: more than one, so that nothing can rely on a process's memory.
 const CONCURRENCY: usize = 2;
 
