@@ -1,4 +1,4 @@
-//! Those who call the service, each with the credential they have.
+//! The callers of the service, each with its credential.
 
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,27 +13,29 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use local::stack::Stack;
 use serde_json::Value;
+use shared::api::Endpoint;
 use shared::auth::issue::{self, NewKey, Terms};
+use shared::dialect::Dialect;
 use shared::domain::id::{KeyId, TeamId, UserId};
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
-use shared::store::credentials::manage::OwnLimit;
+use shared::store::credentials::manage::{Change, OwnLimit};
 
 use crate::{contract, log, world};
 
-/// Longer than the gateway waits.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// Longer than the gateway's own time limit.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// What teams and users are called, so that the log can be searched for it.
+/// The names of teams and users: log.rs searches the logs for them.
 pub const TEAM_NAME: &str = "A team of Ada's";
 const USER_NAME: &str = "Ada Lovelace";
 
-/// A team with nothing in it, all of whose credentials are still to be made.
+/// A new team, without resources or credentials.
 pub struct Team {
     pub stack: &'static Stack,
     pub id: TeamId,
 }
 
-/// Somebody who calls.
+/// A caller.
 #[derive(Clone)]
 pub struct Actor {
     stack: &'static Stack,
@@ -43,12 +45,12 @@ pub struct Actor {
     pub headers: Vec<(&'static str, String)>,
 }
 
-/// What came back.
+/// An HTTP response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: http::HeaderMap,
-    /// Decompressed, if it came compressed.
+    /// Decompressed if it was compressed.
     pub body: String,
 }
 
@@ -61,7 +63,7 @@ impl Team {
         let team = issue::team(&world::table(stack), TEAM_NAME, plan)
             .await
             .expect("a team");
-        log::named(TEAM_NAME);
+        log::record_name(TEAM_NAME);
         Team { stack, id: team.id }
     }
 
@@ -89,7 +91,7 @@ impl Team {
             terms,
         };
         let key = issue::key(&store, &self.id, &new).await.expect("a key");
-        log::issued(&key.secret);
+        log::record_secret(&key.secret);
         Actor {
             stack: self.stack,
             key: Some(key.id),
@@ -98,12 +100,20 @@ impl Team {
         }
     }
 
+    /// A caller with every permission that the endpoint asks for.
+    pub async fn permitted_caller(&self, endpoint: &Endpoint) -> Actor {
+        match endpoint.dialect {
+            Dialect::Cstar => self.secret_key().await,
+            Dialect::RocketChat => self.livechat_manager().await,
+        }
+    }
+
     pub async fn livechat_manager(&self) -> Actor {
         self.user(&[Permission::ManageLivechatSla], Terms::default())
             .await
     }
 
-    /// A user who may see policies but not change them.
+    /// A user who may read policies but not change them.
     pub async fn agent(&self) -> Actor {
         self.user(&[Permission::ViewLivechatRoom], Terms::default())
             .await
@@ -114,8 +124,8 @@ impl Team {
         let user = issue::user(&store, &self.id, USER_NAME, permissions, terms)
             .await
             .expect("a user");
-        log::issued(&user.token);
-        log::named(USER_NAME);
+        log::record_secret(&user.token);
+        log::record_name(USER_NAME);
         Actor {
             stack: self.stack,
             key: None,
@@ -136,18 +146,51 @@ impl Team {
         }
     }
 
+    /// A caller with a key that was issued otherwise, or never.
+    pub fn with_key(&self, key: &str) -> Actor {
+        self.anonymous()
+            .with("authorization", format!("Bearer {key}"))
+    }
+
+    /// A caller with a user id and a token that were issued otherwise, or never.
+    pub fn with_token(&self, user: &str, token: &str) -> Actor {
+        self.anonymous()
+            .with("x-user-id", user)
+            .with("x-auth-token", token)
+    }
+
+    /// Revokes the credential of a caller.
+    pub async fn revoke(&self, caller: &Actor) {
+        let (store, change) = (world::table(self.stack), Change::Revoke);
+        let revoked = match (&caller.key, &caller.user) {
+            (Some(key), _) => store.change_key(&self.id, key, &change).await,
+            (_, Some(user)) => store.change_user(&self.id, user, &change).await,
+            _ => unreachable!("a credential belongs to a key or a user"),
+        };
+        assert!(revoked.expect("the table"), "the credential exists");
+    }
+
+    pub fn calendars(&self) -> String {
+        format!("/api/v1/teams/{}/sla/calendars", self.id)
+    }
+
+    pub fn preview(&self) -> String {
+        format!("/api/v1/teams/{}/sla/preview", self.id)
+    }
+
     pub fn rules(&self) -> String {
-        rules_of(self.id.as_str())
+        format!("/api/v1/teams/{}/sla/rules", self.id)
     }
 }
 
 pub const POLICIES: &str = "/api/v1/livechat/sla";
 
-pub fn rules_of(team: &str) -> String {
-    format!("/api/v1/teams/{team}/sla/rules")
+/// A success in cStar's envelope: a resource with this id, and these members after it.
+pub fn resource(id: &str, members: &str) -> String {
+    format!(r#"{{"success":true,"data":{{"id":"{id}",{members}}}}}"#)
 }
 
-/// So many calls in a window that no test outlives.
+/// A limit of so many calls in a window that outlasts every test.
 pub fn limited_to(limit: u32) -> Terms {
     Terms {
         expires_at: None,
@@ -166,27 +209,27 @@ impl Actor {
         actor
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, Vec::new()).await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub async fn delete(&self, path: &str) -> Response {
         self.send(Method::DELETE, path, Vec::new()).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
         self.send_json(Method::POST, path, body).await
     }
 
-    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+    pub async fn put(&self, path: &str, body: &Value) -> Response {
         self.send_json(Method::PUT, path, body).await
     }
 
-    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+    pub async fn patch(&self, path: &str, body: &Value) -> Response {
         self.send_json(Method::PATCH, path, body).await
     }
 
-    pub async fn send_json(&self, method: Method, path: &str, body: &Value) -> Answer {
+    pub async fn send_json(&self, method: Method, path: &str, body: &Value) -> Response {
         let declared = self.headers.iter().any(|(name, _)| *name == "content-type");
         let actor = if declared {
             self.clone()
@@ -198,8 +241,8 @@ impl Actor {
             .await
     }
 
-    pub async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Answer {
-        log::sent(&self.headers, path, &body);
+    pub async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Response {
+        log::record_request(&self.headers, path, &body);
         let uri: Uri = format!("{}{path}", self.stack.url())
             .parse()
             .expect("a URI");
@@ -216,13 +259,13 @@ impl Actor {
         connector.set_local_address(own_address());
         let client: Client<HttpConnector, Full<Bytes>> =
             Client::builder(TokioExecutor::new()).build(connector);
-        let asked = tokio::time::timeout(PATIENCE, client.request(request)).await;
-        let response = asked.expect("an answer in time").expect("an answer");
+        let sent = tokio::time::timeout(CLIENT_TIMEOUT, client.request(request)).await;
+        let response = sent.expect("a response in time").expect("a response");
         let (parts, body) = response.into_parts();
         let mut body = body
             .collect()
             .await
-            .expect("a whole answer")
+            .expect("a whole response")
             .to_bytes()
             .to_vec();
         if parts
@@ -236,30 +279,30 @@ impl Actor {
                 .expect("gzip");
             body = plain;
         }
-        let answer = Answer {
+        let response = Response {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body: String::from_utf8(body).expect("UTF-8"),
         };
         for name in ["x-cstar-request-id", "x-request-id"] {
-            if let Some(request) = answer.header(name) {
-                log::answered(request);
+            if let Some(request) = response.header(name) {
+                log::record_response(request);
             }
         }
-        contract::saw(&method, path, &answer);
-        answer
+        contract::check_response(&method, path, &response);
+        response
     }
 }
 
-/// An address that no other request comes from: the stories present more unknown credentials than
-/// the service takes from one. Only Linux has all of 127.0.0.0/8.
+/// An address of this request's own: together the stories present more unknown credentials than the
+/// service accepts from one address. Only Linux has all of 127.0.0.0/8.
 fn own_address() -> Option<IpAddr> {
     let [second, third, fourth, ..] = world::random();
     let address = Ipv4Addr::new(127, second, third, fourth.clamp(2, 254));
     cfg!(target_os = "linux").then(|| address.into())
 }
 
-impl Answer {
+impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .get(name)
@@ -270,19 +313,26 @@ impl Answer {
         serde_json::from_str(&self.body).expect("JSON")
     }
 
-    /// The whole answer is this, to the byte.
+    /// Asserts the whole response, to the byte.
     #[track_caller]
-    pub fn is(&self, status: u16, body: &str) {
+    pub fn assert_is(&self, status: u16, body: &str) {
         assert_eq!((self.status, self.body.as_str()), (status, body));
         assert_eq!(self.header("content-type"), Some("application/json"));
     }
 
-    /// The whole answer is cStar's envelope of an error, with `errors` as further members of it.
+    /// Asserts that the whole response is cStar's error envelope, with `more` as further members.
     #[track_caller]
-    pub fn is_cstar_error(&self, status: u16, kind: &str, code: &str, message: &str, more: &str) {
+    pub fn assert_cstar_error(
+        &self,
+        status: u16,
+        kind: &str,
+        code: &str,
+        message: &str,
+        more: &str,
+    ) {
         let request = self
             .header("x-cstar-request-id")
-            .expect("every answer names its request")
+            .expect("every response has its request's id")
             .to_owned();
         let doc_url = match status {
             401 | 403 => {
@@ -296,7 +346,7 @@ impl Answer {
             .expect("a timestamp")
             .to_owned();
         let message = Value::from(message);
-        self.is(
+        self.assert_is(
             status,
             &format!(
                 "{{\"success\":false,\"error\":{{\"type\":\"{kind}\",\"code\":\"{code}\",\"message\":{message},\
@@ -304,6 +354,13 @@ impl Answer {
                  \"meta\":{{\"timestamp\":\"{timestamp}\"}}}}"
             ),
         );
+    }
+
+    /// Asserts that the whole response is cStar's for a single violation, of this member.
+    #[track_caller]
+    pub fn assert_violation(&self, param: &str, code: &str, message: &str) {
+        let more = format!(",\"param\":{}", Value::from(param));
+        self.assert_cstar_error(400, "invalid_request_error", code, message, &more);
     }
 
     /// The id of a new resource.

@@ -1,12 +1,13 @@
-//! Who is admitted, how often, and what it costs to be refused.
+//! Who is admitted, how often, and what a refusal costs.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
+use local::stack::Stack;
 use local::table::TABLE_NAME;
-use local::{stack::Stack, wire::call::depth};
+use local::wire::call::{DynamoDbCall, depth};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -21,31 +22,31 @@ use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::limit::{Allowance, Window};
 use shared::problem::Problem;
 use shared::store::client;
-use shared::store::credentials::manage::{Change, OwnLimit};
+use shared::store::credentials::manage::OwnLimit;
 
 use crate::actors::{Actor, POLICIES, Team};
-use crate::contract::camel;
-use crate::doors::{self, knock};
+use crate::contract::upper_camel;
+use crate::doors::{self, send_valid};
 use crate::world;
 
 crate::stories![
     a_limit_holds_across_processes_windows_and_clocks,
-    an_unknown_credential_reads_nothing,
-    a_credential_that_was_admitted_before_reads_beside_the_admission,
-    a_used_up_token_of_another_user_is_unknown,
-    who_guesses_is_refused_from_memory,
-    the_gateway_names_the_address_of_who_guesses,
+    an_unknown_credential_causes_no_reads,
+    a_previously_admitted_credential_reads_during_its_admission,
+    a_token_with_another_users_id_is_unauthenticated,
+    repeated_guesses_are_refused_from_memory,
+    guesses_are_counted_by_source_address,
 ];
 
-/// What a stack's functions have asked of the table since the last look.
-fn calls(stack: &Stack, endpoint: &Endpoint) -> Vec<local::wire::call::DynamoDbCall> {
-    let function = camel(endpoint.name, true);
+/// The calls to the table that an endpoint's function made since the last look.
+fn take_calls(stack: &Stack, endpoint: &Endpoint) -> Vec<DynamoDbCall> {
+    let function = upper_camel(endpoint.name);
     let calls = stack.wire().expect("a recording stack").take();
-    // A process that starts looks once whether the table is there.
-    let asked = |call: &local::wire::call::DynamoDbCall| {
+    // A process that starts checks once that the table is there, with a read that costs nothing.
+    let is_of_request = |call: &DynamoDbCall| {
         call.function == function && (call.operation != "GetItem" || call.capacity_units >= 1.0)
     };
-    calls.into_iter().filter(asked).collect()
+    calls.into_iter().filter(is_of_request).collect()
 }
 
 fn reads() -> impl Iterator<Item = &'static Endpoint> {
@@ -53,88 +54,77 @@ fn reads() -> impl Iterator<Item = &'static Endpoint> {
     all.filter(|endpoint| endpoint.effect() == Effect::Read && endpoint.access != Access::Anyone)
 }
 
-async fn caller_of(endpoint: &Endpoint, team: &Team) -> Actor {
-    match endpoint.dialect {
-        Dialect::Cstar => team.secret_key().await,
-        Dialect::RocketChat => team.livechat_manager().await,
-    }
-}
-
-/// A caller whose credential looks right and was never issued.
-fn forger(endpoint: &Endpoint, team: &Team) -> Actor {
+/// A caller whose credential is well-formed but was never issued.
+fn forged_caller(endpoint: &Endpoint, team: &Team) -> Actor {
     match endpoint.dialect {
         Dialect::Cstar => {
             let key = Key::generate(CredentialKind::Secret, Mode::Live).unwrap();
-            let bearer = format!("Bearer {}", key.unwrap());
-            team.anonymous().with("authorization", bearer)
+            team.with_key(&key.unwrap())
         }
-        Dialect::RocketChat => team
-            .anonymous()
-            .with("x-user-id", "rbAXPnMktTFbNpwtJ")
-            .with("x-auth-token", Token::generate().unwrap()),
+        Dialect::RocketChat => team.with_token("rbAXPnMktTFbNpwtJ", &Token::generate().unwrap()),
     }
 }
 
-async fn an_unknown_credential_reads_nothing() {
-    let (stack, _turn) = world::watched().await;
+async fn an_unknown_credential_causes_no_reads() {
+    let (stack, _turn) = world::exclusive_stack().await;
     let (team, other) = (
         Team::on(stack, Plan::Premium).await,
         Team::on(stack, Plan::Premium).await,
     );
     for endpoint in reads() {
-        let strangers = [forger(endpoint, &team), caller_of(endpoint, &other).await];
-        for (stranger, refusal) in strangers.iter().zip([401, 403]) {
+        let callers = [
+            forged_caller(endpoint, &team),
+            other.permitted_caller(endpoint).await,
+        ];
+        for (caller, refusal) in callers.iter().zip([401, 403]) {
             if endpoint.dialect == Dialect::RocketChat && refusal == 403 {
                 continue;
             }
-            // In each of the processes, more than once.
+            // More than once in each of the processes.
             for _ in 0..4 {
-                calls(stack, endpoint);
-                let answer = knock(stranger, endpoint, team.id.as_str()).await;
-                assert_eq!(answer.status, refusal, "{}", endpoint.name);
-                let asked = calls(stack, endpoint);
-                let asked: Vec<_> = asked.iter().map(|call| call.operation.as_str()).collect();
-                assert_eq!(asked, ["UpdateItem"], "{}", endpoint.name);
+                take_calls(stack, endpoint);
+                let response = send_valid(caller, endpoint, team.id.as_str()).await;
+                assert_eq!(response.status, refusal, "{}", endpoint.name);
+                let calls = take_calls(stack, endpoint);
+                let calls: Vec<_> = calls.iter().map(|call| call.operation.as_str()).collect();
+                assert_eq!(calls, ["UpdateItem"], "{}", endpoint.name);
             }
         }
     }
 }
 
-async fn a_credential_that_was_admitted_before_reads_beside_the_admission() {
-    let (stack, _turn) = world::watched().await;
+async fn a_previously_admitted_credential_reads_during_its_admission() {
+    let (stack, _turn) = world::exclusive_stack().await;
     let team = Team::on(stack, Plan::Premium).await;
-    let store = world::table(stack);
     for endpoint in reads().filter(|endpoint| endpoint.name.ends_with("-list")) {
-        let caller = caller_of(endpoint, &team).await;
+        let caller = team.permitted_caller(endpoint).await;
         let mut beside = 0;
         for _ in 0..12 {
-            calls(stack, endpoint);
-            let answer = knock(&caller, endpoint, team.id.as_str()).await;
-            assert_eq!(answer.status, 200, "{}", endpoint.name);
-            let asked = calls(stack, endpoint);
-            assert_eq!(asked.len(), 2, "{}", endpoint.name);
-            beside += usize::from(depth(&asked) == 1);
+            take_calls(stack, endpoint);
+            let response = send_valid(&caller, endpoint, team.id.as_str()).await;
+            assert_eq!(response.status, 200, "{}", endpoint.name);
+            let calls = take_calls(stack, endpoint);
+            assert_eq!(calls.len(), 2, "{}", endpoint.name);
+            beside += usize::from(depth(&calls) == 1);
         }
-        assert!(beside > 0, "{}: it always waits", endpoint.name);
+        assert!(beside > 0, "{}: every read waits", endpoint.name);
 
-        // The first refusal is the last read that it causes in that process.
-        match (&caller.key, &caller.user) {
-            (Some(key), _) => store.change_key(&team.id, key, &Change::Revoke).await,
-            (_, Some(user)) => store.change_user(&team.id, user, &Change::Revoke).await,
-            _ => unreachable!("a credential belongs to a key or a user"),
-        }
-        .unwrap();
-        calls(stack, endpoint);
+        // In each process, the first refused call is the last one that causes a read.
+        team.revoke(&caller).await;
+        take_calls(stack, endpoint);
         for _ in 0..12 {
-            assert_eq!(knock(&caller, endpoint, team.id.as_str()).await.status, 401);
+            assert_eq!(
+                send_valid(&caller, endpoint, team.id.as_str()).await.status,
+                401
+            );
         }
-        let asked = calls(stack, endpoint);
-        let asked = asked.iter().filter(|call| call.operation == "Query");
-        assert!(asked.count() <= 2, "one a process: {}", endpoint.name);
+        let calls = take_calls(stack, endpoint);
+        let calls = calls.iter().filter(|call| call.operation == "Query");
+        assert!(calls.count() <= 2, "one per process: {}", endpoint.name);
     }
 }
 
-async fn a_used_up_token_of_another_user_is_unknown() {
+async fn a_token_with_another_users_id_is_unauthenticated() {
     let team = Team::new().await;
     let day = OwnLimit {
         calls: 1,
@@ -149,10 +139,10 @@ async fn a_used_up_token_of_another_user_is_unknown() {
     let mut thief = user.clone();
     thief.headers[0].1 = "rbAXPnMktTFbNpwtJ".to_owned();
     for _ in 0..4 {
-        // Each of the processes has the refusal of its owner in memory.
+        // Each process remembers that the token's owner has reached the limit.
         assert_eq!(user.get(POLICIES).await.status, 429);
         let stolen = thief.get(POLICIES).await;
-        stolen.is(
+        stolen.assert_is(
             401,
             r#"{"status":"error","message":"You must be logged in to do this."}"#,
         );
@@ -160,7 +150,7 @@ async fn a_used_up_token_of_another_user_is_unknown() {
     }
 }
 
-async fn who_guesses_is_refused_from_memory() {
+async fn repeated_guesses_are_refused_from_memory() {
     let stack = world::stack();
     let team = Team::new().await;
     let config = config(60);
@@ -193,7 +183,10 @@ async fn who_guesses_is_refused_from_memory() {
         assert!(matches!(refused, Err(Problem::Unauthenticated)));
         assert_eq!(calls, u32::from(number < 20), "guess {number}");
     }
-    assert!(admit(&seen, address, now).await.0.is_ok(), "it is known");
+    assert!(
+        admit(&seen, address, now).await.0.is_ok(),
+        "it was admitted before"
+    );
     assert!(
         admit(&guess(), neighbour, now).await.1 == 1,
         "another address"
@@ -208,26 +201,26 @@ async fn who_guesses_is_refused_from_memory() {
     );
 }
 
-async fn the_gateway_names_the_address_of_who_guesses() {
-    let (stack, _turn) = world::watched().await;
+async fn guesses_are_counted_by_source_address() {
+    let (stack, _turn) = world::exclusive_stack().await;
     let team = Team::on(stack, Plan::Premium).await;
     let endpoint = api::RULE_GET.endpoint();
     let path = doors::path(endpoint, team.id.as_str());
-    calls(stack, endpoint);
+    take_calls(stack, endpoint);
     for _ in 0..100 {
-        let forged = forger(endpoint, &team).headers.remove(0).1;
+        let forged = forged_caller(endpoint, &team).headers.remove(0).1;
         let event = serde_json::json!({
             "rawPath": path,
             "headers": {"authorization": forged},
             "pathParameters": {"teamId": team.id.as_str()},
             "requestContext": {"http": {"sourceIp": "203.0.113.9"}},
         });
-        let answer = stack.invoke(&camel(endpoint.name, true), event).await;
-        assert_eq!(answer.expect("an answer")["statusCode"], 401);
+        let response = stack.invoke(&upper_camel(endpoint.name), event).await;
+        assert_eq!(response.expect("a response")["statusCode"], 401);
     }
-    // Twenty for each of two processes, and as many again if a minute begins meanwhile.
-    let asked = calls(stack, endpoint).len();
-    assert!((20..=80).contains(&asked), "{asked} calls");
+    // Twenty for each of two processes, and as many again if a new minute begins meanwhile.
+    let calls = take_calls(stack, endpoint).len();
+    assert!((20..=80).contains(&calls), "{calls} calls");
 }
 
 fn config(window_seconds: u32) -> Config {
@@ -246,14 +239,14 @@ fn config(window_seconds: u32) -> Config {
     }
 }
 
-/// A run of processes whose clocks differ, and of calls at simulated instants.
+/// Processes whose clocks differ, and calls to them at simulated instants.
 #[derive(Debug)]
 struct Run {
     window_seconds: u32,
     limit: u32,
     /// Milliseconds by which each process's clock is ahead.
     clocks: Vec<i64>,
-    /// Milliseconds from the step before, and the processes that are called at once.
+    /// Milliseconds since the previous step, and the processes that are called at the same time.
     steps: Vec<(i64, Vec<prop::sample::Index>)>,
 }
 
@@ -279,13 +272,13 @@ async fn a_limit_holds_across_processes_windows_and_clocks() {
     let mut runner = TestRunner::default();
     for _ in 0..RUNS {
         let run = runs().new_tree(&mut runner).expect("a run").current();
-        let broken = play(&run).await;
-        assert!(broken.is_empty(), "{run:?}: {}", broken.join("; "));
+        let failures = replay(&run).await;
+        assert!(failures.is_empty(), "{run:?}: {}", failures.join("; "));
     }
 }
 
-/// Plays a run against the table, and says what went wrong.
-async fn play(run: &Run) -> Vec<String> {
+/// Replays a run against the table, and returns what went wrong.
+async fn replay(run: &Run) -> Vec<String> {
     let team = Team::new().await;
     let own = OwnLimit {
         calls: run.limit,
@@ -301,9 +294,9 @@ async fn play(run: &Run) -> Vec<String> {
     let config = config(60);
     let gates: Vec<Gate> = run.clocks.iter().map(|_| Gate::new(&config)).collect();
     let credential = Credential::read(Some(PresentedCredential::Key(secret))).unwrap();
-    let mut broken = Vec::new();
+    let mut failures = Vec::new();
     let mut admitted: BTreeMap<u64, u32> = BTreeMap::new();
-    // Just before a window's end.
+    // Starts just before a window ends.
     let length = i64::from(run.window_seconds) * 1_000;
     let mut instant = 1_795_000_000_000 / length * length - 300;
     for (passed, processes) in &run.steps {
@@ -322,11 +315,11 @@ async fn play(run: &Run) -> Vec<String> {
                     *admitted.entry(window.number()).or_default() += 1;
                 }
                 Err(Problem::RateLimited { .. }) => {}
-                Err(other) => broken.push(format!("{other:?}")),
+                Err(other) => failures.push(format!("{other:?}")),
             }
         }
     }
     let over = admitted.into_iter().filter(|(_, calls)| *calls > run.limit);
-    broken.extend(over.map(|(window, calls)| format!("{calls} calls in window {window}")));
-    broken
+    failures.extend(over.map(|(window, calls)| format!("{calls} calls in window {window}")));
+    failures
 }

@@ -1,18 +1,20 @@
-//! The dependency arrows of the architecture: a module may use only what stands to its right.
+//! The dependency rules of the architecture: which modules each module may use.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::world;
 
 crate::stories![
-    modules_use_only_what_stands_to_their_right,
-    packages_use_only_their_part_of_the_kit,
+    modules_use_only_their_allowed_dependencies,
+    packages_use_only_their_allowed_modules_of_shared,
     only_serve_opens_a_teams_store,
-    only_the_store_names_dynamodb_and_only_the_table_of_keys_spells_a_key,
+    only_the_store_uses_dynamodb,
+    only_the_stores_key_module_spells_keys,
 ];
 
-/// A module of `shared/src`, and what it may use of its siblings.
+/// A module of `shared/src`, and the other modules that it may use.
 const ARROWS: &[(&str, &[&str])] = &[
     ("api", &["dialect", "domain"]),
     (
@@ -54,7 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["config", "domain", "limit", "problem", "reply"]),
 ];
 
-/// What the other packages may use of `shared`.
+/// A folder of another package, and the modules of `shared` that it may use.
 const PACKAGES: &[(&str, &[&str])] = &[
     (
         "functions",
@@ -73,11 +75,11 @@ const PACKAGES: &[(&str, &[&str])] = &[
         "admin/src",
         &["auth", "config", "domain", "problem", "store"],
     ),
-    // Its demo team is made by `admin`; what it serves, it reads from template.yaml.
+    // `admin` creates its demo team, and template.yaml says what it serves.
     ("local/src", &["auth", "domain", "store"]),
 ];
 
-/// What the domain must not know.
+/// What the domain must not mention.
 const NOT_IN_DOMAIN: &[&str] = &[
     "serde_json",
     "aws_",
@@ -89,8 +91,9 @@ const NOT_IN_DOMAIN: &[&str] = &[
     "::now(",
 ];
 
-async fn modules_use_only_what_stands_to_their_right() {
+async fn modules_use_only_their_allowed_dependencies() {
     let mut wrong = Vec::new();
+    let mut modules = BTreeSet::new();
     for file in sources(&world::root().join("shared/src")) {
         let (name, text) = (file.display().to_string(), code(&file));
         let relative = file
@@ -101,45 +104,54 @@ async fn modules_use_only_what_stands_to_their_right() {
         if module == "lib" {
             continue;
         }
-        let (_, allowed) = ARROWS
-            .iter()
-            .find(|(of, _)| *of == module)
-            .unwrap_or_else(|| {
-                panic!("{name}: add the module {module} and what it may use to ARROWS")
-            });
+        modules.insert(module.to_owned());
+        let arrow = ARROWS.iter().find(|(of, _)| *of == module);
+        let Some((_, allowed)) = arrow else {
+            wrong.push(format!(
+                "ARROWS in tests/arrows.rs: add {module} and the modules that it may use"
+            ));
+            continue;
+        };
         for used in text.split("crate::").skip(1) {
             let used: String = used
                 .chars()
                 .take_while(|c| c.is_ascii_lowercase() || *c == '_')
                 .collect();
             if used.is_empty() {
-                wrong.push(format!("{name}: one `use` of the crate for each module"));
+                wrong.push(format!("{name}: write one `use crate::…` for each module"));
             } else if used != module && !allowed.contains(&used.as_str()) {
-                wrong.push(format!("{name} uses {used}"));
+                wrong.push(format!("{name} must not use crate::{used}, by ARROWS"));
             }
         }
         if module == "domain" {
             let known = NOT_IN_DOMAIN.iter().filter(|known| text.contains(**known));
-            wrong.extend(known.map(|known| format!("{name} knows {known}")));
+            wrong.extend(known.map(|known| format!("{name} must not mention {known}")));
         }
     }
+    let stale = ARROWS.iter().filter(|(of, _)| !modules.contains(*of));
+    wrong.extend(stale.map(|(of, _)| {
+        format!("ARROWS in tests/arrows.rs: remove {of}, which shared/src does not have")
+    }));
+    wrong.dedup();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-async fn packages_use_only_their_part_of_the_kit() {
+async fn packages_use_only_their_allowed_modules_of_shared() {
     let mut wrong = Vec::new();
     for (folder, allowed) in PACKAGES {
         for file in sources(&world::root().join(folder)) {
             let (name, text) = (file.display().to_string(), code(&file));
             let used = text.split("shared::").skip(1).flat_map(modules);
             let used = used.filter(|used| !allowed.contains(&used.as_str()));
-            wrong.extend(used.map(|used| format!("{name} uses shared::{used}")));
+            wrong.extend(
+                used.map(|used| format!("{name} must not use shared::{used}, by PACKAGES")),
+            );
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The modules that a path begins with: one, or those of a list in braces.
+/// The modules at the beginning of a path: one, or those of a list in braces.
 fn modules(path: &str) -> Vec<String> {
     let name = |text: &str| -> String {
         let name = text.trim().chars();
@@ -169,48 +181,60 @@ async fn only_serve_opens_a_teams_store() {
         let (name, text) = (file.display().to_string(), code(&file));
         let opens = text.contains(".team(");
         if opens && !name.contains("/src/serve") {
-            wrong.push(format!("{name} opens a team's store"));
+            wrong.push(format!("{name} must not open a team's store"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // Nobody else can: it is not public.
+    // No other package can: these are not public.
     let store = fs::read_to_string(world::root().join("shared/src/store.rs")).expect("the store");
     assert!(store.contains("pub(crate) fn team<"), "{store}");
 }
 
-async fn only_the_store_names_dynamodb_and_only_the_table_of_keys_spells_a_key() {
+async fn only_the_store_uses_dynamodb() {
+    let wrong: Vec<_> = sources_without_benches()
+        .into_iter()
+        .filter(|(name, text)| text.contains("aws_sdk_dynamodb") && !name.contains("/store"))
+        .map(|(name, _)| format!("{name} must not use aws_sdk_dynamodb"))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+async fn only_the_stores_key_module_spells_keys() {
+    const KEY_MODULE: &str = "shared/src/store/key.rs";
+    let prefixes = key_prefixes(&code(&world::root().join(KEY_MODULE)));
+    assert!(prefixes.len() > 10, "{KEY_MODULE} spells only {prefixes:?}");
     let mut wrong = Vec::new();
-    for folder in ["shared/src", "functions", "admin/src"] {
-        let files = sources(&world::root().join(folder)).into_iter();
-        for file in
-            files.filter(|file| !file.components().any(|part| part.as_os_str() == "benches"))
-        {
-            // Where the repository lies says nothing about what it holds.
-            let relative = file.strip_prefix(world::root()).expect("a source of ours");
-            let (name, text) = (relative.display().to_string(), code(&file));
-            if text.contains("aws_sdk_dynamodb") && !name.contains("/store") {
-                wrong.push(format!("{name} names DynamoDB"));
-            }
-            let spelled = [
-                "CALENDAR#",
-                "COUNT#",
-                "CREDENTIAL#",
-                "DEFAULT#",
-                "IDEMPOTENCY#",
-                "KEY#",
-                "SCHEDULE#",
-                "POLICY#",
-                "RULE#",
-                "TEAM#",
-                "UNIQUE#",
-                "USER#",
-            ];
-            if spelled.iter().any(|key| text.contains(key)) && !name.ends_with("store/key.rs") {
-                wrong.push(format!("{name} spells a key"));
-            }
+    for (name, text) in sources_without_benches() {
+        let spelled = prefixes.iter().filter(|prefix| text.contains(*prefix));
+        if name != KEY_MODULE {
+            wrong.extend(spelled.map(|prefix| format!("{name} must not spell {prefix}")));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the keys in a source begin with: `TEAM#`.
+fn key_prefixes(source: &str) -> BTreeSet<String> {
+    let literals = source.split('"').skip(1).step_by(2);
+    let prefixes = literals.filter_map(|literal| {
+        let (prefix, _) = literal.split_once('#')?;
+        let spelled = !prefix.is_empty() && prefix.chars().all(|c| c.is_ascii_uppercase());
+        spelled.then(|| format!("{prefix}#"))
+    });
+    prefixes.collect()
+}
+
+/// The name, from the repository's root, and the code of each source that is deployed.
+fn sources_without_benches() -> Vec<(String, String)> {
+    let folders = ["shared/src", "functions", "admin/src"];
+    let files = folders.map(|folder| sources(&world::root().join(folder)));
+    let files = files.into_iter().flatten();
+    let files = files.filter(|file| !file.components().any(|part| part.as_os_str() == "benches"));
+    let named = files.map(|file| {
+        let name = file.strip_prefix(world::root()).expect("a source of ours");
+        (name.display().to_string(), code(&file))
+    });
+    named.collect()
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -1,4 +1,4 @@
-//! When a team is at work: its calendars, and what rules make of them.
+//! Calendars: a team's working hours, holidays and exceptions, and the rules that use them.
 
 use http::Method;
 use jiff::Span;
@@ -8,27 +8,23 @@ use serde_json::{Map, Value, json};
 use shared::domain::principal::Plan;
 use shared::domain::team_calendar::MAX_CALENDARS;
 
-use crate::actors::{Actor, Answer, Team};
+use crate::actors::{Actor, Response, Team, resource};
 use crate::doors::HOLIDAYS;
 use crate::world;
 
 crate::stories![
-    a_calendar_is_made_read_changed_and_deleted,
-    every_member_is_checked,
-    there_is_never_more_than_one_default,
-    a_calendar_that_rules_name_stays,
-    holidays_come_from_an_icalendar_file,
-    an_export_from_exchange_gives_its_all_day_events,
-    a_file_without_holidays_is_refused_unless_that_is_wanted,
-    a_file_that_cannot_be_read_changes_nothing,
+    a_calendar_is_created_read_updated_and_deleted,
+    every_member_is_validated,
+    a_team_has_at_most_one_default_calendar,
+    a_calendar_that_rules_use_cannot_be_deleted,
+    holidays_are_replaced_from_an_icalendar_file,
+    an_exchange_export_yields_its_all_day_events,
+    a_file_without_holidays_is_refused_unless_allow_empty_is_set,
+    an_unreadable_file_changes_nothing,
     the_101st_calendar_is_refused,
-    requests_with_a_key_are_done_once_and_stale_ones_not_at_all,
-    the_largest_calendars_cost_little,
+    idempotent_requests_run_once_and_stale_ones_are_refused,
+    the_largest_calendars_stay_within_their_capacity_budget,
 ];
-
-fn calendars(team: &Team) -> String {
-    format!("/api/v1/teams/{}/sla/calendars", team.id)
-}
 
 fn office(name: &str) -> Value {
     json!({"name": name, "timeZone": "europe/berlin", "hours": {
@@ -38,40 +34,39 @@ fn office(name: &str) -> Value {
     }})
 }
 
-const OPENING: &str = r#""timeZone":"Europe/Berlin","hours":{"monday":[["09:00","17:00"]],"tuesday":[["13:00","24:00"],["09:00","12:00"]]}"#;
+const SCHEDULE: &str = r#""timeZone":"Europe/Berlin","hours":{"monday":[["09:00","17:00"]],"tuesday":[["13:00","24:00"],["09:00","12:00"]]}"#;
 
-fn told(id: &str, members: &str) -> String {
-    format!(r#"{{"success":true,"data":{{"id":"{id}",{members}}}}}"#)
-}
-
-async fn a_calendar_is_made_read_changed_and_deleted() {
+async fn a_calendar_is_created_read_updated_and_deleted() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
-    let path = calendars(&team);
+    let path = team.calendars();
     caller
         .get(&path)
         .await
-        .is(200, r#"{"success":true,"data":[]}"#);
-    let made = caller.post(&path, &office("Office")).await;
-    let id = made.id();
+        .assert_is(200, r#"{"success":true,"data":[]}"#);
+    let created = caller.post(&path, &office("Office")).await;
+    let id = created.id();
     let members =
-        format!(r#""name":"Office",{OPENING},"holidays":[],"exceptions":{{}},"default":false"#);
-    made.is(201, &told(&id, &members));
+        format!(r#""name":"Office",{SCHEDULE},"holidays":[],"exceptions":{{}},"default":false"#);
+    created.assert_is(201, &resource(&id, &members));
     assert_eq!(
-        made.header("location"),
+        created.header("location"),
         Some(format!("{path}/{id}").as_str())
     );
-    assert_eq!(made.header("etag"), Some("\"1\""));
+    assert_eq!(created.header("etag"), Some("\"1\""));
 
     let one = format!("{path}/{id}");
-    caller.get(&one).await.is(200, &told(&id, &members));
+    caller
+        .get(&one)
+        .await
+        .assert_is(200, &resource(&id, &members));
     let known = caller.with("if-none-match", "\"1\"").get(&one).await;
     assert_eq!((known.status, known.body.as_str()), (304, ""));
     let counts = members.replace(
         r#""holidays":[],"exceptions":{}"#,
         r#""holidayCount":0,"exceptionCount":0"#,
     );
-    caller.get(&path).await.is(
+    caller.get(&path).await.assert_is(
         200,
         &format!(r#"{{"success":true,"data":[{{"id":"{id}",{counts}}}]}}"#),
     );
@@ -92,25 +87,25 @@ async fn a_calendar_is_made_read_changed_and_deleted() {
         r#""friday":[["10:00","11:00"]]},"holidays":["2026-12-25"],"#,
         r#""exceptions":{"2026-12-24":[["09:00","12:00"]],"2026-12-31":[]},"default":false"#,
     );
-    changed.is(200, &told(&id, members));
+    changed.assert_is(200, &resource(&id, members));
     assert_eq!(changed.header("etag"), Some("\"2\""));
     let change = json!({"exceptions": {"2026-12-24": null}, "name": "Bureau"});
     let changed = caller.patch(&one, &change).await;
     let members = members
         .replace(r#""2026-12-24":[["09:00","12:00"]],"#, "")
         .replace("Office", "Bureau");
-    changed.is(200, &told(&id, &members));
+    changed.assert_is(200, &resource(&id, &members));
 
-    caller.delete(&one).await.is(
+    caller.delete(&one).await.assert_is(
         200,
         &format!(r#"{{"success":true,"data":{{"id":"{id}","deleted":true}}}}"#),
     );
-    for answer in [
+    for response in [
         caller.get(&one).await,
         caller.delete(&one).await,
         caller.patch(&one, &json!({})).await,
     ] {
-        answer.is_cstar_error(
+        response.assert_cstar_error(
             404,
             "not_found_error",
             "resource_missing",
@@ -121,16 +116,16 @@ async fn a_calendar_is_made_read_changed_and_deleted() {
 }
 
 #[track_caller]
-fn is_refused(answer: &Answer, param: &str, code: &str) {
-    let error = &answer.json()["error"];
+fn assert_refused(response: &Response, param: &str, code: &str) {
+    let error = &response.json()["error"];
     assert_eq!(
-        (answer.status, &error["param"], &error["code"]),
+        (response.status, &error["param"], &error["code"]),
         (400, &json!(param), &json!(code)),
         "{error}"
     );
 }
 
-async fn every_member_is_checked() {
+async fn every_member_is_validated() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
     let many: Vec<String> = (0..1_001).map(|n| format!("{:04}-01-01", n + 1)).collect();
@@ -213,40 +208,34 @@ async fn every_member_is_checked() {
     for (member, value, param, code) in cases {
         let mut body = office("Office");
         body[member] = value;
-        is_refused(&caller.post(&calendars(&team), &body).await, param, code);
+        assert_refused(&caller.post(&team.calendars(), &body).await, param, code);
     }
     for member in ["name", "timeZone", "hours"] {
         let mut body = office("Office");
         body.as_object_mut().unwrap().shift_remove(member);
-        is_refused(
-            &caller.post(&calendars(&team), &body).await,
+        assert_refused(
+            &caller.post(&team.calendars(), &body).await,
             member,
             "parameter_missing",
         );
     }
     let mut body = office("Office");
     body["hours"] = json!({"funday": 5});
-    let unknown = caller.post(&calendars(&team), &body).await;
-    is_refused(&unknown, "hours.funday", "parameter_unknown");
+    let unknown = caller.post(&team.calendars(), &body).await;
+    assert_refused(&unknown, "hours.funday", "parameter_unknown");
     assert_eq!(
         unknown.json()["error"].get("errors"),
         None,
-        "it is told once"
+        "one violation is reported"
     );
     let message = "The 'hours.monday[0]' field must start before it ends, with a night shift split at midnight into two days.";
     let mut body = office("Office");
     body["hours"] = json!({"monday": [["22:00", "06:00"]]});
-    let answer = caller.post(&calendars(&team), &body).await;
-    answer.is_cstar_error(
-        400,
-        "invalid_request_error",
-        invalid,
-        message,
-        r#","param":"hours.monday[0]""#,
-    );
-    let id = caller.post(&calendars(&team), &office("Office")).await.id();
-    let one = format!("{}/{id}", calendars(&team));
-    is_refused(
+    let response = caller.post(&team.calendars(), &body).await;
+    response.assert_violation("hours.monday[0]", invalid, message);
+    let id = caller.post(&team.calendars(), &office("Office")).await.id();
+    let one = format!("{}/{id}", team.calendars());
+    assert_refused(
         &caller
             .patch(&one, &json!({"hours": {"monday": null, "tuesday": null}}))
             .await,
@@ -281,15 +270,15 @@ async fn every_member_is_checked() {
         ),
     ];
     for (param, code, patch) in nulls {
-        is_refused(&caller.patch(&one, &patch).await, param, code);
+        assert_refused(&caller.patch(&one, &patch).await, param, code);
     }
     let absent = json!({"exceptions": {"2026-12-24": null}, "hours": {"sunday": null}});
     assert_eq!(
         caller.patch(&one, &absent).await.status,
         200,
-        "what is absent can be taken away"
+        "removing what is absent is allowed"
     );
-    is_refused(
+    assert_refused(
         &caller.patch(&one, &json!({"hours": null})).await,
         "hours",
         invalid,
@@ -297,7 +286,7 @@ async fn every_member_is_checked() {
 }
 
 async fn defaults(caller: &Actor, team: &Team) -> Vec<String> {
-    let listed = caller.get(&calendars(team)).await.json();
+    let listed = caller.get(&team.calendars()).await.json();
     let listed = listed["data"].as_array().unwrap().iter();
     listed
         .filter(|one| one["default"] == true)
@@ -305,10 +294,10 @@ async fn defaults(caller: &Actor, team: &Team) -> Vec<String> {
         .collect()
 }
 
-async fn there_is_never_more_than_one_default() {
+async fn a_team_has_at_most_one_default_calendar() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
-    let path = calendars(&team);
+    let path = team.calendars();
     let mut first = office("first");
     first["default"] = json!(true);
     let first = format!("{path}/{}", caller.post(&path, &first).await.id());
@@ -321,7 +310,7 @@ async fn there_is_never_more_than_one_default() {
     assert_eq!(
         demoted.header("etag"),
         Some("\"2\""),
-        "what is told has changed, so has its tag"
+        "its representation changed, and so must its ETag"
     );
 
     caller.patch(&first, &json!({"default": true})).await;
@@ -336,41 +325,42 @@ async fn there_is_never_more_than_one_default() {
     let body = json!({"default": true});
     let ids: Vec<String> = {
         let bodies: Vec<_> = (0..6).map(|n| office(&n.to_string())).collect();
-        let made =
+        let created =
             futures_util::future::join_all(bodies.iter().map(|body| caller.post(&path, body)))
                 .await;
-        made.iter()
-            .map(|answer| format!("{path}/{}", answer.id()))
+        created
+            .iter()
+            .map(|response| format!("{path}/{}", response.id()))
             .collect()
     };
-    let answers =
+    let responses =
         futures_util::future::join_all(ids.iter().map(|one| caller.patch(one, &body))).await;
     assert!(
-        answers.iter().all(|answer| answer.status == 200),
-        "{answers:?}"
+        responses.iter().all(|response| response.status == 200),
+        "{responses:?}"
     );
     assert_eq!(defaults(&caller, &team).await.len(), 1);
 }
 
-async fn a_calendar_that_rules_name_stays() {
+async fn a_calendar_that_rules_use_cannot_be_deleted() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
-    let id = caller.post(&calendars(&team), &office("Office")).await.id();
-    let other = caller.post(&calendars(&team), &office("Other")).await.id();
-    let one = format!("{}/{id}", calendars(&team));
+    let id = caller.post(&team.calendars(), &office("Office")).await.id();
+    let other = caller.post(&team.calendars(), &office("Other")).await.id();
+    let one = format!("{}/{id}", team.calendars());
     let rule = json!({"name": "r", "priority": "high", "responseTarget": 1, "resolutionTarget": 2, "calendarId": id});
-    let made = caller.post(&team.rules(), &rule).await;
-    let rule_id = made.id();
-    let rule_path = made.header("location").unwrap().to_owned();
+    let created = caller.post(&team.rules(), &rule).await;
+    let rule_id = created.id();
+    let rule_path = created.header("location").unwrap().to_owned();
     let members = format!(
         r#""name":"r","priority":"high","responseTarget":1,"resolutionTarget":2,"businessHoursOnly":false,"enabled":true,"calendarId":"{id}""#
     );
-    made.is(201, &told(&rule_id, &members));
+    created.assert_is(201, &resource(&rule_id, &members));
 
     let refused = caller.delete(&one).await;
     let message = format!("SLA rules use this calendar: {rule_id}.");
     let more = format!(r#","rules":["{rule_id}"]"#);
-    refused.is_cstar_error(
+    refused.assert_cstar_error(
         409,
         "invalid_request_error",
         "calendar_in_use",
@@ -383,16 +373,16 @@ async fn a_calendar_that_rules_name_stays() {
     assert_eq!(
         caller.delete(&one).await.status,
         409,
-        "a change does not forget who names it"
+        "an update keeps the references of rules"
     );
     caller
         .patch(&rule_path, &json!({"calendarId": other}))
         .await;
     assert_eq!(caller.delete(&one).await.status, 200);
     let removed = caller.patch(&rule_path, &json!({"calendarId": null})).await;
-    removed.is(
+    removed.assert_is(
         200,
-        &told(&rule_id, members.split(",\"calendarId\"").next().unwrap()),
+        &resource(&rule_id, members.split(",\"calendarId\"").next().unwrap()),
     );
     let named_again = caller
         .patch(&rule_path, &json!({"calendarId": other}))
@@ -401,61 +391,55 @@ async fn a_calendar_that_rules_name_stays() {
     caller.delete(&rule_path).await;
     assert_eq!(
         caller
-            .delete(&format!("{}/{other}", calendars(&team)))
+            .delete(&format!("{}/{other}", team.calendars()))
             .await
             .status,
         200
     );
 
     let message = "The 'calendarId' field must be the id of one of the team's calendars.";
-    let theirs = Team::new().await;
-    let foreign = theirs
+    let other_team = Team::new().await;
+    let other_teams_id = other_team
         .secret_key()
         .await
-        .post(&calendars(&theirs), &office("theirs"))
+        .post(&other_team.calendars(), &office("theirs"))
         .await
         .id();
-    for unknown in [json!(id), json!(foreign), json!("cal_x"), json!(4)] {
+    for unknown in [json!(id), json!(other_teams_id), json!("cal_x"), json!(4)] {
         let mut body = rule.clone();
         body["calendarId"] = unknown;
-        let answer = caller.post(&team.rules(), &body).await;
-        answer.is_cstar_error(
-            400,
-            "invalid_request_error",
-            "parameter_invalid",
-            message,
-            r#","param":"calendarId""#,
-        );
+        let response = caller.post(&team.rules(), &body).await;
+        response.assert_violation("calendarId", "parameter_invalid", message);
     }
 
-    // A rule that comes to name a calendar just as it is deleted: one of the two is refused.
+    // When a rule refers to a calendar just as it is deleted, one of the two requests is refused.
     for _ in 0..8 {
-        let id = caller.post(&calendars(&team), &office("Office")).await.id();
-        let one = format!("{}/{id}", calendars(&team));
+        let id = caller.post(&team.calendars(), &office("Office")).await.id();
+        let one = format!("{}/{id}", team.calendars());
         let mut body = rule.clone();
         body["calendarId"] = json!(id);
         let rules = team.rules();
-        let (made, deleted) = tokio::join!(caller.post(&rules, &body), caller.delete(&one));
+        let (created, deleted) = tokio::join!(caller.post(&rules, &body), caller.delete(&one));
         assert!(
-            matches!((made.status, deleted.status), (201, 409) | (400, 200)),
-            "{made:?} {deleted:?}"
+            matches!((created.status, deleted.status), (201, 409) | (400, 200)),
+            "{created:?} {deleted:?}"
         );
     }
 }
 
-async fn holidays_come_from_an_icalendar_file() {
+async fn holidays_are_replaced_from_an_icalendar_file() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
-    let id = caller.post(&calendars(&team), &office("Office")).await.id();
-    let path = format!("{}/{id}/holidays", calendars(&team));
+    let id = caller.post(&team.calendars(), &office("Office")).await.id();
+    let path = format!("{}/{id}/holidays", team.calendars());
     let file = caller.with("content-type", "text/calendar; charset=utf-8");
     let replaced = file
         .send(Method::PUT, &path, HOLIDAYS.as_bytes().to_vec())
         .await;
     let members = format!(
-        r#""name":"Office",{OPENING},"holidays":["2026-12-25"],"exceptions":{{}},"default":false"#
+        r#""name":"Office",{SCHEDULE},"holidays":["2026-12-25"],"exceptions":{{}},"default":false"#
     );
-    replaced.is(200, &told(&id, &members));
+    replaced.assert_is(200, &resource(&id, &members));
     assert_eq!(replaced.header("etag"), Some("\"2\""));
 
     let yearly = HOLIDAYS.replace("END:VEVENT", "RRULE:FREQ=YEARLY\r\nEND:VEVENT");
@@ -481,8 +465,8 @@ async fn holidays_come_from_an_icalendar_file() {
     assert_eq!(stale.status, 412);
 }
 
-/// A text written in 2026, moved to this year: which occurrences count depends on today.
-fn this_year(text: &str) -> String {
+/// Moves a text written for 2026 to this year: which occurrences count depends on today.
+fn moved_to_this_year(text: &str) -> String {
     let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
     (2026..2030).rev().fold(text.to_owned(), |text, year| {
         let moved = i32::from(now.year()) + year - 2026;
@@ -490,8 +474,8 @@ fn this_year(text: &str) -> String {
     })
 }
 
-/// A file as Exchange writes it: an all-day event lasts from midnight to midnight.
-fn exchange(events: &str) -> String {
+/// A file as Exchange exports it: all-day events last from midnight to midnight.
+fn exchange_export(events: &str) -> String {
     format!(
         "BEGIN:VCALENDAR\r\nMETHOD:PUBLISH\r\nPRODID:Microsoft Exchange Server 2010\r\n\
          VERSION:2.0\r\nBEGIN:VTIMEZONE\r\nTZID:W. Europe Standard Time\r\nBEGIN:STANDARD\r\n\
@@ -508,7 +492,7 @@ const NEW_YEAR: &str = "BEGIN:VEVENT\r\nUID:new-year\r\nSUMMARY:Neujahr\r\n\
      DTEND;TZID=W. Europe Standard Time:20270102T000000\r\n\
      X-MICROSOFT-CDO-BUSYSTATUS:OOF\r\nX-MICROSOFT-CDO-ALLDAYEVENT:TRUE\r\nEND:VEVENT\r\n";
 
-/// Until 2029 in UTC, without 2027, and with 2028 moved by a day.
+/// Ends in 2029, in UTC; 2027 is excluded, and 2028 is moved by a day.
 const CHRISTMAS: &str = "BEGIN:VEVENT\r\nUID:christmas\r\nSUMMARY:Weihnachten\r\n\
      RRULE:FREQ=YEARLY;UNTIL=20291224T230000Z;INTERVAL=1;BYMONTHDAY=25;BYMONTH=12\r\n\
      EXDATE;TZID=W. Europe Standard Time:20271225T000000\r\n\
@@ -526,12 +510,12 @@ const MEETING: &str = "BEGIN:VEVENT\r\nUID:meeting\r\nSUMMARY:Jour fixe\r\n\
      DTEND;TZID=W. Europe Standard Time:20270104T100000\r\n\
      X-MICROSOFT-CDO-ALLDAYEVENT:FALSE\r\nEND:VEVENT\r\n";
 
-async fn an_export_from_exchange_gives_its_all_day_events() {
+async fn an_exchange_export_yields_its_all_day_events() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
-    let id = caller.post(&calendars(&team), &office("Office")).await.id();
-    let path = format!("{}/{id}/holidays", calendars(&team));
-    let export = this_year(&exchange(&[NEW_YEAR, MEETING, CHRISTMAS].concat()));
+    let id = caller.post(&team.calendars(), &office("Office")).await.id();
+    let path = format!("{}/{id}/holidays", team.calendars());
+    let export = moved_to_this_year(&exchange_export(&[NEW_YEAR, MEETING, CHRISTMAS].concat()));
     let file = caller.with(
         "content-type",
         "text/calendar; charset=utf-8; method=PUBLISH",
@@ -541,21 +525,21 @@ async fn an_export_from_exchange_gives_its_all_day_events() {
         r#""2026-12-25","2026-12-26","2027-01-01","2028-12-26","#,
         r#""2029-12-25","2029-12-26""#
     );
-    let dates = this_year(dates);
+    let dates = moved_to_this_year(dates);
     let members = format!(
-        r#""name":"Office",{OPENING},"holidays":[{dates}],"exceptions":{{}},"default":false"#
+        r#""name":"Office",{SCHEDULE},"holidays":[{dates}],"exceptions":{{}},"default":false"#
     );
-    replaced.is(200, &told(&id, &members));
+    replaced.assert_is(200, &resource(&id, &members));
 }
 
-async fn a_file_without_holidays_is_refused_unless_that_is_wanted() {
+async fn a_file_without_holidays_is_refused_unless_allow_empty_is_set() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
-    let id = caller.post(&calendars(&team), &office("Office")).await.id();
-    let path = format!("{}/{id}/holidays", calendars(&team));
+    let id = caller.post(&team.calendars(), &office("Office")).await.id();
+    let path = format!("{}/{id}/holidays", team.calendars());
     let file = caller.with("content-type", "text/calendar");
     file.send(Method::PUT, &path, HOLIDAYS.into()).await;
-    let meetings = exchange(&MEETING.repeat(120));
+    let meetings = exchange_export(&MEETING.repeat(120));
     let cancelled = HOLIDAYS.replace("END:VEVENT", "STATUS:CANCELLED\r\nEND:VEVENT");
     let over = HOLIDAYS.replace(
         "END:VEVENT",
@@ -566,7 +550,10 @@ async fn a_file_without_holidays_is_refused_unless_that_is_wanted() {
             meetings.as_str(),
             "0 all-day events, 120 with a time of day",
         ),
-        (&exchange(""), "0 all-day events, 0 with a time of day"),
+        (
+            &exchange_export(""),
+            "0 all-day events, 0 with a time of day",
+        ),
         (
             &cancelled,
             "0 all-day events, 0 with a time of day, 1 cancelled",
@@ -581,8 +568,8 @@ async fn a_file_without_holidays_is_refused_unless_that_is_wanted() {
         );
         for query in ["", "?allowEmpty=false", "?allow_empty=true"] {
             let path = format!("{path}{query}");
-            let answer = file.send(Method::PUT, &path, text.into()).await;
-            answer.is_cstar_error(400, "invalid_request_error", "no_holidays", &message, "");
+            let response = file.send(Method::PUT, &path, text.into()).await;
+            response.assert_cstar_error(400, "invalid_request_error", "no_holidays", &message, "");
         }
     }
     for query in [
@@ -592,22 +579,20 @@ async fn a_file_without_holidays_is_refused_unless_that_is_wanted() {
         "allowEmpty=true&allowEmpty=true",
     ] {
         let path = format!("{path}?{query}");
-        let answer = file.send(Method::PUT, &path, HOLIDAYS.into()).await;
-        answer.is_cstar_error(
-            400,
-            "invalid_request_error",
+        let response = file.send(Method::PUT, &path, HOLIDAYS.into()).await;
+        response.assert_violation(
+            "allowEmpty",
             "parameter_invalid",
             "The 'allowEmpty' field must be true or false.",
-            r#","param":"allowEmpty""#,
         );
     }
     let members = |dates: &str| {
         format!(
-            r#""name":"Office",{OPENING},"holidays":[{dates}],"exceptions":{{}},"default":false"#
+            r#""name":"Office",{SCHEDULE},"holidays":[{dates}],"exceptions":{{}},"default":false"#
         )
     };
-    let read = caller.get(&format!("{}/{id}", calendars(&team))).await;
-    read.is(200, &told(&id, &members(r#""2026-12-25""#)));
+    let read = caller.get(&format!("{}/{id}", team.calendars())).await;
+    read.assert_is(200, &resource(&id, &members(r#""2026-12-25""#)));
     assert_eq!(read.header("etag"), Some("\"2\""));
 
     let wanted = format!("{path}?allowEmpty=true&unknown=1");
@@ -615,15 +600,15 @@ async fn a_file_without_holidays_is_refused_unless_that_is_wanted() {
         .with("if-match", "\"2\"")
         .send(Method::PUT, &wanted, meetings.into_bytes())
         .await;
-    replaced.is(200, &told(&id, &members("")));
+    replaced.assert_is(200, &resource(&id, &members("")));
     assert_eq!(replaced.header("etag"), Some("\"3\""));
 }
 
-async fn a_file_that_cannot_be_read_changes_nothing() {
+async fn an_unreadable_file_changes_nothing() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
-    let id = caller.post(&calendars(&team), &office("Office")).await.id();
-    let path = format!("{}/{id}/holidays", calendars(&team));
+    let id = caller.post(&team.calendars(), &office("Office")).await.id();
+    let path = format!("{}/{id}/holidays", team.calendars());
     let file = caller.with("content-type", "text/calendar");
     for (found, put, line) in [
         ("20261225", "20261325", 4),
@@ -632,16 +617,16 @@ async fn a_file_that_cannot_be_read_changes_nothing() {
         ("END:VEVENT\r\n", "", 5),
         ("BEGIN:VCALENDAR", "BEGIN:VCARD", 1),
     ] {
-        let answer = file
+        let response = file
             .send(
                 Method::PUT,
                 &path,
                 HOLIDAYS.replacen(found, put, 1).into_bytes(),
             )
             .await;
-        let error = &answer.json()["error"];
+        let error = &response.json()["error"];
         assert_eq!(
-            (answer.status, &error["code"]),
+            (response.status, &error["code"]),
             (400, &json!("invalid_calendar")),
             "{put}: {error}"
         );
@@ -661,61 +646,63 @@ async fn a_file_that_cannot_be_read_changes_nothing() {
         .collect();
     let many = format!("BEGIN:VCALENDAR\r\n{days}END:VCALENDAR\r\n");
     let message = "A calendar can have at most 1000 holidays.";
-    let answer = file.send(Method::PUT, &path, many.into_bytes()).await;
-    answer.is_cstar_error(400, "invalid_request_error", "limit_exceeded", message, "");
+    let response = file.send(Method::PUT, &path, many.into_bytes()).await;
+    response.assert_cstar_error(400, "invalid_request_error", "limit_exceeded", message, "");
     let large = file
         .send(Method::PUT, &path, vec![b'x'; 256 * 1024 + 1])
         .await;
     let message = "The request body may have at most 262144 bytes.";
-    large.is_cstar_error(413, "invalid_request_error", "body_too_large", message, "");
+    large.assert_cstar_error(413, "invalid_request_error", "body_too_large", message, "");
     let json = caller
         .with("content-type", "application/json")
         .send(Method::PUT, &path, HOLIDAYS.into())
         .await;
     let message = "The request body must be sent with 'Content-Type: text/calendar'.";
-    json.is_cstar_error(
+    json.assert_cstar_error(
         415,
         "invalid_request_error",
         "unsupported_media_type",
         message,
         "",
     );
-    let read = caller.get(&format!("{}/{id}", calendars(&team))).await;
+    let read = caller.get(&format!("{}/{id}", team.calendars())).await;
     assert_eq!(read.header("etag"), Some("\"1\""));
 }
 
 async fn the_101st_calendar_is_refused() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
-    let (path, body) = (calendars(&team), office("one of many"));
+    let (path, body) = (team.calendars(), office("one of many"));
     let calls = (0..MAX_CALENDARS + 2).map(|_| caller.post(&path, &body));
-    let answers = futures_util::future::join_all(calls).await;
-    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
-    assert_eq!((made.len(), refused.len()), (MAX_CALENDARS as usize, 2));
+    let responses = futures_util::future::join_all(calls).await;
+    let (created, refused): (Vec<_>, Vec<_>) = responses
+        .iter()
+        .partition(|response| response.status == 201);
+    assert_eq!((created.len(), refused.len()), (MAX_CALENDARS as usize, 2));
     let message = "A team can have at most 100 calendars.";
-    for answer in refused {
-        answer.is_cstar_error(400, "invalid_request_error", "limit_exceeded", message, "");
+    for response in refused {
+        response.assert_cstar_error(400, "invalid_request_error", "limit_exceeded", message, "");
     }
 }
 
-async fn requests_with_a_key_are_done_once_and_stale_ones_not_at_all() {
+async fn idempotent_requests_run_once_and_stale_ones_are_refused() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
-    let path = calendars(&team);
+    let path = team.calendars();
     let keyed = caller.with("idempotency-key", "key");
-    let made = keyed.post(&path, &office("Office")).await;
+    let created = keyed.post(&path, &office("Office")).await;
     let again = keyed.post(&path, &office("Office")).await;
-    again.is(201, &made.body);
+    again.assert_is(201, &created.body);
     assert_eq!(again.header("idempotent-replayed"), Some("true"));
     assert_eq!(keyed.post(&path, &office("Other")).await.status, 409);
-    let one = made.header("location").unwrap().to_owned();
+    let one = created.header("location").unwrap().to_owned();
     let change = keyed.with("if-match", "\"1\"");
     let changed = change.patch(&one, &json!({"name": "Changed"})).await;
     assert_eq!(changed.status, 200);
     change
         .patch(&one, &json!({"name": "Changed"}))
         .await
-        .is(200, &changed.body);
+        .assert_is(200, &changed.body);
     assert_eq!(
         change.patch(&one, &json!({"name": "Other"})).await.status,
         409
@@ -727,24 +714,24 @@ async fn requests_with_a_key_are_done_once_and_stale_ones_not_at_all() {
     );
     assert_eq!(stale.delete(&one).await.status, 412);
 
-    // What was replied then is repeated, whatever has become of the calendar since.
+    // The first response is repeated, even after the calendar has changed.
     let holidays =
         json!({"holidays": ["2026-12-25", "2026-05-01"], "exceptions": {"2026-12-24": []}});
     let dated = caller.with("idempotency-key", "Zr5-once");
     let changed = dated.patch(&one, &holidays).await;
     caller.patch(&one, &json!({"holidays": []})).await;
     let again = dated.patch(&one, &holidays).await;
-    again.is(200, &changed.body);
+    again.assert_is(200, &changed.body);
     assert_eq!(again.header("etag"), changed.header("etag"));
     assert_eq!(caller.delete(&one).await.status, 200);
     keyed
         .post(&path, &office("Office"))
         .await
-        .is(201, &made.body);
+        .assert_is(201, &created.body);
 }
 
-/// A calendar with as much in it as there may be.
-fn full(name: usize) -> Value {
+/// A calendar in which everything is at its limit.
+fn largest_calendar(name: usize) -> Value {
     let day: Vec<_> = (0..24)
         .map(|h| json!([format!("{h:02}:00"), format!("{h:02}:59")]))
         .collect();
@@ -773,14 +760,17 @@ fn full(name: usize) -> Value {
         "holidays": holidays, "exceptions": exceptions})
 }
 
-async fn the_largest_calendars_cost_little() {
-    let (stack, _turn) = world::watched().await;
+async fn the_largest_calendars_stay_within_their_capacity_budget() {
+    let (stack, _turn) = world::exclusive_stack().await;
     let team = Team::on(stack, Plan::Premium).await;
     let caller = team.secret_key().await;
-    let path = calendars(&team);
+    let path = team.calendars();
     let wire = stack.wire().expect("a recording stack");
     for number in 0..MAX_CALENDARS as usize {
-        assert_eq!(caller.post(&path, &full(number)).await.status, 201);
+        assert_eq!(
+            caller.post(&path, &largest_calendar(number)).await.status,
+            201
+        );
     }
     wire.take();
     let listed = caller.get(&path).await.json();
@@ -788,7 +778,10 @@ async fn the_largest_calendars_cost_little() {
         |calls: Vec<DynamoDbCall>| calls.iter().map(|call| call.capacity_units).sum::<f64>();
     let listing = units(wire.take());
     assert_eq!(listed["data"][99]["exceptionCount"], json!(900));
-    assert!(listing <= 26.0, "a list and its admission: {listing} units");
+    assert!(
+        listing <= 26.0,
+        "a list and its admission took {listing} units"
+    );
     let one = format!("{path}/{}", listed["data"][0]["id"].as_str().unwrap());
     let keyed = caller.with("idempotency-key", "key");
     wire.take();
@@ -799,5 +792,5 @@ async fn the_largest_calendars_cost_little() {
         .into_iter()
         .filter(|call| call.operation == "TransactWriteItems");
     let changing = units(writes.collect());
-    assert!(changing <= 64.0, "a change: {changing} units");
+    assert!(changing <= 64.0, "a change took {changing} units");
 }

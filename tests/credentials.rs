@@ -1,4 +1,4 @@
-//! What operators do with credentials, and what comes of it on the very next call.
+//! How operators manage credentials, and how each change affects the next call.
 
 use jiff::{SignedDuration, Timestamp};
 use shared::auth::issue::{self, IssueError, NewKey, StoredSecret, Terms};
@@ -8,25 +8,25 @@ use shared::domain::id::UserId;
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::store::credentials::manage::{Change, OwnLimit};
 
-use crate::actors::{Actor, POLICIES, Team};
-use crate::operators::OperatorsWire;
+use crate::actors::{POLICIES, Team};
+use crate::operators::OperatorWire;
 use crate::world;
 
 crate::stories![
-    a_rotated_key_goes_on_working_until_its_grace_ends,
-    a_key_is_rotated_once_and_keeps_the_expiry_it_was_made_with,
-    an_interrupted_rotation_is_completed_by_another,
-    a_rotated_token_goes_on_working_until_its_grace_ends,
-    a_users_tokens_are_changed_together,
-    a_token_made_during_a_revocation_is_revoked,
-    credentials_end_with_their_teams_plan_whoever_changes_it_meanwhile,
-    a_credential_made_during_a_change_of_plan_has_the_new_plan,
-    credentials_made_elsewhere_are_taken_in_by_their_hash,
-    what_is_granted_and_taken_counts_at_once,
-    a_limit_of_its_own_counts_in_a_window_of_its_own,
+    a_rotated_key_works_until_its_grace_period_ends,
+    a_key_is_rotated_once_and_its_successor_keeps_its_expiry,
+    repeating_an_interrupted_rotation_completes_it,
+    a_rotated_token_works_until_its_grace_period_ends,
+    a_change_to_a_user_applies_to_all_its_tokens,
+    a_token_issued_during_a_revocation_is_revoked,
+    concurrent_plan_changes_leave_every_credential_on_the_final_plan,
+    a_credential_issued_during_a_plan_change_has_the_new_plan,
+    external_credentials_are_imported_by_their_hash,
+    permission_changes_take_effect_immediately,
+    a_custom_limit_is_counted_in_its_own_window,
 ];
 
-async fn a_rotated_key_goes_on_working_until_its_grace_ends() {
+async fn a_rotated_key_works_until_its_grace_period_ends() {
     let team = Team::new().await;
     let store = world::table(team.stack);
     let old = team.secret_key().await;
@@ -34,7 +34,7 @@ async fn a_rotated_key_goes_on_working_until_its_grace_ends() {
     let new = issue::rotate_key(&store, &team.id, &id, in_an_hour())
         .await
         .unwrap();
-    let new_caller = bearer(&team, &new.secret);
+    let new_caller = team.with_key(&new.secret);
     for caller in [&old, &new_caller] {
         assert_eq!(caller.get(&team.rules()).await.status, 200);
     }
@@ -45,7 +45,7 @@ async fn a_rotated_key_goes_on_working_until_its_grace_ends() {
     assert_eq!(store.list_keys(&team.id).await.unwrap().len(), 3);
 }
 
-async fn a_key_is_rotated_once_and_keeps_the_expiry_it_was_made_with() {
+async fn a_key_is_rotated_once_and_its_successor_keeps_its_expiry() {
     let team = Team::new().await;
     let store = world::table(team.stack);
     let far: Timestamp = "2999-01-01T00:00:00Z".parse().unwrap();
@@ -62,7 +62,7 @@ async fn a_key_is_rotated_once_and_keeps_the_expiry_it_was_made_with() {
             Err(IssueError::Rotated { successor }) => assert_eq!(successor, second.id),
             other => panic!("{other:?}"),
         }
-        // Its secret may be lost: once it is revoked, there can be another successor.
+        // The successor's secret may be lost: once it is revoked, the key can be rotated again.
         store
             .change_key(&team.id, &second.id, &Change::Revoke)
             .await
@@ -77,14 +77,14 @@ async fn a_key_is_rotated_once_and_keeps_the_expiry_it_was_made_with() {
         assert_eq!(expiry(&fourth.id).await, expires_at);
         for rotated in [&first, &third.id] {
             let ends_at = expiry(rotated).await.unwrap();
-            assert!(ends_at <= in_an_hour(), "the grace is over by then");
+            assert!(ends_at <= in_an_hour(), "the grace period is over by then");
         }
     }
 }
 
-async fn an_interrupted_rotation_is_completed_by_another() {
+async fn repeating_an_interrupted_rotation_completes_it() {
     let team = Team::new().await;
-    let wire = OperatorsWire::of_ones_own().await;
+    let wire = OperatorWire::exclusive().await;
     let store = wire.table();
     let id = team.secret_key().await.key.unwrap();
     let rotate = || issue::rotate_key(&store, &team.id, &id, in_an_hour());
@@ -103,17 +103,17 @@ async fn an_interrupted_rotation_is_completed_by_another() {
     assert!(old().await.expires_at.unwrap() <= in_an_hour());
 }
 
-/// A user's earlier tokens that may still work.
+/// The limit of a user's earlier tokens that still work.
 const MAX_EARLIER_TOKENS: usize = 8;
 
-async fn a_rotated_token_goes_on_working_until_its_grace_ends() {
+async fn a_rotated_token_works_until_its_grace_period_ends() {
     let team = Team::new().await;
     let store = world::table(team.stack);
     let mut callers = vec![team.agent().await];
     let id = callers[0].user.clone().unwrap();
     let rotate = async |grace_ends_at| {
         let new = issue::rotate_user(&store, &team.id, &id, grace_ends_at).await;
-        new.map(|new| holder(&team, &id, new.token))
+        new.map(|new| team.with_token(id.as_str(), &new.token))
     };
     for _ in 0..MAX_EARLIER_TOKENS {
         callers.push(rotate(in_an_hour()).await.unwrap());
@@ -123,7 +123,7 @@ async fn a_rotated_token_goes_on_working_until_its_grace_ends() {
     }
     let one_too_many = rotate(in_an_hour()).await;
     assert!(matches!(one_too_many, Err(IssueError::TooManyTokens)));
-    // Without a grace, every earlier token ends.
+    // Without a grace period, every earlier token expires at once.
     let last = rotate(Timestamp::now()).await.unwrap();
     for caller in &callers {
         assert_eq!(caller.get(POLICIES).await.status, 401);
@@ -133,13 +133,13 @@ async fn a_rotated_token_goes_on_working_until_its_grace_ends() {
     assert_eq!(found.listed.expires_at, None, "the user has no expiry");
 }
 
-async fn a_users_tokens_are_changed_together() {
+async fn a_change_to_a_user_applies_to_all_its_tokens() {
     let team = Team::new().await;
     let store = world::table(team.stack);
     let first = team.agent().await;
     let id = first.user.clone().unwrap();
     let new = issue::rotate_user(&store, &team.id, &id, in_an_hour()).await;
-    let second = holder(&team, &id, new.unwrap().token);
+    let second = team.with_token(id.as_str(), &new.unwrap().token);
     let limit = OwnLimit {
         calls: 5,
         window_seconds: Some(3_600),
@@ -152,15 +152,15 @@ async fn a_users_tokens_are_changed_together() {
     ] {
         assert!(store.change_user(&team.id, &id, &change).await.unwrap());
         for caller in [&first, &second] {
-            let answer = caller.get(POLICIES).await;
-            assert_eq!(answer.status, status, "{change:?}");
-            let limit = answer.header("x-ratelimit-limit");
+            let response = caller.get(POLICIES).await;
+            assert_eq!(response.status, status, "{change:?}");
+            let limit = response.header("x-ratelimit-limit");
             assert_eq!(limit, (status != 401).then_some("5"), "{change:?}");
         }
     }
 }
 
-async fn a_token_made_during_a_revocation_is_revoked() {
+async fn a_token_issued_during_a_revocation_is_revoked() {
     let team = Team::new().await;
     let store = world::table(team.stack);
     for _ in 0..16 {
@@ -171,13 +171,13 @@ async fn a_token_made_during_a_revocation_is_revoked() {
         );
         assert!(revoked.unwrap());
         if let Ok(new) = rotated {
-            let caller = holder(&team, &id, new.token);
+            let caller = team.with_token(id.as_str(), &new.token);
             assert_eq!(caller.get(POLICIES).await.status, 401);
         }
     }
 }
 
-async fn credentials_end_with_their_teams_plan_whoever_changes_it_meanwhile() {
+async fn concurrent_plan_changes_leave_every_credential_on_the_final_plan() {
     let team = Team::new().await;
     let store = world::table(team.stack);
     let mut agents = vec![team.agent().await, team.agent().await];
@@ -196,24 +196,24 @@ async fn credentials_end_with_their_teams_plan_whoever_changes_it_meanwhile() {
     }
 }
 
-async fn a_credential_made_during_a_change_of_plan_has_the_new_plan() {
+async fn a_credential_issued_during_a_plan_change_has_the_new_plan() {
     let team = Team::new().await;
-    let wire = OperatorsWire::of_ones_own().await;
+    let wire = OperatorWire::exclusive().await;
     let (direct, delayed) = (world::table(team.stack), wire.table());
     let delay = wire.delay_a_transaction();
     let permissions = [Permission::ViewLivechatRoom];
-    let made = issue::user(&delayed, &team.id, "Ada", &permissions, Terms::default());
+    let issued = issue::user(&delayed, &team.id, "Ada", &permissions, Terms::default());
     let updated = async {
-        // By then the team's plan has been read.
+        // Waits until the team's plan has been read.
         while delay.hits() == 0 {
             tokio::task::yield_now().await;
         }
         issue::update_team(&direct, &team.id, None, Some(Plan::Community)).await
     };
-    let (made, updated) = tokio::join!(made, updated);
-    assert_eq!(updated.unwrap(), 0, "nothing is there to be changed yet");
-    let made = made.unwrap();
-    let caller = holder(&team, &made.id, made.token);
+    let (issued, updated) = tokio::join!(issued, updated);
+    assert_eq!(updated.unwrap(), 0, "there is no credential to change yet");
+    let issued = issued.unwrap();
+    let caller = team.with_token(issued.id.as_str(), &issued.token);
     assert_eq!(caller.get(POLICIES).await.status, 403);
 }
 
@@ -221,18 +221,7 @@ fn in_an_hour() -> Timestamp {
     Timestamp::now() + SignedDuration::from_hours(1)
 }
 
-fn bearer(team: &Team, key: &str) -> Actor {
-    team.anonymous()
-        .with("authorization", format!("Bearer {key}"))
-}
-
-fn holder(team: &Team, id: &UserId, token: String) -> Actor {
-    team.anonymous()
-        .with("x-user-id", id.to_string())
-        .with("x-auth-token", token)
-}
-
-async fn credentials_made_elsewhere_are_taken_in_by_their_hash() {
+async fn external_credentials_are_imported_by_their_hash() {
     let team = Team::new().await;
     let store = world::table(team.stack);
     let new = NewKey {
@@ -242,7 +231,7 @@ async fn credentials_made_elsewhere_are_taken_in_by_their_hash() {
         terms: Terms::default(),
     };
     let secret = Key::generate(new.kind, new.mode).unwrap().unwrap();
-    let caller = bearer(&team, &secret);
+    let caller = team.with_key(&secret);
     assert_eq!(caller.get(&team.rules()).await.status, 401);
     let kept = StoredSecret {
         digest: Digest::of(&secret),
@@ -275,11 +264,11 @@ async fn credentials_made_elsewhere_are_taken_in_by_their_hash() {
     )
     .await
     .unwrap();
-    let user = holder(&team, &id, token);
+    let user = team.with_token(id.as_str(), &token);
     assert_eq!(user.get(POLICIES).await.status, 200);
 }
 
-async fn what_is_granted_and_taken_counts_at_once() {
+async fn permission_changes_take_effect_immediately() {
     let team = Team::new().await;
     let store = world::table(team.stack);
     let user = team.user(&[], Terms::default()).await;
@@ -297,7 +286,7 @@ async fn what_is_granted_and_taken_counts_at_once() {
     }
 }
 
-async fn a_limit_of_its_own_counts_in_a_window_of_its_own() {
+async fn a_custom_limit_is_counted_in_its_own_window() {
     let team = Team::new().await;
     let store = world::table(team.stack);
     let caller = team.secret_key().await;
@@ -306,7 +295,7 @@ async fn a_limit_of_its_own_counts_in_a_window_of_its_own() {
         calls: 3,
         window_seconds: Some(3_600),
     };
-    for (limit, told) in [
+    for (limit, headers) in [
         (Some(own), ("3", "3600")),
         (
             Some(OwnLimit {
@@ -321,9 +310,12 @@ async fn a_limit_of_its_own_counts_in_a_window_of_its_own() {
             .change_key(&team.id, &id, &Change::Allow(limit))
             .await
             .unwrap();
-        let answer = caller.get(&team.rules()).await;
-        assert_eq!(answer.status, 200);
-        let limit = answer.header("x-ratelimit-limit").unwrap();
-        assert_eq!((limit, answer.header("x-ratelimit-window").unwrap()), told);
+        let response = caller.get(&team.rules()).await;
+        assert_eq!(response.status, 200);
+        let limit = response.header("x-ratelimit-limit").unwrap();
+        assert_eq!(
+            (limit, response.header("x-ratelimit-window").unwrap()),
+            headers
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Every endpoint, and every way to be turned away from it. The endpoints come from `api::ALL`:
-//! a new one is covered by being there.
+//! Every endpoint, and every way in which it refuses a request. The endpoints come from `api::ALL`,
+//! so a new one is covered as soon as it is listed there.
 
 use std::collections::BTreeSet;
 
@@ -12,37 +12,38 @@ use shared::auth::key::{Key, Token};
 use shared::dialect::Dialect;
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::fields::MAX_BODY_BYTES;
-use shared::store::credentials::manage::Change;
 
-use crate::actors::{Actor, Answer, Team, limited_to};
-use crate::contract::camel;
+use crate::actors::{Actor, Response, Team, limited_to};
+use crate::contract::upper_camel;
 use crate::world;
 
 crate::stories![
-    without_a_credential_that_works_nobody_enters,
-    a_revocation_works_on_the_very_next_call,
-    a_publishable_key_enters_nowhere_and_a_foreign_team_is_as_good_as_none,
-    a_user_without_permission_or_plan_is_refused_before_the_body_is_looked_at,
-    whoever_has_used_up_the_window_waits,
-    a_user_who_may_bypass_the_limit_has_none,
-    methods_that_a_path_has_not_are_told_with_those_it_has,
-    a_path_that_is_not_there_is_told_in_its_dialect,
-    bodies_that_are_too_large_or_no_json_are_refused,
-    hostile_headers_and_paths_are_never_our_fault,
+    requests_without_a_valid_credential_are_unauthenticated,
+    a_revocation_takes_effect_on_the_next_call,
+    publishable_keys_are_refused_everywhere,
+    other_teams_look_nonexistent,
+    users_without_permission_or_plan_are_refused_before_the_body_is_read,
+    rate_limited_callers_learn_when_to_retry,
+    users_who_may_bypass_the_limit_are_not_limited,
+    unsupported_methods_get_405_with_the_supported_ones,
+    unknown_paths_get_404_in_their_dialect,
+    oversized_and_non_json_bodies_are_refused,
+    hostile_headers_and_paths_never_cause_a_5xx,
 ];
 
-fn guarded() -> impl Iterator<Item = &'static Endpoint> {
+/// The endpoints that need a credential.
+pub fn guarded() -> impl Iterator<Item = &'static Endpoint> {
     api::ALL
         .iter()
         .copied()
         .filter(|endpoint| endpoint.access != Access::Anyone)
 }
 
-fn of(dialect: Dialect) -> impl Iterator<Item = &'static Endpoint> {
+fn guarded_in(dialect: Dialect) -> impl Iterator<Item = &'static Endpoint> {
     guarded().filter(move |endpoint| endpoint.dialect == dialect)
 }
 
-/// A path of the endpoint's, in a team, with ids that are well-formed and unknown.
+/// The endpoint's path in a team, with ids that are well-formed and unknown.
 pub fn path(endpoint: &Endpoint, team: &str) -> String {
     let path = endpoint.path.replace("{teamId}", team);
     let path = path.replace("{ruleId}", "sla_0198c0de000070008000000000000000");
@@ -50,17 +51,19 @@ pub fn path(endpoint: &Endpoint, team: &str) -> String {
     path.replace("{slaId}", "641db89a7718f90c810429cc")
 }
 
-/// A path of the endpoint's that leads to something, made by this caller.
+/// The endpoint's path to a resource that this caller has just created.
 pub async fn existing(endpoint: &Endpoint, caller: &Actor, team: &Team) -> String {
-    let (parameter, of) = match endpoint.path {
+    let (parameter, create) = match endpoint.path {
         path if path.contains("{ruleId}") => ("{ruleId}", api::RULE_CREATE.endpoint()),
         path if path.contains("{calendarId}") => ("{calendarId}", api::CALENDAR_CREATE.endpoint()),
         path if path.contains("{slaId}") => ("{slaId}", api::POLICY_CREATE.endpoint()),
         _ => return path(endpoint, team.id.as_str()),
     };
-    let made = caller.post(&path(of, team.id.as_str()), &body(of)).await;
+    let created = caller
+        .post(&path(create, team.id.as_str()), &body(create))
+        .await;
     let path = endpoint.path.replace("{teamId}", team.id.as_str());
-    path.replace(parameter, &made.id())
+    path.replace(parameter, &created.id())
 }
 
 /// A body that the endpoint accepts.
@@ -92,13 +95,13 @@ fn reads_json(endpoint: &Endpoint) -> bool {
     endpoint.has_body() && *endpoint.name != *api::HOLIDAY_REPLACE.endpoint().name
 }
 
-/// Asks the endpoint for something that is not there, or for what needs nothing to be there.
-pub async fn knock(actor: &Actor, endpoint: &Endpoint, team: &str) -> Answer {
-    knock_at(actor, endpoint, &path(endpoint, team)).await
+/// Sends a valid request to [`path`]; if the path names a resource, there is no such resource.
+pub async fn send_valid(actor: &Actor, endpoint: &Endpoint, team: &str) -> Response {
+    send_valid_to(actor, endpoint, &path(endpoint, team)).await
 }
 
-/// What [`knock`] is answered in a team that has nothing yet.
-pub fn usual(endpoint: &Endpoint) -> u16 {
+/// The status of the response to [`send_valid`] in a team that has nothing yet.
+pub fn usual_status(endpoint: &Endpoint) -> u16 {
     let names_one = ["{ruleId}", "{calendarId}", "{slaId}"]
         .iter()
         .any(|parameter| endpoint.path.contains(parameter));
@@ -110,7 +113,8 @@ pub fn usual(endpoint: &Endpoint) -> u16 {
     }
 }
 
-pub async fn knock_at(actor: &Actor, endpoint: &Endpoint, path: &str) -> Answer {
+/// Sends a valid request to a path of the endpoint.
+pub async fn send_valid_to(actor: &Actor, endpoint: &Endpoint, path: &str) -> Response {
     if endpoint.name == api::HOLIDAY_REPLACE.endpoint().name {
         let actor = actor.with("content-type", "text/calendar");
         actor
@@ -125,46 +129,46 @@ pub async fn knock_at(actor: &Actor, endpoint: &Endpoint, path: &str) -> Answer 
     }
 }
 
-/// Whatever the endpoint says of the request, it is not that the caller may not make it.
+/// Asserts that the caller may make the request, whatever else the endpoint says about it.
 #[track_caller]
-fn is_let_in(answer: &Answer) {
-    let rejection = [401, 403, 405, 429].contains(&answer.status) || answer.status >= 500;
-    assert!(!rejection, "{}: {}", answer.status, answer.body);
+fn assert_admitted(response: &Response) {
+    let refused = [401, 403, 405, 429].contains(&response.status) || response.status >= 500;
+    assert!(!refused, "{}: {}", response.status, response.body);
 }
 
 #[track_caller]
-fn is_unauthenticated(answer: &Answer, endpoint: &Endpoint) {
+fn assert_unauthenticated(response: &Response, endpoint: &Endpoint) {
     match endpoint.dialect {
         Dialect::Cstar => {
             let (kind, code) = ("authentication_error", "authentication_required");
-            answer.is_cstar_error(401, kind, code, "Invalid or expired API key", "");
-            assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+            response.assert_cstar_error(401, kind, code, "Invalid or expired API key", "");
+            assert_eq!(response.header("www-authenticate"), Some("Bearer"));
         }
         Dialect::RocketChat => {
-            answer.is(
+            response.assert_is(
                 401,
                 r#"{"status":"error","message":"You must be logged in to do this."}"#,
             );
         }
     }
     assert_eq!(
-        answer.header("x-ratelimit-limit"),
+        response.header("x-ratelimit-limit"),
         None,
-        "a stranger is not counted"
+        "unauthenticated calls are not counted"
     );
 }
 
-async fn without_a_credential_that_works_nobody_enters() {
+async fn requests_without_a_valid_credential_are_unauthenticated() {
     let team = Team::new().await;
     let expired = Terms {
         expires_at: Some(Timestamp::UNIX_EPOCH),
         limit: None,
     };
     for endpoint in guarded() {
-        let strangers = match endpoint.dialect {
+        let callers = match endpoint.dialect {
             Dialect::Cstar => {
                 let valid = team.secret_key().await.headers.remove(0).1;
-                let never_made = Key::generate(CredentialKind::Secret, Mode::Live)
+                let never_issued = Key::generate(CredentialKind::Secret, Mode::Live)
                     .unwrap()
                     .unwrap();
                 let bearer = |value: &str| team.anonymous().with("authorization", value);
@@ -178,7 +182,7 @@ async fn without_a_credential_that_works_nobody_enters() {
                     bearer(valid.trim_start_matches("Bearer ")),
                     bearer(&format!("{valid}0")),
                     bearer(&format!("{valid} {valid}")),
-                    bearer(&format!("Bearer {never_made}")),
+                    bearer(&format!("Bearer {never_issued}")),
                     bearer(&valid).with("authorization", valid.clone()),
                     team.key(CredentialKind::Secret, Mode::Live, expired).await,
                 ]
@@ -186,99 +190,91 @@ async fn without_a_credential_that_works_nobody_enters() {
             Dialect::RocketChat => {
                 let manager = team.livechat_manager().await;
                 let (user, token) = (manager.headers[0].1.clone(), manager.headers[1].1.clone());
-                let never_made = Token::generate().unwrap();
-                let anothers = team.livechat_manager().await.headers[1].1.clone();
-                let login = |user: &str, token: &str| {
-                    team.anonymous()
-                        .with("x-user-id", user)
-                        .with("x-auth-token", token)
-                };
+                let never_issued = Token::generate().unwrap();
+                let other_users_token = team.livechat_manager().await.headers[1].1.clone();
+                let login = |user: &str, token: &str| team.with_token(user, token);
                 vec![
                     team.anonymous(),
                     team.anonymous().with("x-user-id", user.clone()),
                     team.anonymous().with("x-auth-token", token.clone()),
                     login("", ""),
                     login(&user, "short"),
-                    login(&user, &never_made),
-                    login(&user, &anothers),
+                    login(&user, &never_issued),
+                    login(&user, &other_users_token),
                     login("nobody", &token),
                     login(&token, &user),
                     team.user(&[Permission::ManageLivechatSla], expired).await,
                 ]
             }
         };
-        for stranger in strangers {
-            is_unauthenticated(
-                &knock(&stranger, endpoint, team.id.as_str()).await,
+        for caller in callers {
+            assert_unauthenticated(
+                &send_valid(&caller, endpoint, team.id.as_str()).await,
                 endpoint,
             );
         }
     }
 }
 
-async fn a_revocation_works_on_the_very_next_call() {
+async fn a_revocation_takes_effect_on_the_next_call() {
     let team = Team::new().await;
-    let store = world::table(team.stack);
     for endpoint in guarded() {
-        let revoked = match endpoint.dialect {
-            Dialect::Cstar => team.secret_key().await,
-            Dialect::RocketChat => team.livechat_manager().await,
-        };
-        let before = knock(&revoked, endpoint, team.id.as_str()).await;
-        assert_eq!(before.status, usual(endpoint), "{}", before.body);
-        let change = match (&revoked.key, &revoked.user) {
-            (Some(key), _) => store.change_key(&team.id, key, &Change::Revoke).await,
-            (_, Some(user)) => store.change_user(&team.id, user, &Change::Revoke).await,
-            _ => unreachable!("a credential belongs to a key or a user"),
-        };
-        assert!(change.unwrap());
-        is_unauthenticated(&knock(&revoked, endpoint, team.id.as_str()).await, endpoint);
+        let caller = team.permitted_caller(endpoint).await;
+        let before = send_valid(&caller, endpoint, team.id.as_str()).await;
+        assert_eq!(before.status, usual_status(endpoint), "{}", before.body);
+        team.revoke(&caller).await;
+        let after = send_valid(&caller, endpoint, team.id.as_str()).await;
+        assert_unauthenticated(&after, endpoint);
     }
 }
 
-async fn a_publishable_key_enters_nowhere_and_a_foreign_team_is_as_good_as_none() {
-    let (team, other) = (Team::new().await, Team::new().await);
-    let forbidden = |answer: &Answer, message: &str| {
-        answer.is_cstar_error(
-            403,
-            "authorization_error",
-            "insufficient_permissions",
-            message,
-            "",
-        );
-        assert!(
-            answer.header("x-ratelimit-remaining").is_some(),
-            "it reached the limiter"
-        );
-    };
-    for endpoint in of(Dialect::Cstar) {
-        let publishable = team.publishable_key().await;
-        let answer = knock(&publishable, endpoint, team.id.as_str()).await;
-        forbidden(&answer, "Secret key required for this endpoint");
+#[track_caller]
+fn assert_forbidden(response: &Response, message: &str) {
+    let (kind, code) = ("authorization_error", "insufficient_permissions");
+    response.assert_cstar_error(403, kind, code, message, "");
+    assert!(
+        response.header("x-ratelimit-remaining").is_some(),
+        "the call was counted"
+    );
+}
 
+async fn publishable_keys_are_refused_everywhere() {
+    let team = Team::new().await;
+    for endpoint in guarded_in(Dialect::Cstar) {
+        let caller = team.publishable_key().await;
+        let response = send_valid(&caller, endpoint, team.id.as_str()).await;
+        assert_forbidden(&response, "Secret key required for this endpoint");
+    }
+}
+
+/// A team that exists, one that does not, and what is not even an id get the same response.
+async fn other_teams_look_nonexistent() {
+    let (team, other) = (Team::new().await, Team::new().await);
+    let message = "API key does not have access to this team";
+    for endpoint in guarded_in(Dialect::Cstar) {
         let secret = team.secret_key().await;
         let longest = "x".repeat(200);
-        for foreign in [
+        for id in [
             other.id.as_str(),
             "team_0",
             "no%20team%23live",
             "%C3%A9",
             &longest,
         ] {
-            let answer = knock(&secret, endpoint, foreign).await;
-            forbidden(&answer, "API key does not have access to this team");
+            assert_forbidden(&send_valid(&secret, endpoint, id).await, message);
         }
-        let other_mode = knock(&team.test_key().await, endpoint, other.id.as_str()).await;
-        forbidden(&other_mode, "API key does not have access to this team");
+        let test = team.test_key().await;
+        let response = send_valid(&test, endpoint, other.id.as_str()).await;
+        assert_forbidden(&response, message);
     }
 }
 
-async fn a_user_without_permission_or_plan_is_refused_before_the_body_is_looked_at() {
+async fn users_without_permission_or_plan_are_refused_before_the_body_is_read() {
     let team = Team::new().await;
-    let poor = Team::on(world::stack(), Plan::Community).await;
-    for endpoint in of(Dialect::RocketChat) {
+    let community_team = Team::on(world::stack(), Plan::Community).await;
+    for endpoint in guarded_in(Dialect::RocketChat) {
         let Access::User(any_of) = endpoint.access else {
-            panic!("{} knows no users", endpoint.name);
+            panic!("{} does not accept users", endpoint.name);
         };
         let others = Permission::ALL
             .into_iter()
@@ -287,25 +283,25 @@ async fn a_user_without_permission_or_plan_is_refused_before_the_body_is_looked_
             .user(&others.collect::<Vec<_>>(), Terms::default())
             .await;
         let path = path(endpoint, "");
-        let nonsense = unprivileged
+        let invalid = unprivileged
             .send(endpoint.method.clone(), &path, b"{".to_vec())
             .await;
         let text =
             "User does not have the permissions required for this action [error-unauthorized]";
-        nonsense.is(403, &format!(r#"{{"success":false,"error":"{text}"}}"#));
+        invalid.assert_is(403, &format!(r#"{{"success":false,"error":"{text}"}}"#));
         for permission in any_of {
             let allowed = team.user(&[*permission], Terms::default()).await;
-            is_let_in(&knock(&allowed, endpoint, "").await);
-            let unpaid = poor.user(&[*permission], Terms::default()).await;
-            let answer = unpaid
+            assert_admitted(&send_valid(&allowed, endpoint, "").await);
+            let unpaid = community_team.user(&[*permission], Terms::default()).await;
+            let response = unpaid
                 .send(endpoint.method.clone(), &path, b"{".to_vec())
                 .await;
-            answer.is(403, r#"{"success":false,"error":"unauthorized"}"#);
+            response.assert_is(403, r#"{"success":false,"error":"unauthorized"}"#);
         }
     }
 }
 
-async fn whoever_has_used_up_the_window_waits() {
+async fn rate_limited_callers_learn_when_to_retry() {
     let team = Team::new().await;
     for endpoint in guarded() {
         let caller = match endpoint.dialect {
@@ -316,44 +312,50 @@ async fn whoever_has_used_up_the_window_waits() {
             Dialect::RocketChat => team.user(&Permission::ALL[..2], limited_to(2)).await,
         };
         for remaining in ["1", "0"] {
-            let answer = knock(&caller, endpoint, team.id.as_str()).await;
-            is_let_in(&answer);
-            assert_eq!(answer.header("x-ratelimit-limit"), Some("2"));
-            assert_eq!(answer.header("x-ratelimit-remaining"), Some(remaining));
+            let response = send_valid(&caller, endpoint, team.id.as_str()).await;
+            assert_admitted(&response);
+            assert_eq!(response.header("x-ratelimit-limit"), Some("2"));
+            assert_eq!(response.header("x-ratelimit-remaining"), Some(remaining));
         }
-        // Refused by the table, then from memory, by each process: all the same.
+        // Each process refuses first by the table, then from memory, in the same words.
         for _ in 0..5 {
-            let asked = Timestamp::now();
-            let answer = knock(&caller, endpoint, team.id.as_str()).await;
-            is_rate_limited(&answer, endpoint, asked);
+            let sent_at = Timestamp::now();
+            let response = send_valid(&caller, endpoint, team.id.as_str()).await;
+            assert_rate_limited(&response, endpoint, sent_at);
         }
     }
 }
 
 #[track_caller]
-fn is_rate_limited(answer: &Answer, endpoint: &Endpoint, asked: Timestamp) {
-    let wait: i64 = answer
+fn assert_rate_limited(response: &Response, endpoint: &Endpoint, sent_at: Timestamp) {
+    let wait: i64 = response
         .header("retry-after")
-        .expect("how long to wait")
+        .expect("a Retry-After")
         .parse()
         .unwrap();
-    let reset: i64 = answer
+    let reset: i64 = response
         .header("x-ratelimit-reset")
-        .expect("when it ends")
+        .expect("an X-RateLimit-Reset")
         .parse()
         .unwrap();
-    assert_eq!(answer.header("x-ratelimit-remaining"), Some("0"));
+    assert_eq!(response.header("x-ratelimit-remaining"), Some("0"));
     let reset_second = match endpoint.dialect {
         Dialect::Cstar => {
             let message = format!("Rate limit exceeded. Try again in {wait} seconds");
-            answer.is_cstar_error(429, "rate_limit_error", "rate_limit_exceeded", &message, "");
-            assert_eq!(answer.header("x-ratelimit-window"), Some("86400"));
+            response.assert_cstar_error(
+                429,
+                "rate_limit_error",
+                "rate_limit_exceeded",
+                &message,
+                "",
+            );
+            assert_eq!(response.header("x-ratelimit-window"), Some("86400"));
             assert_eq!(
-                answer.header("ratelimit-policy"),
+                response.header("ratelimit-policy"),
                 Some("\"default\";q=2;w=86400")
             );
             let left = format!("\"default\";r=0;t={wait}");
-            assert_eq!(answer.header("ratelimit"), Some(left.as_str()));
+            assert_eq!(response.header("ratelimit"), Some(left.as_str()));
             reset
         }
         Dialect::RocketChat => {
@@ -361,7 +363,7 @@ fn is_rate_limited(answer: &Answer, endpoint: &Endpoint, asked: Timestamp) {
                 "Error, too many requests. Please slow down. You must wait {wait} seconds before \
                  trying this endpoint again. [error-too-many-requests]"
             );
-            answer.is(429, &format!(r#"{{"success":false,"error":"{text}"}}"#));
+            response.assert_is(429, &format!(r#"{{"success":false,"error":"{text}"}}"#));
             assert_eq!(reset % 1_000, 0, "milliseconds");
             reset / 1_000
         }
@@ -369,27 +371,27 @@ fn is_rate_limited(answer: &Answer, endpoint: &Endpoint, asked: Timestamp) {
     assert_eq!(
         reset_second % 86_400,
         0,
-        "windows of a day end with the day"
+        "a window of a day ends with the day"
     );
-    // It is the time that was left when the service looked: after the question, before the answer.
+    // The wait was computed at some time after the request was sent and before the response came.
     let left_at = |at: Timestamp| (reset_second * 1_000 - at.as_millisecond() + 999) / 1_000;
-    let possible = left_at(Timestamp::now())..=left_at(asked);
+    let possible = left_at(Timestamp::now())..=left_at(sent_at);
     assert!(possible.contains(&wait), "{wait} is not in {possible:?}");
 }
 
-async fn a_user_who_may_bypass_the_limit_has_none() {
+async fn users_who_may_bypass_the_limit_are_not_limited() {
     let team = Team::new().await;
-    for endpoint in of(Dialect::RocketChat) {
+    for endpoint in guarded_in(Dialect::RocketChat) {
         let caller = team.user(&Permission::ALL, limited_to(1)).await;
         for _ in 0..3 {
-            let answer = knock(&caller, endpoint, "").await;
-            is_let_in(&answer);
-            assert_eq!(answer.header("x-ratelimit-limit"), None);
+            let response = send_valid(&caller, endpoint, "").await;
+            assert_admitted(&response);
+            assert_eq!(response.header("x-ratelimit-limit"), None);
         }
     }
 }
 
-async fn methods_that_a_path_has_not_are_told_with_those_it_has() {
+async fn unsupported_methods_get_405_with_the_supported_ones() {
     let team = Team::new().await;
     let paths: BTreeSet<&str> = api::ALL
         .iter()
@@ -397,13 +399,13 @@ async fn methods_that_a_path_has_not_are_told_with_those_it_has() {
         .map(|e| e.path)
         .collect();
     for template in paths {
-        let there = api::ALL.iter().filter(|endpoint| endpoint.path == template);
-        let allow: Vec<&str> = there
+        let endpoints = api::ALL.iter().filter(|endpoint| endpoint.path == template);
+        let allow: Vec<&str> = endpoints
             .clone()
             .map(|endpoint| endpoint.method.as_str())
             .collect();
-        let path = path(there.clone().next().unwrap(), team.id.as_str());
-        let dialect = there.clone().next().unwrap().dialect;
+        let path = path(endpoints.clone().next().unwrap(), team.id.as_str());
+        let dialect = endpoints.clone().next().unwrap().dialect;
         let methods = [
             Method::GET,
             Method::POST,
@@ -416,26 +418,26 @@ async fn methods_that_a_path_has_not_are_told_with_those_it_has() {
             .into_iter()
             .filter(|method| !allow.contains(&method.as_str()))
         {
-            let answer = team.anonymous().send(method, &path, b"{".to_vec()).await;
+            let response = team.anonymous().send(method, &path, b"{".to_vec()).await;
             match dialect {
                 Dialect::Cstar => {
                     let message = format!("This path answers only {}.", allow.join(", "));
                     let (kind, code) = ("invalid_request_error", "method_not_allowed");
-                    answer.is_cstar_error(405, kind, code, &message, "");
+                    response.assert_cstar_error(405, kind, code, &message, "");
                 }
                 Dialect::RocketChat => {
-                    answer.is(
+                    response.assert_is(
                         405,
                         r#"{"status":"error","message":"API endpoint does not exist"}"#,
                     );
                 }
             }
-            assert_eq!(answer.header("allow"), Some(allow.join(", ").as_str()));
+            assert_eq!(response.header("allow"), Some(allow.join(", ").as_str()));
         }
     }
 }
 
-async fn a_path_that_is_not_there_is_told_in_its_dialect() {
+async fn unknown_paths_get_404_in_their_dialect() {
     let anonymous = Team::new().await.anonymous();
     for path in [
         "/",
@@ -445,35 +447,32 @@ async fn a_path_that_is_not_there_is_told_in_its_dialect() {
         "/API/v1/health",
         "/api/v1/livechats",
     ] {
-        let answer = anonymous.get(path).await;
+        let response = anonymous.get(path).await;
         let message = "There is no endpoint at this path.";
-        answer.is_cstar_error(404, "not_found_error", "resource_missing", message, "");
+        response.assert_cstar_error(404, "not_found_error", "resource_missing", message, "");
     }
     for path in [
         "/api/v1/livechat/",
         "/api/v1/livechat/nowhere",
         "/api/v1/livechat/sla/a/b",
     ] {
-        let answer = anonymous.get(path).await;
-        answer.is(
+        let response = anonymous.get(path).await;
+        response.assert_is(
             404,
             r#"{"success":false,"error":"API endpoint does not exist"}"#,
         );
     }
 }
 
-async fn bodies_that_are_too_large_or_no_json_are_refused() {
+async fn oversized_and_non_json_bodies_are_refused() {
     let team = Team::new().await;
     for endpoint in guarded().filter(|endpoint| reads_json(endpoint)) {
-        let caller = match endpoint.dialect {
-            Dialect::Cstar => team.secret_key().await,
-            Dialect::RocketChat => team.livechat_manager().await,
-        };
+        let caller = team.permitted_caller(endpoint).await;
         let path = existing(endpoint, &caller, &team).await;
         let json = caller.with("content-type", "application/json");
         let mut large = body(endpoint);
         large["name"] = Value::from("x".repeat(MAX_BODY_BYTES));
-        let answer = json
+        let response = json
             .send(
                 endpoint.method.clone(),
                 &path,
@@ -483,9 +482,10 @@ async fn bodies_that_are_too_large_or_no_json_are_refused() {
         match endpoint.dialect {
             Dialect::Cstar => {
                 let message = "The request body may have at most 65536 bytes.";
-                answer.is_cstar_error(413, "invalid_request_error", "body_too_large", message, "");
+                let (kind, code) = ("invalid_request_error", "body_too_large");
+                response.assert_cstar_error(413, kind, code, message, "");
             }
-            Dialect::RocketChat => answer.is(
+            Dialect::RocketChat => response.assert_is(
                 413,
                 r#"{"success":false,"error":"Request body too large [error-body-too-large]","errorType":"error-body-too-large"}"#,
             ),
@@ -496,13 +496,13 @@ async fn bodies_that_are_too_large_or_no_json_are_refused() {
             Some("text/plain"),
             Some("application/x-www-form-urlencoded"),
         ] {
-            let undeclared =
+            let caller =
                 declared.map_or(caller.clone(), |value| caller.with("content-type", value));
-            let answer = undeclared
+            let response = caller
                 .send(endpoint.method.clone(), &path, valid.clone().into_bytes())
                 .await;
             match endpoint.dialect {
-                Dialect::Cstar => answer.is_cstar_error(
+                Dialect::Cstar => response.assert_cstar_error(
                     415,
                     "invalid_request_error",
                     "unsupported_media_type",
@@ -513,7 +513,7 @@ async fn bodies_that_are_too_large_or_no_json_are_refused() {
                     },
                     "",
                 ),
-                Dialect::RocketChat => no_name(&answer),
+                Dialect::RocketChat => assert_name_missing(&response),
             }
         }
         let nested = [b"[".repeat(3_000), b"]".repeat(3_000)].concat();
@@ -528,33 +528,33 @@ async fn bodies_that_are_too_large_or_no_json_are_refused() {
             &nested,
         ];
         for body in not_json {
-            let answer = json
+            let response = json
                 .send(endpoint.method.clone(), &path, body.to_vec())
                 .await;
             match endpoint.dialect {
                 Dialect::Cstar => {
-                    let error = &answer.json()["error"];
+                    let error = &response.json()["error"];
                     assert_eq!(
-                        (answer.status, error["code"].as_str()),
+                        (response.status, error["code"].as_str()),
                         (400, Some("invalid_json"))
                     );
                 }
-                Dialect::RocketChat => no_name(&answer),
+                Dialect::RocketChat => assert_name_missing(&response),
             }
         }
     }
 }
 
 #[track_caller]
-fn no_name(answer: &Answer) {
+fn assert_name_missing(response: &Response) {
     let text = "must have required property 'name' [invalid-params]";
-    answer.is(
+    response.assert_is(
         400,
         &format!(r#"{{"success":false,"error":"{text}","errorType":"invalid-params"}}"#),
     );
 }
 
-async fn hostile_headers_and_paths_are_never_our_fault() {
+async fn hostile_headers_and_paths_never_cause_a_5xx() {
     let team = Team::new().await;
     for endpoint in api::ALL {
         let path = path(endpoint, team.id.as_str()).replace('$', "/");
@@ -567,12 +567,12 @@ async fn hostile_headers_and_paths_are_never_our_fault() {
         ] {
             let caller = team.anonymous().with(name, value).with(name, value);
             let path = format!("{path}?%zz&a=%00");
-            let answer = caller
+            let response = caller
                 .send(endpoint.method.clone(), &path, Vec::new())
                 .await;
-            assert!(answer.status < 500, "{name} on {path}: {}", answer.body);
+            assert!(response.status < 500, "{name} on {path}: {}", response.body);
         }
-        // What gets past a gateway that is less strict than the local one.
+        // Events that a gateway less strict than the local one may let through.
         let event = json!({
             "rawPath": format!("{path}/a b\r\nset-cookie: c\u{0}"),
             "rawQueryString": "%zz&\u{ffff}",
@@ -581,14 +581,18 @@ async fn hostile_headers_and_paths_are_never_our_fault() {
             "body": "not base64",
             "isBase64Encoded": true,
         });
-        let function = camel(endpoint.name, true);
-        let answer = team
+        let function = upper_camel(endpoint.name);
+        let response = team
             .stack
             .invoke(&function, event)
             .await
-            .expect("an answer");
-        let status = answer["statusCode"].as_u64().expect("a status");
-        assert!((200..500).contains(&status), "{}: {answer}", endpoint.name);
+            .expect("a response");
+        let status = response["statusCode"].as_u64().expect("a status");
+        assert!(
+            (200..500).contains(&status),
+            "{}: {response}",
+            endpoint.name
+        );
     }
     for path in [
         "/api/v1/livechat/%0d%0aset-cookie:a",
@@ -596,8 +600,8 @@ async fn hostile_headers_and_paths_are_never_our_fault() {
         "/api/v1/livechat/sla%20x",
         "/%23%3f",
     ] {
-        let answer = team.anonymous().get(path).await;
-        assert_eq!(answer.status, 404, "{path}");
-        assert_eq!(answer.header("set-cookie"), None);
+        let response = team.anonymous().get(path).await;
+        assert_eq!(response.status, 404, "{path}");
+        assert_eq!(response.header("set-cookie"), None);
     }
 }

@@ -1,5 +1,5 @@
-//! What the functions log: one JSON object a line, one line a request, and nothing of what callers
-//! sent or were issued.
+//! What the functions log: each line is a JSON object, each request has one line, and nothing that
+//! callers sent or were issued is quoted.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,24 +11,24 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
 
-/// A line that quotes so many bytes of a secret in a row has leaked it.
+/// A line that quotes this many consecutive bytes of a secret has leaked it.
 const WINDOW_BYTES: usize = 12;
-/// Shorter texts occur in lines by chance: `a` is in every one.
+/// Shorter texts occur in lines by chance: `a` is in every line.
 const MIN_TEXT_BYTES: usize = 5;
-/// Credentials are in these headers, and sometimes in the wrong one of them.
+/// The headers with credentials, including those that are sent in the wrong one.
 const CREDENTIAL_HEADERS: &[&str] = &["authorization", "x-auth-token", "x-user-id"];
-/// Lines come through pipes, so the last ones may be on their way when the last story ends.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Lines come through pipes, so the last ones may still arrive after the last story has ended.
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
-/// What no line may quote, and which requests must have one.
+/// What no line may quote, and which requests must have a line.
 #[derive(Default)]
-struct Sent {
+struct Recorded {
     secrets: BTreeSet<String>,
     texts: BTreeSet<String>,
     requests: BTreeSet<String>,
 }
 
-static SENT: Mutex<Sent> = Mutex::new(Sent {
+static RECORDED: Mutex<Recorded> = Mutex::new(Recorded {
     secrets: BTreeSet::new(),
     texts: BTreeSet::new(),
     requests: BTreeSet::new(),
@@ -36,24 +36,24 @@ static SENT: Mutex<Sent> = Mutex::new(Sent {
 static LINES: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 static ARRIVED: Notify = Notify::const_new();
 
-/// Keeps what the functions of a stack write from now on: the stack itself forgets old lines.
+/// Keeps every line that the functions of a stack write from now on: the stack drops old ones.
 pub fn follow(stack: &'static Stack) {
-    let mut happenings = stack.follow();
+    let mut events = stack.follow();
     tokio::spawn(async move {
         loop {
-            match happenings.recv().await {
-                Ok(Event::Line(line)) => keep([line]),
+            match events.recv().await {
+                Ok(Event::Line(line)) => keep_lines([line]),
                 Ok(Event::Request { .. }) => {}
-                // Those that were missed are among the newest.
-                Err(RecvError::Lagged(_)) => keep(stack.logs()),
+                // The missed ones are among the newest lines.
+                Err(RecvError::Lagged(_)) => keep_lines(stack.logs()),
                 Err(RecvError::Closed) => return,
             }
         }
     });
 }
 
-fn keep(lines: impl IntoIterator<Item = Line>) {
-    // The platform's lines are not the functions'.
+fn keep_lines(lines: impl IntoIterator<Item = Line>) {
+    // The platform's lines do not come from the functions.
     let written = lines
         .into_iter()
         .filter(|line| line.stream != Stream::Platform);
@@ -61,40 +61,40 @@ fn keep(lines: impl IntoIterator<Item = Line>) {
     ARRIVED.notify_one();
 }
 
-/// A key or a token that was made for a story.
-pub fn issued(secret: &str) {
-    lock(&SENT).secrets.insert(secret.to_owned());
+/// Records a key or a token that was issued for a story.
+pub fn record_secret(secret: &str) {
+    lock(&RECORDED).secrets.insert(secret.to_owned());
 }
 
-/// A name that an operator gave.
-pub fn named(name: &str) {
-    lock(&SENT).texts.insert(name.to_owned());
+/// Records a name that an operator gave.
+pub fn record_name(name: &str) {
+    lock(&RECORDED).texts.insert(name.to_owned());
 }
 
-/// A request that a story sends.
-pub fn sent(headers: &[(&'static str, String)], path: &str, body: &[u8]) {
-    let mut sent = lock(&SENT);
+/// Records a request that a story sends.
+pub fn record_request(headers: &[(&'static str, String)], path: &str, body: &[u8]) {
+    let mut recorded = lock(&RECORDED);
     for (name, value) in headers {
         if CREDENTIAL_HEADERS.contains(name) {
             let secret = value.split_ascii_whitespace().last().unwrap_or_default();
-            sent.secrets.insert(secret.to_owned());
+            recorded.secrets.insert(secret.to_owned());
         }
-        sent.texts.insert(value.clone());
+        recorded.texts.insert(value.clone());
     }
     let query = path.split_once('?').map(|(_, query)| query.to_owned());
-    sent.texts.extend(query);
+    recorded.texts.extend(query);
     match serde_json::from_slice(body) {
-        Ok(body) => texts_of(&body, &mut sent.texts),
+        Ok(body) => texts_of(&body, &mut recorded.texts),
         Err(_) => {
             let body = String::from_utf8_lossy(body);
-            sent.texts.extend(body.lines().map(str::to_owned));
+            recorded.texts.extend(body.lines().map(str::to_owned));
         }
     }
 }
 
-/// A request that a function answered.
-pub fn answered(request: &str) {
-    lock(&SENT).requests.insert(request.to_owned());
+/// Records a request that a function responded to.
+pub fn record_response(request: &str) {
+    lock(&RECORDED).requests.insert(request.to_owned());
 }
 
 fn texts_of(value: &Value, texts: &mut BTreeSet<String>) {
@@ -108,22 +108,22 @@ fn texts_of(value: &Value, texts: &mut BTreeSet<String>) {
     }
 }
 
-/// What is looked for in every line, arranged for the search.
+/// What every line is searched for.
 struct Needles {
-    /// Every stretch of a secret, and the beginning of every long text.
+    /// Every window of each secret, and the first window of each long text.
     windows: HashSet<Vec<u8>>,
-    /// The short texts, whole.
+    /// The short texts, in full.
     short: Vec<String>,
 }
 
 impl Needles {
-    fn of(sent: &Sent) -> Needles {
-        let secrets = sent.secrets.iter();
-        let long = sent.texts.iter();
+    fn of(recorded: &Recorded) -> Needles {
+        let secrets = recorded.secrets.iter();
+        let long = recorded.texts.iter();
         let windows = secrets
             .flat_map(|secret| secret.as_bytes().windows(WINDOW_BYTES))
             .chain(long.flat_map(|text| text.as_bytes().windows(WINDOW_BYTES).take(1)));
-        let short = sent
+        let short = recorded
             .texts
             .iter()
             .filter(|text| (MIN_TEXT_BYTES..WINDOW_BYTES).contains(&text.len()));
@@ -133,7 +133,7 @@ impl Needles {
         }
     }
 
-    /// What a text quotes.
+    /// The first thing that a text quotes.
     fn find(&self, text: &str) -> Option<String> {
         let window = text
             .as_bytes()
@@ -149,30 +149,33 @@ impl Needles {
     }
 }
 
-/// What only the whole suite can show.
-pub async fn every_line_is_json_and_tells_no_secret() {
+/// A whole-suite check.
+pub async fn every_line_is_json_and_contains_no_secrets() {
     every_request_has_its_line().await;
-    let sent = lock(&SENT);
-    let needles = Needles::of(&sent);
-    for secret in &sent.secrets {
+    let recorded = lock(&RECORDED);
+    let needles = Needles::of(&recorded);
+    for secret in &recorded.secrets {
         let found = needles.find(&format!("cause: \"{secret}\"")).is_some();
-        assert!(found || secret.len() < WINDOW_BYTES, "a leak would be seen");
+        assert!(
+            found || secret.len() < WINDOW_BYTES,
+            "the search would find a leak"
+        );
     }
-    assert!(sent.secrets.len() > 100 && sent.texts.len() > 100);
+    assert!(recorded.secrets.len() > 100 && recorded.texts.len() > 100);
     for line in lock(&LINES).iter() {
-        let mut told = parsed(line);
-        take_own_words(&mut told, line);
+        let mut parsed = parse(line);
+        remove_our_words(&mut parsed, line);
         let mut texts = BTreeSet::new();
-        texts_of(&told, &mut texts);
+        texts_of(&parsed, &mut texts);
         for text in texts {
             assert_eq!(needles.find(&text), None, "{line}");
         }
     }
 }
 
-/// Removes the members that have a word of ours: stories may well send the same.
-fn take_own_words(told: &mut Value, line: &str) {
-    let members = told.as_object_mut().expect("a line is an object");
+/// Removes the members whose values are our own words: stories may send the same words.
+fn remove_our_words(parsed: &mut Value, line: &str) {
+    let members = parsed.as_object_mut().expect("a line is an object");
     let is_name = |text: &str| {
         let is_plain = |c: char| c.is_ascii_lowercase() || c == '_' || c == '-' || c == ':';
         text.chars().all(is_plain)
@@ -182,7 +185,7 @@ fn take_own_words(told: &mut Value, line: &str) {
             assert!(word.as_str().is_some_and(is_name), "{line}");
         }
     }
-    let timestamp = members.remove("timestamp").expect("a line has its time");
+    let timestamp = members.remove("timestamp").expect("a line has a timestamp");
     let is_time = |text: &str| text.parse::<jiff::Timestamp>().is_ok();
     assert!(timestamp.as_str().is_some_and(is_time), "{line}");
 }
@@ -191,25 +194,25 @@ async fn every_request_has_its_line() {
     loop {
         let arrived = ARRIVED.notified();
         let lines = lines_of_requests();
-        let missing = lock(&SENT)
+        let missing = lock(&RECORDED)
             .requests
             .iter()
             .find(|request| !lines.contains_key(*request))
             .cloned();
         let Some(missing) = missing else {
             let repeated = lines.iter().find(|(_, lines)| **lines != 1);
-            assert_eq!(repeated, None, "a request is one line");
+            assert_eq!(repeated, None, "a request has exactly one line");
             return;
         };
-        let waited = tokio::time::timeout(LONGEST_WAIT, arrived).await;
-        assert!(waited.is_ok(), "no line tells of {missing}");
+        let waited = tokio::time::timeout(MAX_WAIT, arrived).await;
+        assert!(waited.is_ok(), "no line is about the request {missing}");
     }
 }
 
-/// How many lines tell of each request.
+/// The number of lines about each request.
 fn lines_of_requests() -> BTreeMap<String, usize> {
     let mut lines = BTreeMap::new();
-    for line in lock(&LINES).iter().map(|line| parsed(line)) {
+    for line in lock(&LINES).iter().map(|line| parse(line)) {
         if line["message"] == "request" {
             let request = line["request_id"].as_str().expect("a request's id");
             *lines.entry(request.to_owned()).or_default() += 1;
@@ -219,7 +222,7 @@ fn lines_of_requests() -> BTreeMap<String, usize> {
 }
 
 #[track_caller]
-fn parsed(line: &str) -> Value {
+fn parse(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
 }
 

@@ -1,7 +1,8 @@
-//! Random sequences of requests by several actors equal a plain model in memory, bodies included.
+//! Random sequences of requests by several clients, compared with a simple model in memory: every
+//! response must match, including its body.
 //!
-//! `DUELINE_SEQUENCES` says how many sequences (24 unless said otherwise), `DUELINE_SEED` where
-//! they start. A failure prints the seed and the shortest sequence that fails.
+//! `DUELINE_SEQUENCES` is the number of sequences (24 by default), `DUELINE_SEED` the seed. A
+//! failure prints the seed and the shortest sequence that fails.
 
 mod calendars;
 
@@ -14,19 +15,19 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 use serde_json::{Map, Value, json};
 
-use crate::actors::{Actor, Answer, POLICIES, Team};
+use crate::actors::{Actor, POLICIES, Response, Team};
 use crate::world;
 
-crate::stories![random_sequences_equal_a_plain_model];
+crate::stories![random_request_sequences_match_the_model];
 
 const SEQUENCES: u32 = 24;
-const LONGEST_SEQUENCE: usize = 24;
+const MAX_STEPS: usize = 23;
 
-/// Who asks: two keys of one team in its two worlds, and one of another team.
-const WORLDS: usize = 3;
+/// The clients: two keys of one team, one for each mode, and a key of another team.
+const CLIENTS: usize = 3;
 
 #[derive(Clone, Debug)]
-enum Ask {
+enum Step {
     CreatePolicy {
         team: usize,
         name: &'static str,
@@ -54,31 +55,31 @@ enum Ask {
         descending: bool,
     },
     CreateRule {
-        world: usize,
+        client: usize,
         members: Members,
         key: Option<u8>,
     },
     ChangeRule {
-        world: usize,
+        client: usize,
         nth: usize,
         members: Members,
-        seen: Seen,
+        precondition: Precondition,
         key: Option<u8>,
     },
     DeleteRule {
-        world: usize,
+        client: usize,
         nth: usize,
-        seen: Seen,
+        precondition: Precondition,
     },
     GetRule {
-        world: usize,
+        client: usize,
         nth: usize,
-        seen: Seen,
+        precondition: Precondition,
     },
     ListRules {
-        world: usize,
+        client: usize,
     },
-    Calendars(calendars::Ask),
+    Calendars(calendars::Step),
 }
 
 #[derive(Clone, Debug)]
@@ -89,62 +90,62 @@ struct Members {
     resolution: Option<u32>,
     hours_only: Option<bool>,
     enabled: Option<bool>,
-    /// Absent, `null`, or the nth calendar of the caller's, be there so many or not.
+    /// Absent, `null`, or the client's nth calendar, which may not exist.
     calendar: Option<Option<usize>>,
 }
 
-/// Which version a conditional request names.
+/// The version that a conditional request names.
 #[derive(Clone, Copy, Debug)]
-enum Seen {
-    Nothing,
+enum Precondition {
+    None,
     Current,
     Stale,
 }
 
-fn ask() -> impl Strategy<Value = Ask> {
+fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        11 => about_policies(),
-        12 => about_rules(),
-        8 => calendars::ask().prop_map(Ask::Calendars),
+        11 => policy_step(),
+        12 => rule_step(),
+        8 => calendars::step().prop_map(Step::Calendars),
     ]
 }
 
-fn about_policies() -> impl Strategy<Value = Ask> {
+fn policy_step() -> impl Strategy<Value = Step> {
     let name = || select(vec!["", "a", "b", "B", "ab", "é"]);
     let due = || select(vec![0_u32, 1, 2, 3]);
     let (team, nth) = (|| 0..2_usize, || 0..4_usize);
     prop_oneof![
-        4 => (team(), name(), due()).prop_map(|(team, name, due)| Ask::CreatePolicy { team, name, due }),
+        4 => (team(), name(), due()).prop_map(|(team, name, due)| Step::CreatePolicy { team, name, due }),
         3 => (team(), nth(), name(), due())
-            .prop_map(|(team, nth, name, due)| Ask::ReplacePolicy { team, nth, name, due }),
-        1 => (team(), nth()).prop_map(|(team, nth)| Ask::DeletePolicy { team, nth }),
-        1 => (team(), nth()).prop_map(|(team, nth)| Ask::GetPolicy { team, nth }),
+            .prop_map(|(team, nth, name, due)| Step::ReplacePolicy { team, nth, name, due }),
+        1 => (team(), nth()).prop_map(|(team, nth)| Step::DeletePolicy { team, nth }),
+        1 => (team(), nth()).prop_map(|(team, nth)| Step::GetPolicy { team, nth }),
         2 => (team(), select(vec!["", "B", "é"]), 0..3_usize, 0..3_usize, any::<bool>()).prop_map(
-            |(team, text, count, offset, descending)| Ask::ListPolicies { team, text, count, offset, descending }
+            |(team, text, count, offset, descending)| Step::ListPolicies { team, text, count, offset, descending }
         ),
     ]
 }
 
-fn about_rules() -> impl Strategy<Value = Ask> {
-    let (world, nth) = (|| 0..WORLDS, || 0..4_usize);
+fn rule_step() -> impl Strategy<Value = Step> {
+    let (client, nth) = (|| 0..CLIENTS, || 0..4_usize);
     let key = || option::weighted(0.3, 0..2_u8);
     prop_oneof![
-        4 => (world(), members(0.9), key())
-            .prop_map(|(world, members, key)| Ask::CreateRule { world, members, key }),
-        4 => (world(), nth(), members(0.3), seen(), key())
-            .prop_map(|(world, nth, members, seen, key)| Ask::ChangeRule { world, nth, members, seen, key }),
-        1 => (world(), nth(), seen()).prop_map(|(world, nth, seen)| Ask::DeleteRule { world, nth, seen }),
-        1 => (world(), nth(), seen()).prop_map(|(world, nth, seen)| Ask::GetRule { world, nth, seen }),
-        2 => world().prop_map(|world| Ask::ListRules { world }),
+        4 => (client(), members(0.9), key())
+            .prop_map(|(client, members, key)| Step::CreateRule { client, members, key }),
+        4 => (client(), nth(), members(0.3), precondition(), key())
+            .prop_map(|(client, nth, members, precondition, key)| Step::ChangeRule { client, nth, members, precondition, key }),
+        1 => (client(), nth(), precondition()).prop_map(|(client, nth, precondition)| Step::DeleteRule { client, nth, precondition }),
+        1 => (client(), nth(), precondition()).prop_map(|(client, nth, precondition)| Step::GetRule { client, nth, precondition }),
+        2 => client().prop_map(|client| Step::ListRules { client }),
     ]
 }
 
-fn seen() -> impl Strategy<Value = Seen> {
+fn precondition() -> impl Strategy<Value = Precondition> {
     select(vec![
-        Seen::Nothing,
-        Seen::Nothing,
-        Seen::Current,
-        Seen::Stale,
+        Precondition::None,
+        Precondition::None,
+        Precondition::Current,
+        Precondition::Stale,
     ])
 }
 
@@ -173,7 +174,7 @@ fn members(given: f64) -> impl Strategy<Value = Members> {
         )
 }
 
-async fn random_sequences_equal_a_plain_model() {
+async fn random_request_sequences_match_the_model() {
     let number = |name: &str| env::var(name).ok().and_then(|text| text.parse().ok());
     let seed: u64 = number("DUELINE_SEED").unwrap_or(20_261_122);
     let config = Config {
@@ -183,45 +184,45 @@ async fn random_sequences_equal_a_plain_model() {
         max_shrink_iters: 200,
         ..Config::default()
     };
-    // proptest is synchronous: it gets a thread of its own.
+    // proptest is synchronous, so it gets a thread of its own.
     let run = tokio::task::spawn_blocking(move || {
         let mut runner = TestRunner::new(config);
-        runner.run(&vec(ask(), 1..LONGEST_SEQUENCE), |asks| {
+        runner.run(&vec(step(), 1..=MAX_STEPS), |steps| {
             world::runtime()
-                .block_on(compare(asks))
+                .block_on(run(steps))
                 .map_err(TestCaseError::fail)
         })
     });
     match run.await.expect("proptest ends") {
         Ok(()) => {}
-        Err(TestError::Fail(reason, asks)) => {
-            panic!("DUELINE_SEED={seed} replays this: {reason}\nafter {asks:#?}")
+        Err(TestError::Fail(reason, steps)) => {
+            panic!("DUELINE_SEED={seed} replays this: {reason}\nafter {steps:#?}")
         }
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }
 }
 
-async fn compare(asks: Vec<Ask>) -> Result<(), String> {
-    let mut model = Model::begin().await;
-    for (number, ask) in asks.into_iter().enumerate() {
-        let told = format!("{ask:?}");
+async fn run(steps: Vec<Step>) -> Result<(), String> {
+    let mut model = Model::new().await;
+    for (number, step) in steps.into_iter().enumerate() {
+        let description = format!("{step:?}");
         model
-            .ask(ask)
+            .step(step)
             .await
-            .map_err(|reason| format!("request {number}, {told}: {reason}"))?;
+            .map_err(|reason| format!("request {number}, {description}: {reason}"))?;
     }
     Ok(())
 }
 
-/// The plain model: lists of JSON objects in the order of their creation.
+/// The model: lists of resources in the order of their creation.
 struct Model {
     managers: Vec<Actor>,
     policies: Vec<Vec<Policy>>,
     keys: Vec<(Actor, String)>,
     rules: Vec<Vec<Rule>>,
     calendars: Vec<Vec<calendars::Calendar>>,
-    /// World, path, method and key; what the body said; what was answered.
-    done: Vec<(String, Value, (u16, Value))>,
+    /// Client, method, path and key of a request that succeeded, its body, and the response.
+    finished: Vec<(String, Value, (u16, Value))>,
 }
 
 #[derive(Clone)]
@@ -240,7 +241,7 @@ struct Rule {
 }
 
 impl Model {
-    async fn begin() -> Model {
+    async fn new() -> Model {
         let (one, other) = (Team::new().await, Team::new().await);
         let keys = vec![
             (one.secret_key().await, one.rules()),
@@ -252,24 +253,24 @@ impl Model {
             managers,
             policies: vec![Vec::new(), Vec::new()],
             keys,
-            rules: vec![Vec::new(); WORLDS],
-            calendars: vec![Vec::new(); WORLDS],
-            done: Vec::new(),
+            rules: vec![Vec::new(); CLIENTS],
+            calendars: vec![Vec::new(); CLIENTS],
+            finished: Vec::new(),
         }
     }
 
-    async fn ask(&mut self, ask: Ask) -> Result<(), String> {
-        match ask {
-            Ask::CreatePolicy { team, name, due } => self.create_policy(team, name, due).await,
-            Ask::ReplacePolicy {
+    async fn step(&mut self, step: Step) -> Result<(), String> {
+        match step {
+            Step::CreatePolicy { team, name, due } => self.create_policy(team, name, due).await,
+            Step::ReplacePolicy {
                 team,
                 nth,
                 name,
                 due,
             } => self.replace_policy(team, nth, name, due).await,
-            Ask::DeletePolicy { team, nth } => self.delete_policy(team, nth).await,
-            Ask::GetPolicy { team, nth } => self.get_policy(team, nth).await,
-            Ask::ListPolicies {
+            Step::DeletePolicy { team, nth } => self.delete_policy(team, nth).await,
+            Step::GetPolicy { team, nth } => self.get_policy(team, nth).await,
+            Step::ListPolicies {
                 team,
                 text,
                 count,
@@ -279,36 +280,47 @@ impl Model {
                 self.list_policies(team, text, count, offset, descending)
                     .await
             }
-            Ask::CreateRule {
-                world,
+            Step::CreateRule {
+                client,
                 members,
                 key,
-            } => self.create_rule(world, &members, key).await,
-            Ask::ChangeRule {
-                world,
+            } => self.create_rule(client, &members, key).await,
+            Step::ChangeRule {
+                client,
                 nth,
                 members,
-                seen,
+                precondition,
                 key,
-            } => self.change_rule(world, nth, &members, seen, key).await,
-            Ask::DeleteRule { world, nth, seen } => self.delete_rule(world, nth, seen).await,
-            Ask::GetRule { world, nth, seen } => self.get_rule(world, nth, seen).await,
-            Ask::Calendars(ask) => self.ask_calendars(ask).await,
-            Ask::ListRules { world } => {
-                let (caller, path) = &self.keys[world];
-                let rules: Vec<Value> = self.rules[world].iter().map(Rule::told).collect();
-                let answer = caller.get(path).await;
-                same(&answer, 200, &json!({"success": true, "data": rules}))
+            } => {
+                self.change_rule(client, nth, &members, precondition, key)
+                    .await
+            }
+            Step::DeleteRule {
+                client,
+                nth,
+                precondition,
+            } => self.delete_rule(client, nth, precondition).await,
+            Step::GetRule {
+                client,
+                nth,
+                precondition,
+            } => self.get_rule(client, nth, precondition).await,
+            Step::Calendars(step) => self.calendar_step(step).await,
+            Step::ListRules { client } => {
+                let (caller, path) = &self.keys[client];
+                let rules: Vec<Value> = self.rules[client].iter().map(Rule::json).collect();
+                let response = caller.get(path).await;
+                expect_response(&response, 200, &json!({"success": true, "data": rules}))
             }
         }
     }
 
     async fn create_policy(&mut self, team: usize, name: &str, due: u32) -> Result<(), String> {
-        let answer = self.managers[team].post(POLICIES, &body(name, due)).await;
+        let response = self.managers[team].post(POLICIES, &body(name, due)).await;
         if let Some(refused) = self.refused(team, None, name, due) {
-            return same(&answer, 400, &refused);
+            return expect_response(&response, 400, &refused);
         }
-        let id = answer.json()["sla"]["_id"]
+        let id = response.json()["sla"]["_id"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
@@ -319,7 +331,7 @@ impl Model {
             due,
             updated_at: None,
         });
-        same(&answer, 200, &json!({"sla": sla, "success": true}))
+        expect_response(&response, 200, &json!({"sla": sla, "success": true}))
     }
 
     async fn replace_policy(
@@ -329,51 +341,51 @@ impl Model {
         name: &str,
         due: u32,
     ) -> Result<(), String> {
-        let (id, place) = self.policy(team, nth);
-        let answer = self.managers[team]
+        let (id, index) = self.policy(team, nth);
+        let response = self.managers[team]
             .put(&format!("{POLICIES}/{id}"), &body(name, due))
             .await;
         if let Some(refused) = invalid(name, due) {
-            return same(&answer, 400, &refused);
+            return expect_response(&response, 400, &refused);
         }
-        let Some(place) = place else {
-            return same(&answer, 404, &unknown(&id));
+        let Some(index) = index else {
+            return expect_response(&response, 404, &unknown(&id));
         };
-        if let Some(refused) = self.refused(team, Some(place), name, due) {
-            return same(&answer, 400, &refused);
+        if let Some(refused) = self.refused(team, Some(index), name, due) {
+            return expect_response(&response, 400, &refused);
         }
-        let at = answer.json()["sla"]["_updatedAt"].clone();
+        let at = response.json()["sla"]["_updatedAt"].clone();
         let sla = json!({"name": name, "description": name, "dueTimeInMinutes": due, "_updatedAt": at, "_id": id});
-        self.policies[team][place] = Policy {
+        self.policies[team][index] = Policy {
             id,
             name: name.to_owned(),
             due,
             updated_at: Some(at),
         };
-        same(&answer, 200, &json!({"sla": sla, "success": true}))
+        expect_response(&response, 200, &json!({"sla": sla, "success": true}))
     }
 
     async fn delete_policy(&mut self, team: usize, nth: usize) -> Result<(), String> {
-        let (id, place) = self.policy(team, nth);
-        let answer = self.managers[team]
+        let (id, index) = self.policy(team, nth);
+        let response = self.managers[team]
             .delete(&format!("{POLICIES}/{id}"))
             .await;
-        let Some(place) = place else {
-            return same(&answer, 400, &unknown(&id));
+        let Some(index) = index else {
+            return expect_response(&response, 400, &unknown(&id));
         };
-        self.policies[team].remove(place);
-        same(&answer, 200, &json!({"success": true}))
+        self.policies[team].remove(index);
+        expect_response(&response, 200, &json!({"success": true}))
     }
 
     async fn get_policy(&mut self, team: usize, nth: usize) -> Result<(), String> {
-        let (id, place) = self.policy(team, nth);
-        let answer = self.managers[team].get(&format!("{POLICIES}/{id}")).await;
-        let Some(place) = place else {
-            return same(&answer, 404, &unknown(&id));
+        let (id, index) = self.policy(team, nth);
+        let response = self.managers[team].get(&format!("{POLICIES}/{id}")).await;
+        let Some(index) = index else {
+            return expect_response(&response, 404, &unknown(&id));
         };
-        let mut told = self.policies[team][place].told(&answer.json()["_updatedAt"]);
-        told["success"] = json!(true);
-        same(&answer, 200, &told)
+        let mut json = self.policies[team][index].json(&response.json()["_updatedAt"]);
+        json["success"] = json!(true);
+        expect_response(&response, 200, &json)
     }
 
     async fn list_policies(
@@ -389,8 +401,8 @@ impl Model {
         let query = format!(
             "?text={text_sent}&count={count}&offset={offset}&sort=%7B%22dueTimeInMinutes%22:{sort}%7D"
         );
-        let answer = self.managers[team].get(&format!("{POLICIES}{query}")).await;
-        let told = answer.json();
+        let response = self.managers[team].get(&format!("{POLICIES}{query}")).await;
+        let found = response.json();
         let mut rows = self.policies[team].clone();
         rows.retain(|policy| policy.name.to_lowercase().contains(&text.to_lowercase()));
         rows.sort_by_key(|policy| policy.due);
@@ -401,160 +413,173 @@ impl Model {
         let count = if count == 0 { 100 } else { count };
         let rows = rows.iter().skip(offset).take(count).enumerate();
         let rows: Vec<Value> = rows
-            .map(|(n, policy)| policy.told(&told["sla"][n]["_updatedAt"]))
+            .map(|(n, policy)| policy.json(&found["sla"][n]["_updatedAt"]))
             .collect();
         let page = json!({"sla": rows, "count": rows.len(), "offset": offset, "total": total, "success": true});
-        same(&answer, 200, &page)
+        expect_response(&response, 200, &page)
     }
 
     async fn create_rule(
         &mut self,
-        world: usize,
+        client: usize,
         members: &Members,
         key: Option<u8>,
     ) -> Result<(), String> {
-        let (caller, path) = self.keys[world].clone();
-        let answer = keyed(&caller, key)
-            .post(&path, &self.body(world, members))
+        let (caller, path) = self.keys[client].clone();
+        let response = keyed(&caller, key)
+            .post(&path, &self.body(client, members))
             .await;
-        if answer.status == 400 {
+        if response.status == 400 {
             return expect(
-                self.laid_over(world, members, None).is_none(),
-                "it is valid",
+                self.merged(client, members, None).is_none(),
+                "a 400 only for an invalid rule",
             );
         }
-        let scope = format!("{world} POST {path} {key:?}");
-        if let Some(repeated) = self.repeated(key, &scope, &self.body(world, members), &answer) {
-            return repeated;
+        let scope = format!("{client} POST {path} {key:?}");
+        if let Some(replay) = self.replay(key, &scope, &self.body(client, members), &response) {
+            return replay;
         }
-        let id = answer.json()["data"]["id"]
+        let id = response.json()["data"]["id"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
-        let members_now = self
-            .laid_over(world, members, None)
-            .ok_or("it is not valid, and was made")?;
+        let merged = self
+            .merged(client, members, None)
+            .ok_or("a 400 for an invalid rule")?;
         let rule = Rule {
             id,
-            members: members_now,
+            members: merged,
             version: 1,
         };
-        let told = json!({"success": true, "data": rule.told()});
-        self.rules[world].push(rule);
-        self.done
-            .push((scope, self.body(world, members), (201, told.clone())));
-        same(&answer, 201, &told)?;
+        let json = json!({"success": true, "data": rule.json()});
+        self.rules[client].push(rule);
+        self.finished
+            .push((scope, self.body(client, members), (201, json.clone())));
+        expect_response(&response, 201, &json)?;
         expect(
-            answer.header("etag") == Some("\"1\""),
+            response.header("etag") == Some("\"1\""),
             "a new rule has version 1",
         )
     }
 
     async fn change_rule(
         &mut self,
-        world: usize,
+        client: usize,
         nth: usize,
         members: &Members,
-        seen: Seen,
+        precondition: Precondition,
         key: Option<u8>,
     ) -> Result<(), String> {
-        let (caller, _) = self.keys[world].clone();
-        let (path, place) = self.rule(world, nth);
-        let version = place.map_or(1, |place| self.rules[world][place].version);
-        let caller = seen.on(&keyed(&caller, key), "if-match", version);
-        let answer = caller.patch(&path, &self.body(world, members)).await;
-        let Some(place) = place else {
-            return expect(answer.status == 404, "404");
+        let (caller, _) = self.keys[client].clone();
+        let (path, index) = self.rule(client, nth);
+        let version = index.map_or(1, |index| self.rules[client][index].version);
+        let caller = precondition.add_to(&keyed(&caller, key), "if-match", version);
+        let response = caller.patch(&path, &self.body(client, members)).await;
+        let Some(index) = index else {
+            return expect(response.status == 404, "404");
         };
-        let Some(members_now) =
-            self.laid_over(world, members, Some(&self.rules[world][place].members))
+        let Some(merged) = self.merged(client, members, Some(&self.rules[client][index].members))
         else {
-            return expect(answer.status == 400, "400");
+            return expect(response.status == 400, "400");
         };
-        let scope = format!("{world} PATCH {path} {key:?}");
-        if let Some(repeated) = self.repeated(key, &scope, &self.body(world, members), &answer) {
-            return repeated;
+        let scope = format!("{client} PATCH {path} {key:?}");
+        if let Some(replay) = self.replay(key, &scope, &self.body(client, members), &response) {
+            return replay;
         }
-        if matches!(seen, Seen::Stale) {
-            return expect(answer.status == 412, "412");
+        if matches!(precondition, Precondition::Stale) {
+            return expect(response.status == 412, "412");
         }
-        let rule = &mut self.rules[world][place];
-        rule.members = members_now;
+        let rule = &mut self.rules[client][index];
+        rule.members = merged;
         rule.version += 1;
-        let told = json!({"success": true, "data": rule.told()});
+        let json = json!({"success": true, "data": rule.json()});
         let tag = format!("\"{}\"", rule.version);
-        self.done
-            .push((scope, self.body(world, members), (200, told.clone())));
-        same(&answer, 200, &told)?;
+        self.finished
+            .push((scope, self.body(client, members), (200, json.clone())));
+        expect_response(&response, 200, &json)?;
         expect(
-            answer.header("etag") == Some(&tag),
+            response.header("etag") == Some(&tag),
             "the tag is the version",
         )
     }
 
-    async fn delete_rule(&mut self, world: usize, nth: usize, seen: Seen) -> Result<(), String> {
-        let (path, place) = self.rule(world, nth);
-        let version = place.map_or(1, |place| self.rules[world][place].version);
-        let answer = seen
-            .on(&self.keys[world].0, "if-match", version)
+    async fn delete_rule(
+        &mut self,
+        client: usize,
+        nth: usize,
+        precondition: Precondition,
+    ) -> Result<(), String> {
+        let (path, index) = self.rule(client, nth);
+        let version = index.map_or(1, |index| self.rules[client][index].version);
+        let response = precondition
+            .add_to(&self.keys[client].0, "if-match", version)
             .delete(&path)
             .await;
-        let Some(place) = place else {
-            return expect(answer.status == 404, "404");
+        let Some(index) = index else {
+            return expect(response.status == 404, "404");
         };
-        if matches!(seen, Seen::Stale) {
-            return expect(answer.status == 412, "412");
+        if matches!(precondition, Precondition::Stale) {
+            return expect(response.status == 412, "412");
         }
-        let rule = self.rules[world].remove(place);
-        same(
-            &answer,
+        let rule = self.rules[client].remove(index);
+        expect_response(
+            &response,
             200,
             &json!({"success": true, "data": {"id": rule.id, "deleted": true}}),
         )
     }
 
-    async fn get_rule(&mut self, world: usize, nth: usize, seen: Seen) -> Result<(), String> {
-        let (path, place) = self.rule(world, nth);
-        let version = place.map_or(1, |place| self.rules[world][place].version);
-        let answer = seen
-            .on(&self.keys[world].0, "if-none-match", version)
+    async fn get_rule(
+        &mut self,
+        client: usize,
+        nth: usize,
+        precondition: Precondition,
+    ) -> Result<(), String> {
+        let (path, index) = self.rule(client, nth);
+        let version = index.map_or(1, |index| self.rules[client][index].version);
+        let response = precondition
+            .add_to(&self.keys[client].0, "if-none-match", version)
             .get(&path)
             .await;
-        let Some(place) = place else {
-            return expect(answer.status == 404, "404");
+        let Some(index) = index else {
+            return expect(response.status == 404, "404");
         };
-        if matches!(seen, Seen::Current) {
-            return expect(answer.status == 304 && answer.body.is_empty(), "304");
+        if matches!(precondition, Precondition::Current) {
+            return expect(response.status == 304 && response.body.is_empty(), "304");
         }
-        same(
-            &answer,
+        expect_response(
+            &response,
             200,
-            &json!({"success": true, "data": self.rules[world][place].told()}),
+            &json!({"success": true, "data": self.rules[client][index].json()}),
         )
     }
 
-    /// Whether this is an earlier request again, and was answered as one.
-    fn repeated(
+    /// If this repeats an earlier request, whether the response is the one for a repetition.
+    fn replay(
         &self,
         key: Option<u8>,
         scope: &str,
         body: &Value,
-        answer: &Answer,
+        response: &Response,
     ) -> Option<Result<(), String>> {
         key?;
-        let (_, said, (status, told)) = self.done.iter().find(|(other, ..)| other == scope)?;
-        if said != body {
-            return Some(expect(answer.status == 409, "409"));
+        let (_, first_body, (status, json)) =
+            self.finished.iter().find(|(other, ..)| other == scope)?;
+        if first_body != body {
+            return Some(expect(response.status == 409, "409"));
         }
-        let marked = answer.header("idempotent-replayed") == Some("true");
-        Some(same(answer, *status, told).and_then(|()| expect(marked, "it is marked as replayed")))
+        let marked = response.header("idempotent-replayed") == Some("true");
+        Some(
+            expect_response(response, *status, json)
+                .and_then(|()| expect(marked, "the response is marked as replayed")),
+        )
     }
 
     fn refused(&self, team: usize, but: Option<usize>, name: &str, due: u32) -> Option<Value> {
         let others = self.policies[team]
             .iter()
             .enumerate()
-            .filter(|(place, _)| Some(*place) != but);
+            .filter(|(index, _)| Some(*index) != but);
         let taken = others
             .into_iter()
             .any(|(_, other)| other.name == name || other.due == due);
@@ -562,42 +587,42 @@ impl Model {
             .or_else(|| taken.then(|| json!({"success": false, "error": "error-duplicated-sla"})))
     }
 
-    /// The nth policy's id, and where it is; an id of nobody's if there are not so many.
+    /// The nth policy's id and index; an unknown id if there are fewer.
     fn policy(&self, team: usize, nth: usize) -> (String, Option<usize>) {
-        let of_none = || ("0".repeat(24), None);
+        let unknown_id = || ("0".repeat(24), None);
         self.policies[team]
             .get(nth)
-            .map_or_else(of_none, |policy| (policy.id.clone(), Some(nth)))
+            .map_or_else(unknown_id, |policy| (policy.id.clone(), Some(nth)))
     }
 
-    fn rule(&self, world: usize, nth: usize) -> (String, Option<usize>) {
-        let path = |id: &str| format!("{}/{id}", self.keys[world].1);
-        let of_none = || (path(&format!("sla_{}", "0".repeat(32))), None);
-        self.rules[world]
+    fn rule(&self, client: usize, nth: usize) -> (String, Option<usize>) {
+        let path = |id: &str| format!("{}/{id}", self.keys[client].1);
+        let unknown_id = || (path(&format!("sla_{}", "0".repeat(32))), None);
+        self.rules[client]
             .get(nth)
-            .map_or_else(of_none, |rule| (path(&rule.id), Some(nth)))
+            .map_or_else(unknown_id, |rule| (path(&rule.id), Some(nth)))
     }
 }
 
 impl Policy {
-    fn told(&self, at: &Value) -> Value {
+    fn json(&self, at: &Value) -> Value {
         let at = self.updated_at.as_ref().unwrap_or(at);
         json!({"_id": self.id, "name": self.name, "description": self.name, "dueTimeInMinutes": self.due, "_updatedAt": at})
     }
 }
 
 impl Rule {
-    fn told(&self) -> Value {
-        let mut told = json!({"id": self.id});
-        told.as_object_mut()
+    fn json(&self) -> Value {
+        let mut json = json!({"id": self.id});
+        json.as_object_mut()
             .expect("an object")
             .extend(self.members.clone());
-        told
+        json
     }
 }
 
 impl Model {
-    fn body(&self, world: usize, members: &Members) -> Value {
+    fn body(&self, client: usize, members: &Members) -> Value {
         let given = [
             ("name", members.name.map(Value::from)),
             ("priority", members.priority.map(Value::from)),
@@ -609,7 +634,7 @@ impl Model {
                 "calendarId",
                 members
                     .calendar
-                    .map(|nth| nth.map_or(Value::Null, |nth| self.calendar_id(world, nth).into())),
+                    .map(|nth| nth.map_or(Value::Null, |nth| self.calendar_id(client, nth).into())),
             ),
         ];
         given
@@ -618,15 +643,15 @@ impl Model {
             .collect()
     }
 
-    /// The members of a rule after this, if it is valid. `was` is none for a new rule.
-    fn laid_over(
+    /// The members of a rule after this change, if it is valid. A new rule has no current members.
+    fn merged(
         &self,
-        world: usize,
+        client: usize,
         members: &Members,
-        was: Option<&Map<String, Value>>,
+        current: Option<&Map<String, Value>>,
     ) -> Option<Map<String, Value>> {
-        let given = self.body(world, members);
-        let member = |name: &str| given.get(name).or_else(|| was?.get(name)).cloned();
+        let given = self.body(client, members);
+        let member = |name: &str| given.get(name).or_else(|| current?.get(name)).cloned();
         let mut now = json!({
             "name": member("name")?,
             "priority": member("priority")?,
@@ -635,12 +660,12 @@ impl Model {
             "businessHoursOnly": member("businessHoursOnly").unwrap_or(json!(false)),
             "enabled": member("enabled").unwrap_or(json!(true)),
         });
-        let calendar_is_there = match member("calendarId") {
+        let calendar_exists = match member("calendarId") {
             None => true,
-            Some(Value::Null) => was.is_some(),
+            Some(Value::Null) => current.is_some(),
             Some(id) => {
                 now["calendarId"] = id.clone();
-                self.calendars[world]
+                self.calendars[client]
                     .iter()
                     .any(|calendar| id == calendar.id.as_str())
             }
@@ -650,17 +675,17 @@ impl Model {
             && now["priority"] != "Low"
             && minutes("responseTarget") > 0
             && minutes("resolutionTarget") >= minutes("responseTarget")
-            && calendar_is_there;
+            && calendar_exists;
         valid.then(|| now.as_object().expect("an object").clone())
     }
 }
 
-impl Seen {
-    fn on(self, caller: &Actor, header: &'static str, version: u64) -> Actor {
+impl Precondition {
+    fn add_to(self, caller: &Actor, header: &'static str, version: u64) -> Actor {
         match self {
-            Seen::Nothing => caller.clone(),
-            Seen::Current => caller.with(header, format!("\"{version}\"")),
-            Seen::Stale => caller.with(header, format!("\"{}\"", version + 7)),
+            Precondition::None => caller.clone(),
+            Precondition::Current => caller.with(header, format!("\"{version}\"")),
+            Precondition::Stale => caller.with(header, format!("\"{}\"", version + 7)),
         }
     }
 }
@@ -690,18 +715,17 @@ fn invalid(name: &str, due: u32) -> Option<Value> {
     Some(json!({"success": false, "error": error, "errorType": "invalid-params"}))
 }
 
-/// Status and body, members in the same order.
-fn same(answer: &Answer, status: u16, body: &Value) -> Result<(), String> {
-    let (told, expected) = (
-        (answer.status, answer.body.as_str()),
-        (status, body.to_string()),
-    );
+/// Compares the status and the body, including the order of its members.
+fn expect_response(response: &Response, status: u16, body: &Value) -> Result<(), String> {
+    let found = (response.status, response.body.as_str());
+    let expected = (status, body.to_string());
     expect(
-        told == (expected.0, &expected.1),
-        &format!("{told:?} instead of {expected:?}"),
+        found == (expected.0, &expected.1),
+        &format!("{found:?} instead of {expected:?}"),
     )
 }
 
+/// An error with this reason unless the condition holds.
 fn expect(holds: bool, reason: &str) -> Result<(), String> {
     if holds {
         Ok(())

@@ -4,7 +4,7 @@
 #
 #   tests/mutants.sh OUTPUT_DIR [REGEX]
 #
-# OUTPUT_DIR keeps the results, outside the repository: what it has caught before is not run again.
+# OUTPUT_DIR, outside the repository, keeps the results: mutants that were caught before are not run again.
 # REGEX chooses mutants by name, such as '^shared/src/limit'.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,17 +14,17 @@ names=${2:-.}
 mkdir -p "$output"
 export CARGO_TERM_COLOR=never
 
-# Exit codes 2 and 3 mean that mutants were missed or timed out: that is what the next step is for.
+# Exit codes 2 and 3 mean that mutants were missed or timed out, which the next step deals with.
 mutants() {
   local code=0
   nice cargo mutants --package shared --iterate --jobs 1 --output "$output" --re "$names" "$@" || code=$?
   [[ $code -eq 0 || $code -eq 2 || $code -eq 3 ]]
 }
 
-# Seconds each: unit tests, and open time.
+# A few seconds each: the unit tests and the open-time tests.
 mutants -- --lib --test open_time
 
-# A minute or two each: those that are left, against the stories.
+# A minute or two each: the remaining mutants, against the stories.
 mutants --test-package functions -- --test tests
 
 cat "$output/mutants.out/missed.txt"

@@ -1,5 +1,5 @@
-//! Open time against the reference cases, and against a walk that knows only
-//! how `jiff` reads an instant on a wall clock. A test of `shared` alone: it needs no service.
+//! Open time, compared with the reference cases and with a slow walk that relies only on how `jiff`
+//! converts an instant to a wall-clock time. It tests `shared` alone and needs no service.
 
 #![expect(
     clippy::indexing_slicing,
@@ -244,8 +244,7 @@ fn a_night_shift_is_one_stretch() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
 
-    /// Minutes are fine enough after 1972, when the last zone took an offset of
-    /// whole minutes.
+    /// Steps of a minute suffice after 1972, when the last zone adopted an offset of whole minutes.
     #[test]
     fn minutes_agree_with_a_walk((draft, from) in scene(MODERN), hours in 1i64..240, target in target()) {
         let to = from + SignedDuration::from_hours(hours);
@@ -318,8 +317,8 @@ proptest! {
     }
 }
 
-/// The oracle: asks of every step whether its wall-clock reading lies in the
-/// hours of its wall-clock date, reading the draft and nothing that was parsed.
+/// The oracle: checks for every step whether its wall-clock time is within the hours of its
+/// wall-clock date. It reads the draft, and nothing that was parsed.
 struct Walk<'a> {
     draft: &'a Schedule,
     zone: TimeZone,
@@ -342,7 +341,7 @@ impl Walk<'_> {
             .any(|(start, end)| *start <= reading && reading < *end)
     }
 
-    /// The steps from `from` to `to`, the first and the last cut short.
+    /// The steps from `from` to `to`; the first and the last are shortened to fit.
     fn steps(
         &self,
         from: Timestamp,
@@ -363,7 +362,7 @@ impl Walk<'_> {
             .sum()
     }
 
-    /// Due and breach, if both are before `to`.
+    /// The due time and the breach time, if both are before `to`.
     fn due(
         &self,
         from: Timestamp,
@@ -412,7 +411,7 @@ fn agrees_with_walk(
     Ok(())
 }
 
-/// Where the search for a due date ends: whatever is not found by then is not used up by then.
+/// Where the search for a due date ends: a target that is not found by then is not used up by then.
 fn search_end(from: Timestamp) -> Timestamp {
     from.saturating_add(SignedDuration::from_hours(24 * MAX_SEARCH_DAYS))
         .unwrap()
@@ -426,18 +425,18 @@ static ZONES: LazyLock<Vec<String>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Unix seconds from 1972-02 to 2090.
+/// From February 1972 to 2090, in Unix seconds.
 const MODERN: (i64, i64) = (66_000_000, 3_786_912_000);
 
-/// Unix seconds of the years −9998 to 9998.
+/// The years −9998 to 9998, in Unix seconds.
 const ANY_TIME: (i64, i64) = (-377_600_000_000, 253_300_000_000);
 
-/// The Unix seconds from, to and ten years before whose end sums are kept; see
-/// `shared/src/domain/calendar/zone.rs`.
+/// The start and the end of the period whose clock changes a calendar keeps, and ten years before
+/// that end, in Unix seconds; see `shared/src/domain/calendar/zone.rs`.
 const WINDOW_EDGES: [i64; 3] = [946_684_800, 3_155_760_000, 2_840_140_800];
 
-/// A calendar and an instant, as often as not close to a clock change, with
-/// holidays and exceptions about it.
+/// A calendar and an instant, half of the time close to a clock change, with holidays and
+/// exceptions around it.
 fn scene(range: (i64, i64)) -> impl Strategy<Value = (Schedule, Timestamp)> {
     let zone = prop_oneof![
         2 => prop::sample::select(ZONES.clone()),
@@ -503,7 +502,7 @@ fn draft_about(zone: String, from: Timestamp) -> impl Strategy<Value = Schedule>
         })
 }
 
-/// Up to three intervals between quarters of an hour, some of them touching.
+/// Up to three intervals between quarters of an hour, some of which touch.
 fn day() -> impl Strategy<Value = Vec<(String, String)>> {
     let early_or_any = prop_oneof![1 => 0u32..=16, 1 => 0u32..=96];
     btree_set(early_or_any, 0..=6).prop_map(|cuts| {

@@ -1,4 +1,4 @@
-//! What operators type, what they see, and what comes of it on the next call.
+//! What operators type and see, and how it affects the next call.
 
 use std::collections::BTreeSet;
 
@@ -15,34 +15,34 @@ use crate::actors::{Actor, POLICIES, TEAM_NAME, Team};
 use crate::world;
 
 crate::stories![
-    a_key_is_shown_alike_by_every_command,
-    a_user_is_shown_alike_by_every_command,
-    a_list_says_which_keys_work,
-    an_imported_secret_shows_only_what_is_known_of_it,
-    a_revoked_credential_takes_no_change,
-    an_unknown_team_is_an_error_and_not_an_empty_list,
-    a_second_team_of_one_name_is_warned_about,
-    credentials_follow_their_team_to_another_plan,
-    an_interrupted_change_of_plan_is_completed_by_another,
+    every_command_shows_a_key_the_same_way,
+    every_command_shows_a_user_the_same_way,
+    a_list_shows_which_keys_work,
+    an_imported_secret_shows_only_what_is_known,
+    a_revoked_credential_cannot_be_changed,
+    an_unknown_team_is_an_error_not_an_empty_list,
+    a_duplicate_team_name_causes_a_warning,
+    a_plan_change_applies_to_the_teams_credentials,
+    repeating_an_interrupted_plan_change_completes_it,
     operators_need_four_permissions_on_the_table,
-    what_cannot_be_reached_is_named_with_what_to_do,
+    an_unusable_table_is_reported_with_advice,
 ];
 
-/// What a command came to.
-struct Ran {
+/// What a command returned and printed.
+struct CommandResult {
     code: u8,
     out: String,
     err: String,
 }
 
-impl Ran {
+impl CommandResult {
     #[track_caller]
     fn succeeded(&self) -> Value {
         assert_eq!((self.code, self.err.as_str()), (0, ""), "{}", self.out);
         serde_json::from_str(&self.out).expect("one line of JSON")
     }
 
-    /// Its result, and what it noted beside it.
+    /// What it printed, if it succeeded with this note on stderr.
     #[track_caller]
     fn succeeded_with(&self, note: &str) -> Value {
         assert_eq!((self.code, self.err.trim_end()), (0, note), "{}", self.out);
@@ -56,16 +56,16 @@ impl Ran {
     }
 }
 
-/// The way to the table on which calls are recorded and can be broken, for one story at a time.
-pub struct OperatorsWire {
+/// The wire to the table, which records calls and can make them fail, for one story at a time.
+pub struct OperatorWire {
     wire: &'static Wire,
     _turn: MutexGuard<'static, ()>,
 }
 
-impl OperatorsWire {
-    pub async fn of_ones_own() -> OperatorsWire {
+impl OperatorWire {
+    pub async fn exclusive() -> OperatorWire {
         static TURN: Mutex<()> = Mutex::const_new(());
-        OperatorsWire {
+        OperatorWire {
             _turn: TURN.lock().await,
             wire: world::stack().wire().expect("a recording stack"),
         }
@@ -86,7 +86,7 @@ impl OperatorsWire {
         self.wire.fault(matcher, InjectedFault::Deny)
     }
 
-    /// An operator's next transaction is answered only when it is tried again.
+    /// An operator's next transaction hangs, and succeeds only when it is retried.
     pub fn delay_a_transaction(&self) -> FaultGuard {
         let matcher = Matcher {
             function: Some(OPERATOR.to_owned()),
@@ -97,11 +97,11 @@ impl OperatorsWire {
         self.wire.fault(matcher, InjectedFault::Hang)
     }
 
-    async fn admin(&self, command: &str) -> Ran {
+    async fn admin(&self, command: &str) -> CommandResult {
         admin_at(&self.wire.endpoint(), command).await
     }
 
-    /// What operators needed so far.
+    /// The IAM actions that operators have needed so far.
     fn actions(&self) -> BTreeSet<String> {
         let calls = self.wire.calls().into_iter();
         let operators = calls.filter(|call| call.function == OPERATOR);
@@ -109,20 +109,20 @@ impl OperatorsWire {
     }
 }
 
-/// Whom calls of `--local` are signed by.
+/// The access key that signs the calls of `--local`.
 const OPERATOR: &str = "local";
 
-/// Carries out a command whose words hold no blanks, on the table of the running service.
-async fn admin(command: impl AsRef<str>) -> Ran {
+/// Runs a command, whose words contain no blanks, on the table of the running service.
+async fn admin(command: impl AsRef<str>) -> CommandResult {
     admin_at(world::stack().dynamodb(), command.as_ref()).await
 }
 
-async fn admin_at(endpoint: &str, command: &str) -> Ran {
+async fn admin_at(endpoint: &str, command: &str) -> CommandResult {
     let flags = format!("--local --endpoint {endpoint} --output json");
     run(&format!("{flags} {command}")).await
 }
 
-async fn run(arguments: &str) -> Ran {
+async fn run(arguments: &str) -> CommandResult {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut console = Console {
         out: &mut out,
@@ -131,7 +131,7 @@ async fn run(arguments: &str) -> Ran {
     let words = ["cargo admin"].into_iter().chain(arguments.split(' '));
     let code = cli::run(words, &mut console).await;
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    Ran {
+    CommandResult {
         code,
         out: text(out),
         err: text(err),
@@ -141,7 +141,7 @@ async fn run(arguments: &str) -> Ran {
 const KEY_SHOWN_ONCE: &str = "note: the key will not be shown again";
 const TOKEN_SHOWN_ONCE: &str = "note: the token will not be shown again";
 
-/// A member that is a text.
+/// A member that is a string.
 fn text<'a>(row: &'a Value, member: &str) -> &'a str {
     row[member].as_str().expect("a text")
 }
@@ -154,18 +154,11 @@ fn without(row: &Value, member: &str) -> Value {
     row
 }
 
-fn bearer(team: &Team, key: &Value) -> Actor {
-    let key = format!("Bearer {}", text(key, "key"));
-    team.anonymous().with("authorization", key)
+fn user_of(team: &Team, user: &Value) -> Actor {
+    team.with_token(text(user, "userId"), text(user, "authToken"))
 }
 
-fn holder(team: &Team, user: &Value) -> Actor {
-    team.anonymous()
-        .with("x-user-id", text(user, "userId"))
-        .with("x-auth-token", text(user, "authToken"))
-}
-
-async fn a_key_is_shown_alike_by_every_command() {
+async fn every_command_shows_a_key_the_same_way() {
     let team = Team::new().await;
     let id = &team.id;
     let created = admin(format!(
@@ -195,7 +188,10 @@ async fn a_key_is_shown_alike_by_every_command() {
     row["limit"] = 7.into();
     assert_eq!(limited.succeeded(), row);
 
-    let used = bearer(&team, &created).get(&team.rules()).await;
+    let used = team
+        .with_key(text(&created, "key"))
+        .get(&team.rules())
+        .await;
     assert_eq!(
         (used.status, used.header("x-ratelimit-limit")),
         (200, Some("7"))
@@ -209,7 +205,7 @@ async fn a_key_is_shown_alike_by_every_command() {
     assert_eq!(revoked, row);
 }
 
-async fn a_user_is_shown_alike_by_every_command() {
+async fn every_command_shows_a_user_the_same_way() {
     let team = Team::new().await;
     let id = &team.id;
     let created = admin(format!(
@@ -243,7 +239,7 @@ async fn a_user_is_shown_alike_by_every_command() {
     let rotated = admin(format!("user rotate --team {id} --user {user}")).await;
     let rotated = rotated.succeeded_with(TOKEN_SHOWN_ONCE);
     for token in [&created, &rotated] {
-        assert_eq!(holder(&team, token).get(POLICIES).await.status, 200);
+        assert_eq!(user_of(&team, token).get(POLICIES).await.status, 200);
     }
     let revoked = admin(format!("user revoke --team {id} --user {user}"))
         .await
@@ -254,11 +250,11 @@ async fn a_user_is_shown_alike_by_every_command() {
     row["lastUsedAt"] = revoked["lastUsedAt"].clone();
     assert_eq!(revoked, row);
     for token in [&created, &rotated] {
-        assert_eq!(holder(&team, token).get(POLICIES).await.status, 401);
+        assert_eq!(user_of(&team, token).get(POLICIES).await.status, 401);
     }
 }
 
-async fn a_list_says_which_keys_work() {
+async fn a_list_shows_which_keys_work() {
     let team = Team::new().await;
     let id = &team.id;
     let mut expected = Vec::new();
@@ -278,7 +274,11 @@ async fn a_list_says_which_keys_work() {
             let changed = admin(format!("key {command} --team {id} --key {key}")).await;
             assert_eq!(changed.code, 0, "{}", changed.err);
         }
-        let status = bearer(&team, &created).get(&team.rules()).await.status;
+        let status = team
+            .with_key(text(&created, "key"))
+            .get(&team.rules())
+            .await
+            .status;
         let works = ["active", "expiring"].contains(&state);
         assert_eq!(status, if works { 200 } else { 401 }, "{state}");
         expected.push((key, state));
@@ -287,11 +287,11 @@ async fn a_list_says_which_keys_work() {
     for (key, state) in expected {
         let rows = listed.as_array().expect("a list").iter();
         let row = rows.clone().find(|row| row["keyId"] == key.as_str());
-        assert_eq!(text(row.expect("it is listed"), "state"), state);
+        assert_eq!(text(row.expect("the key is listed"), "state"), state);
     }
 }
 
-async fn an_imported_secret_shows_only_what_is_known_of_it() {
+async fn an_imported_secret_shows_only_what_is_known() {
     let team = Team::new().await;
     let id = &team.id;
     let hash = |digit: &str| digit.repeat(64);
@@ -307,7 +307,7 @@ async fn an_imported_secret_shows_only_what_is_known_of_it() {
         .failed("error: this user or this secret already exists");
 }
 
-async fn a_revoked_credential_takes_no_change() {
+async fn a_revoked_credential_cannot_be_changed() {
     let team = Team::new().await;
     let id = &team.id;
     let key = team.secret_key().await.key.unwrap();
@@ -317,7 +317,7 @@ async fn a_revoked_credential_takes_no_change() {
         format!("--team {id} --user {user}"),
     );
     for revoked in [format!("key revoke {key}"), format!("user revoke {user}")] {
-        // A second time changes nothing.
+        // Revoking it again changes nothing.
         for _ in 0..2 {
             assert_eq!(admin(&revoked).await.succeeded()["state"], "revoked");
         }
@@ -335,7 +335,7 @@ async fn a_revoked_credential_takes_no_change() {
     }
 }
 
-async fn an_unknown_team_is_an_error_and_not_an_empty_list() {
+async fn an_unknown_team_is_an_error_not_an_empty_list() {
     let key = "key_00000000000000000000000000000000";
     for command in [
         "team update --name Acme",
@@ -347,8 +347,8 @@ async fn an_unknown_team_is_an_error_and_not_an_empty_list() {
         "user list",
         "user rotate --user nobody",
     ] {
-        let ran = admin(format!("{command} --team team_unknown")).await;
-        ran.failed("error: no such team");
+        let result = admin(format!("{command} --team team_unknown")).await;
+        result.failed("error: no such team");
     }
     let team = Team::new().await;
     let listed = admin(format!("key list --team {}", team.id)).await;
@@ -358,7 +358,7 @@ async fn an_unknown_team_is_an_error_and_not_an_empty_list() {
         .failed("error: no such key in this team");
 }
 
-async fn a_second_team_of_one_name_is_warned_about() {
+async fn a_duplicate_team_name_causes_a_warning() {
     let first = admin("team create --name Twins").await.succeeded();
     let row = json!({
         "teamId": first["teamId"],
@@ -385,7 +385,7 @@ async fn a_second_team_of_one_name_is_warned_about() {
     assert_eq!(twins, [&first, &second]);
 }
 
-async fn credentials_follow_their_team_to_another_plan() {
+async fn a_plan_change_applies_to_the_teams_credentials() {
     let team = Team::new().await;
     let id = &team.id;
     team.secret_key().await;
@@ -399,7 +399,7 @@ async fn credentials_follow_their_team_to_another_plan() {
     for (plan, status) in [("community", 403), ("premium", 200)] {
         let updated = admin(format!("team update --team {id} --plan {plan}")).await;
         let updated = updated.succeeded();
-        // Two keys, and both tokens of the user.
+        // Two keys and two tokens of the user.
         let row = json!({
             "teamId": id,
             "name": TEAM_NAME,
@@ -409,23 +409,23 @@ async fn credentials_follow_their_team_to_another_plan() {
         });
         assert_eq!(updated, row);
         for token in [&user, &rotated] {
-            let answer = holder(&team, token).get(POLICIES).await;
-            assert_eq!(answer.status, status, "{plan}");
+            let response = user_of(&team, token).get(POLICIES).await;
+            assert_eq!(response.status, status, "{plan}");
         }
     }
 }
 
-async fn an_interrupted_change_of_plan_is_completed_by_another() {
+async fn repeating_an_interrupted_plan_change_completes_it() {
     let team = Team::new().await;
     let agent = team.agent().await;
-    let wire = OperatorsWire::of_ones_own().await;
+    let wire = OperatorWire::exclusive().await;
     let update = format!("team update --team {} --plan community", team.id);
     let interrupted = wire.deny_updates();
-    let ran = wire.admin(&update).await;
-    assert_eq!(ran.code, 1);
+    let result = wire.admin(&update).await;
+    assert_eq!(result.code, 1);
     let error =
         "error: the team has its new plan, but some of its credentials may not; run this again: ";
-    assert!(ran.err.starts_with(error), "{}", ran.err);
+    assert!(result.err.starts_with(error), "{}", result.err);
     drop(interrupted);
     assert_eq!(agent.get(POLICIES).await.status, 200);
     for changed in [1, 0] {
@@ -440,17 +440,17 @@ async fn an_interrupted_change_of_plan_is_completed_by_another() {
 }
 
 async fn operators_need_four_permissions_on_the_table() {
-    let wire = OperatorsWire::of_ones_own().await;
+    let wire = OperatorWire::exclusive().await;
     let team = wire.admin("team create --name Acme").await;
     let team: Value = serde_json::from_str(&team.out).expect("a team");
     let on_team = format!("--team {}", text(&team, "teamId"));
-    let mut made = Vec::new();
+    let mut credentials = Vec::new();
     for command in ["key create --type secret", "user create --name Ada"] {
         let row = wire.admin(&format!("{command} {on_team}")).await;
-        made.push(serde_json::from_str::<Value>(&row.out).expect("a credential"));
+        credentials.push(serde_json::from_str::<Value>(&row.out).expect("a credential"));
     }
-    let key = format!("{on_team} --key {}", text(&made[0], "keyId"));
-    let user = format!("{on_team} --user {}", text(&made[1], "userId"));
+    let key = format!("{on_team} --key {}", text(&credentials[0], "keyId"));
+    let user = format!("{on_team} --user {}", text(&credentials[1], "userId"));
     for command in [
         "team list".to_owned(),
         format!("team update {on_team} --name Ajax --plan community"),
@@ -473,19 +473,23 @@ async fn operators_need_four_permissions_on_the_table() {
     );
 }
 
-async fn what_cannot_be_reached_is_named_with_what_to_do() {
+async fn an_unusable_table_is_reported_with_advice() {
     let endpoint = world::stack().dynamodb();
-    let ran = run(&format!(
+    let result = run(&format!(
         "--local --endpoint {endpoint} --table other team list"
     ))
     .await;
-    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert_eq!((result.code, result.out.as_str()), (1, ""));
     let refused = format!("error: the database at {endpoint} refuses the table: ");
-    assert!(ran.err.starts_with(&refused), "{}", ran.err);
-    assert!(ran.err.contains("ResourceNotFoundException"), "{}", ran.err);
+    assert!(result.err.starts_with(&refused), "{}", result.err);
     assert!(
-        ran.err.contains("unless --table names another"),
+        result.err.contains("ResourceNotFoundException"),
         "{}",
-        ran.err
+        result.err
+    );
+    assert!(
+        result.err.contains("unless --table names another"),
+        "{}",
+        result.err
     );
 }

@@ -1,24 +1,24 @@
-//! What a Rocket.Chat workspace does with its SLA policies.
+//! How a Rocket.Chat workspace manages its SLA policies.
 
 use std::collections::BTreeSet;
 
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::actors::{Answer, POLICIES, Team};
+use crate::actors::{POLICIES, Response, Team};
 
 crate::stories![
-    a_policy_is_made_and_told_as_documented,
-    names_and_due_times_are_each_unique_in_a_workspace,
-    ajvs_first_word_is_the_only_one,
-    of_many_who_want_one_name_exactly_one_gets_it,
-    a_policy_is_read_replaced_and_deleted_in_rocket_chats_shapes,
-    a_policy_never_collides_with_itself_and_frees_what_it_leaves,
-    what_is_not_there_is_not_found,
-    two_replacements_at_once_are_never_mixed,
-    an_agent_sees_policies_but_cannot_change_them,
-    a_list_is_searched_sorted_and_paged,
-    a_list_that_is_asked_for_wrongly_is_refused,
+    a_policy_is_created_as_documented,
+    names_and_due_times_are_unique_per_workspace,
+    only_the_first_ajv_error_is_reported,
+    concurrent_creates_with_one_name_succeed_once,
+    a_policy_is_read_replaced_and_deleted_in_rocket_chats_format,
+    a_policy_does_not_conflict_with_itself_and_frees_its_old_values,
+    unknown_policies_are_not_found,
+    concurrent_replacements_are_never_mixed,
+    an_agent_can_read_policies_but_not_change_them,
+    policies_are_searched_sorted_and_paged,
+    invalid_list_parameters_are_refused,
     the_1001st_policy_is_refused,
 ];
 
@@ -27,16 +27,16 @@ pub fn policy(name: &str, due: u32) -> Value {
 }
 
 #[track_caller]
-pub fn is_duplicate(answer: &Answer) {
-    answer.is(400, r#"{"success":false,"error":"error-duplicated-sla"}"#);
+pub fn assert_duplicate(response: &Response) {
+    response.assert_is(400, r#"{"success":false,"error":"error-duplicated-sla"}"#);
 }
 
-async fn a_policy_is_made_and_told_as_documented() {
+async fn a_policy_is_created_as_documented() {
     let team = Team::new().await;
     let manager = team.livechat_manager().await;
-    let made = manager.post(POLICIES, &policy("Optimum", 4)).await;
-    let id = made.id();
-    made.is(
+    let created = manager.post(POLICIES, &policy("Optimum", 4)).await;
+    let id = created.id();
+    created.assert_is(
         200,
         &format!(
             r#"{{"sla":{{"name":"Optimum","description":"Optimum SLA","dueTimeInMinutes":4,"_id":"{id}"}},"success":true}}"#
@@ -46,18 +46,22 @@ async fn a_policy_is_made_and_told_as_documented() {
         id.len() == 24 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')),
         "{id}"
     );
-    assert_eq!(made.header("cache-control"), Some("no-store"));
-    assert_eq!(made.header("x-ratelimit-limit"), Some("1000"));
-    let reset: i64 = made.header("x-ratelimit-reset").unwrap().parse().unwrap();
+    assert_eq!(created.header("cache-control"), Some("no-store"));
+    assert_eq!(created.header("x-ratelimit-limit"), Some("1000"));
+    let reset: i64 = created
+        .header("x-ratelimit-reset")
+        .unwrap()
+        .parse()
+        .unwrap();
     assert_eq!(reset % 60_000, 0, "the end of a minute, in milliseconds");
 }
 
-async fn names_and_due_times_are_each_unique_in_a_workspace() {
+async fn names_and_due_times_are_unique_per_workspace() {
     let (team, other) = (Team::new().await, Team::new().await);
     let manager = team.livechat_manager().await;
     manager.post(POLICIES, &policy("Optimum", 4)).await.id();
-    is_duplicate(&manager.post(POLICIES, &policy("Optimum", 5)).await);
-    is_duplicate(&manager.post(POLICIES, &policy("Other", 4)).await);
+    assert_duplicate(&manager.post(POLICIES, &policy("Optimum", 5)).await);
+    assert_duplicate(&manager.post(POLICIES, &policy("Other", 4)).await);
     for (name, due) in [
         ("optimum", 5),
         ("Optimum ", 6),
@@ -74,7 +78,7 @@ async fn names_and_due_times_are_each_unique_in_a_workspace() {
         .id();
 }
 
-async fn ajvs_first_word_is_the_only_one() {
+async fn only_the_first_ajv_error_is_reported() {
     let team = Team::new().await;
     let manager = team
         .livechat_manager()
@@ -134,11 +138,11 @@ async fn ajvs_first_word_is_the_only_one() {
             "must be <= 9999999",
         ),
     ];
-    let refused = |answer: &Answer, text: &str| {
+    let refused = |response: &Response, text: &str| {
         let body = format!(
             r#"{{"success":false,"error":"{text} [invalid-params]","errorType":"invalid-params"}}"#
         );
-        answer.is(400, &body);
+        response.assert_is(400, &body);
     };
     for (body, text) in cases {
         refused(
@@ -160,11 +164,11 @@ async fn ajvs_first_word_is_the_only_one() {
         "must NOT have more than 2000 characters",
     );
 
-    // The last of two members counts, and an integer may have a fraction of zero or an exponent.
+    // The last of two equal members counts, and an integer may have a zero fraction or an exponent.
     let body = br#"{"name":1,"name":"a","description":"","dueTimeInMinutes":9.999999e6}"#;
-    let made = manager.send(Method::POST, POLICIES, body.to_vec()).await;
-    let id = made.id();
-    made.is(
+    let created = manager.send(Method::POST, POLICIES, body.to_vec()).await;
+    let id = created.id();
+    created.assert_is(
         200,
         &format!(
             r#"{{"sla":{{"name":"a","description":"","dueTimeInMinutes":9999999,"_id":"{id}"}},"success":true}}"#
@@ -172,25 +176,30 @@ async fn ajvs_first_word_is_the_only_one() {
     );
 }
 
-async fn of_many_who_want_one_name_exactly_one_gets_it() {
+async fn concurrent_creates_with_one_name_succeed_once() {
     let team = Team::new().await;
     let manager = team.livechat_manager().await;
     let bodies: Vec<_> = (0..64).map(|due| policy("Optimum", due + 1)).collect();
-    let answers =
+    let responses =
         futures_util::future::join_all(bodies.iter().map(|body| manager.post(POLICIES, body)))
             .await;
-    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
-    assert_eq!((made.len(), refused.len()), (1, 63));
-    refused.into_iter().for_each(is_duplicate);
+    let (created, refused): (Vec<_>, Vec<_>) = responses
+        .iter()
+        .partition(|response| response.status == 200);
+    assert_eq!((created.len(), refused.len()), (1, 63));
+    refused.into_iter().for_each(assert_duplicate);
 
     let bodies: Vec<_> = (0..16).map(|name| policy(&name.to_string(), 100)).collect();
-    let answers =
+    let responses =
         futures_util::future::join_all(bodies.iter().map(|body| manager.post(POLICIES, body)))
             .await;
-    let statuses: BTreeSet<u16> = answers.iter().map(|answer| answer.status).collect();
+    let statuses: BTreeSet<u16> = responses.iter().map(|response| response.status).collect();
     assert_eq!(statuses, BTreeSet::from([200, 400]));
     assert_eq!(
-        answers.iter().filter(|answer| answer.status == 200).count(),
+        responses
+            .iter()
+            .filter(|response| response.status == 200)
+            .count(),
         1
     );
 }
@@ -200,8 +209,8 @@ fn path(id: &str) -> String {
 }
 
 #[track_caller]
-fn is_missing(answer: &Answer, status: u16, id: &str) {
-    answer.is(
+fn assert_not_found(response: &Response, status: u16, id: &str) {
+    response.assert_is(
         status,
         &format!(r#"{{"success":false,"error":"SLA with id {id} not found"}}"#),
     );
@@ -214,19 +223,19 @@ fn updated_at(value: &Value) -> String {
     text
 }
 
-async fn a_policy_is_read_replaced_and_deleted_in_rocket_chats_shapes() {
+async fn a_policy_is_read_replaced_and_deleted_in_rocket_chats_format() {
     let team = Team::new().await;
     let manager = team.livechat_manager().await;
     let id = manager.post(POLICIES, &policy("Optimum", 4)).await.id();
     let members = r#""name":"Optimum","description":"Optimum SLA","dueTimeInMinutes":4"#;
     let read = manager.get(&path(&id)).await;
     let at = updated_at(&read.json());
-    read.is(
+    read.assert_is(
         200,
         &format!(r#"{{"_id":"{id}",{members},"_updatedAt":"{at}","success":true}}"#),
     );
     let listed = manager.get(POLICIES).await;
-    listed.is(
+    listed.assert_is(
         200,
         &format!(
             r#"{{"sla":[{{"_id":"{id}",{members},"_updatedAt":"{at}"}}],"count":1,"offset":0,"total":1,"success":true}}"#
@@ -235,7 +244,7 @@ async fn a_policy_is_read_replaced_and_deleted_in_rocket_chats_shapes() {
     let replaced = manager.put(&path(&id), &policy("Better", 5)).await;
     let later = updated_at(&replaced.json()["sla"]);
     assert!(later >= at, "{later} is not before {at}");
-    replaced.is(
+    replaced.assert_is(
         200,
         &format!(
             r#"{{"sla":{{"name":"Better","description":"Optimum SLA","dueTimeInMinutes":5,"_updatedAt":"{later}","_id":"{id}"}},"success":true}}"#
@@ -245,13 +254,13 @@ async fn a_policy_is_read_replaced_and_deleted_in_rocket_chats_shapes() {
     manager
         .delete(&path(&id))
         .await
-        .is(200, r#"{"success":true}"#);
-    is_missing(&manager.get(&path(&id)).await, 404, &id);
+        .assert_is(200, r#"{"success":true}"#);
+    assert_not_found(&manager.get(&path(&id)).await, 404, &id);
     let none = r#"{"sla":[],"count":0,"offset":0,"total":0,"success":true}"#;
-    manager.get(POLICIES).await.is(200, none);
+    manager.get(POLICIES).await.assert_is(200, none);
 }
 
-async fn a_policy_never_collides_with_itself_and_frees_what_it_leaves() {
+async fn a_policy_does_not_conflict_with_itself_and_frees_its_old_values() {
     let team = Team::new().await;
     let manager = team.livechat_manager().await;
     let first = manager.post(POLICIES, &policy("first", 1)).await.id();
@@ -264,9 +273,9 @@ async fn a_policy_never_collides_with_itself_and_frees_what_it_leaves() {
         policy("First", 2),
         policy("second", 2),
     ] {
-        is_duplicate(&manager.put(&path(&first), &body).await);
+        assert_duplicate(&manager.put(&path(&first), &body).await);
     }
-    // The name and the due time that it left are free, those it has are not.
+    // Its old name and due time are free, its new ones are not.
     assert_eq!(
         manager
             .put(&path(&second), &policy("first", 1))
@@ -274,17 +283,17 @@ async fn a_policy_never_collides_with_itself_and_frees_what_it_leaves() {
             .status,
         200
     );
-    is_duplicate(&manager.post(POLICIES, &policy("First", 3)).await);
-    is_duplicate(&manager.post(POLICIES, &policy("third", 10)).await);
+    assert_duplicate(&manager.post(POLICIES, &policy("First", 3)).await);
+    assert_duplicate(&manager.post(POLICIES, &policy("third", 10)).await);
     manager.post(POLICIES, &policy("second", 2)).await.id();
     manager.delete(&path(&first)).await;
     manager.post(POLICIES, &policy("First", 10)).await.id();
 }
 
-async fn what_is_not_there_is_not_found() {
+async fn unknown_policies_are_not_found() {
     let (team, other) = (Team::new().await, Team::new().await);
     let manager = team.livechat_manager().await;
-    let anothers = other
+    let other_teams_id = other
         .livechat_manager()
         .await
         .post(POLICIES, &policy("theirs", 1))
@@ -292,22 +301,22 @@ async fn what_is_not_there_is_not_found() {
         .id();
     for (sent, id) in [
         ("641db89a7718f90c810429cc", "641db89a7718f90c810429cc"),
-        (&anothers, &anothers),
+        (&other_teams_id, &other_teams_id),
         ("x", "x"),
         ("a%20b%23", "a b#"),
     ] {
-        is_missing(&manager.get(&path(sent)).await, 404, id);
-        is_missing(&manager.put(&path(sent), &policy("x", 1)).await, 404, id);
-        is_missing(&manager.delete(&path(sent)).await, 400, id);
+        assert_not_found(&manager.get(&path(sent)).await, 404, id);
+        assert_not_found(&manager.put(&path(sent), &policy("x", 1)).await, 404, id);
+        assert_not_found(&manager.delete(&path(sent)).await, 400, id);
         assert_eq!(
             manager.put(&path(sent), &json!({})).await.status,
             400,
-            "the body is looked at first"
+            "the body is validated first"
         );
     }
 }
 
-async fn two_replacements_at_once_are_never_mixed() {
+async fn concurrent_replacements_are_never_mixed() {
     let team = Team::new().await;
     let manager = team.livechat_manager().await;
     let id = manager.post(POLICIES, &policy("0", 1)).await.id();
@@ -317,13 +326,13 @@ async fn two_replacements_at_once_are_never_mixed() {
             |n| json!({"name": n.to_string(), "description": n.to_string(), "dueTimeInMinutes": n}),
         )
         .collect();
-    let answers =
+    let responses =
         futures_util::future::join_all(bodies.iter().map(|body| manager.put(&path, body))).await;
-    assert!(answers.iter().all(|answer| answer.status == 200));
+    assert!(responses.iter().all(|response| response.status == 200));
     let last = manager.get(&path).await.json();
     assert_eq!(last["name"], last["description"]);
     assert_eq!(last["name"], last["dueTimeInMinutes"].to_string());
-    // Whatever the others held for a moment is free.
+    // What the other replacements held for a moment is free.
     for (body, n) in bodies.iter().zip(1..) {
         let taken = last["dueTimeInMinutes"] == n;
         assert_eq!(
@@ -333,7 +342,7 @@ async fn two_replacements_at_once_are_never_mixed() {
     }
 }
 
-async fn an_agent_sees_policies_but_cannot_change_them() {
+async fn an_agent_can_read_policies_but_not_change_them() {
     let team = Team::new().await;
     let (manager, agent) = (team.livechat_manager().await, team.agent().await);
     let id = manager.post(POLICIES, &policy("Optimum", 4)).await.id();
@@ -347,10 +356,10 @@ async fn an_agent_sees_policies_but_cannot_change_them() {
         agent.put(&path(&id), &policy("x", 5)).await,
         agent.delete(&path(&id)).await,
     ];
-    assert!(refused.iter().all(|answer| answer.status == 403));
+    assert!(refused.iter().all(|response| response.status == 403));
 }
 
-async fn a_list_is_searched_sorted_and_paged() {
+async fn policies_are_searched_sorted_and_paged() {
     let team = Team::new().await;
     let manager = team.livechat_manager().await;
     for (name, description, due) in [
@@ -394,20 +403,20 @@ async fn a_list_is_searched_sorted_and_paged() {
         let rows = listed["sla"]
             .as_array()
             .unwrap_or_else(|| panic!("{query}: {listed}"));
-        let told: Vec<_> = rows
+        let listed_names: Vec<_> = rows
             .iter()
             .map(|row| row["name"].as_str().unwrap())
             .collect();
-        assert_eq!(told.join(" "), names, "{query}");
+        assert_eq!(listed_names.join(" "), names, "{query}");
         assert_eq!(
             (&listed["count"], &listed["total"]),
-            (&json!(told.len()), &json!(total)),
+            (&json!(listed_names.len()), &json!(total)),
             "{query}"
         );
     }
 }
 
-async fn a_list_that_is_asked_for_wrongly_is_refused() {
+async fn invalid_list_parameters_are_refused() {
     let team = Team::new().await;
     let manager = team.livechat_manager().await;
     let invalid = |text: &str| {
@@ -429,7 +438,7 @@ async fn a_list_that_is_asked_for_wrongly_is_refused() {
         manager
             .get(&format!("{POLICIES}?{query}"))
             .await
-            .is(400, &invalid(text));
+            .assert_is(400, &invalid(text));
     }
     for sort in [
         "xyz",
@@ -444,11 +453,11 @@ async fn a_list_that_is_asked_for_wrongly_is_refused() {
             .replace('"', "%22")
             .replace('{', "%7B")
             .replace('}', "%7D");
-        let answer = manager.get(&format!("{POLICIES}?sort={query}")).await;
+        let response = manager.get(&format!("{POLICIES}?sort={query}")).await;
         let text = Value::from(format!(
             "Invalid sort parameter provided: \"{sort}\" [error-invalid-sort]"
         ));
-        answer.is(
+        response.assert_is(
             400,
             &format!(
                 r#"{{"success":false,"error":{text},"errorType":"error-invalid-sort","details":{{"helperMethod":"parseJsonQuery"}}}}"#
@@ -466,20 +475,23 @@ async fn the_1001st_policy_is_refused() {
         )
         .await;
     let max = shared::domain::policy::MAX_POLICIES;
-    // Long enough that they do not fit one page of DynamoDB.
-    let of = |n: u32| json!({"name": n.to_string(), "description": "d".repeat(1_500), "dueTimeInMinutes": n + 1});
+    // Long enough that they do not fit on one page of DynamoDB.
+    let nth = |n: u32| json!({"name": n.to_string(), "description": "d".repeat(1_500), "dueTimeInMinutes": n + 1});
     for batch in 0..max / 50 {
-        let bodies: Vec<_> = (0..50).map(|n| of(batch * 50 + n)).collect();
-        let made =
+        let bodies: Vec<_> = (0..50).map(|n| nth(batch * 50 + n)).collect();
+        let created =
             futures_util::future::join_all(bodies.iter().map(|body| manager.post(POLICIES, body)))
                 .await;
-        made.iter().for_each(|answer| drop(answer.id()));
+        created.iter().for_each(|response| drop(response.id()));
     }
     let text = format!("A workspace can have at most {max} SLA policies [error-limit-exceeded]");
     let refused =
         format!(r#"{{"success":false,"error":"{text}","errorType":"error-limit-exceeded"}}"#);
-    manager.post(POLICIES, &of(max)).await.is(400, &refused);
-    is_duplicate(&manager.post(POLICIES, &of(7)).await);
+    manager
+        .post(POLICIES, &nth(max))
+        .await
+        .assert_is(400, &refused);
+    assert_duplicate(&manager.post(POLICIES, &nth(7)).await);
     let listed = manager.get(&format!("{POLICIES}?offset=990")).await.json();
     assert_eq!(
         (&listed["total"], &listed["count"]),
@@ -489,6 +501,6 @@ async fn the_1001st_policy_is_refused() {
     manager
         .delete(&path(id))
         .await
-        .is(200, r#"{"success":true}"#);
-    manager.post(POLICIES, &of(max)).await.id();
+        .assert_is(200, r#"{"success":true}"#);
+    manager.post(POLICIES, &nth(max)).await.id();
 }

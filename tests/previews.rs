@@ -1,4 +1,4 @@
-//! When would this ticket fall due, and why?
+//! Previews: when would a ticket be due, and why?
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,21 @@ use local::{stack::Stack, table};
 use serde_json::{Value, json};
 use shared::domain::principal::Plan;
 
-use crate::actors::{Actor, Answer, Team};
-use crate::faults::breakable;
+use crate::actors::{Actor, Response, Team};
+use crate::faults::breakable_stack;
 
 crate::stories![
     the_reference_cases_hold_through_the_api,
-    a_preview_explains_itself,
+    a_preview_includes_a_trace,
     the_oldest_enabled_rule_of_the_priority_is_applied,
-    the_nearest_calendar_counts,
-    how_things_stand_is_told_as_of_an_instant,
-    what_cannot_be_answered_is_refused,
+    the_most_specific_calendar_applies,
+    the_status_is_reported_as_of_an_instant,
+    invalid_previews_are_refused,
     previews_write_nothing,
 ];
 
-/// The cases that `open_time.rs` compares with the domain.
+/// The cases that open_time.rs checks without the service.
 const CASES: &str = include_str!("open-time.jsonl");
-
-fn preview(team: &Team) -> String {
-    format!("/api/v1/teams/{}/sla/preview", team.id)
-}
 
 async fn the_reference_cases_hold_through_the_api() {
     let team = Team::new().await;
@@ -44,18 +40,18 @@ async fn the_reference_cases_hold_through_the_api() {
         if let Some(to) = case.get("to") {
             body["asOf"] = to.clone();
         }
-        let answer = caller.post(&preview(&team), &body).await;
-        let told = answer.json();
-        assert_eq!(answer.status, 200, "{line}: {told}");
-        assert_eq!(told["data"]["calendar"]["source"], "inline");
+        let response = caller.post(&team.preview(), &body).await;
+        let body = response.json();
+        assert_eq!(response.status, 200, "{line}: {body}");
+        assert_eq!(body["data"]["calendar"]["source"], "inline");
         for metric in ["firstResponse", "resolution"] {
-            let told = &told["data"][metric];
+            let found = &body["data"][metric];
             if case.get("to").is_some() {
-                assert_eq!(told["elapsedSeconds"], case["elapsedSeconds"], "{line}");
+                assert_eq!(found["elapsedSeconds"], case["elapsedSeconds"], "{line}");
             } else {
                 let breach = Some(&case["breachAt"]).filter(|at| **at != case["dueAt"]);
                 assert_eq!(
-                    (&told["dueAt"], told.get("breachAt")),
+                    (&found["dueAt"], found.get("breachAt")),
                     (&case["dueAt"], breach),
                     "{line}"
                 );
@@ -66,7 +62,7 @@ async fn the_reference_cases_hold_through_the_api() {
     assert_eq!(counted, 231);
 }
 
-async fn a_preview_explains_itself() {
+async fn a_preview_includes_a_trace() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
     let body = json!({
@@ -86,7 +82,7 @@ async fn a_preview_explains_itself() {
         "asOf": "2026-12-24T10:00:00.5Z",
         "trace": true,
     });
-    caller.post(&preview(&team), &body).await.is(
+    caller.post(&team.preview(), &body).await.assert_is(
         200,
         concat!(
             r#"{"success":true,"data":{"calendar":{"timeZone":"Europe/Berlin","source":"inline"},"#,
@@ -105,8 +101,8 @@ async fn a_preview_explains_itself() {
 async fn the_oldest_enabled_rule_of_the_priority_is_applied() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
-    let ask = json!({"createdAt": "2026-11-22T09:00:00.25Z", "priority": "high"});
-    caller.post(&preview(&team), &ask).await.is(
+    let body = json!({"createdAt": "2026-11-22T09:00:00.25Z", "priority": "high"});
+    caller.post(&team.preview(), &body).await.assert_is(
         200,
         r#"{"success":true,"data":{"calendar":{"timeZone":"UTC","source":"none"}}}"#,
     );
@@ -121,7 +117,7 @@ async fn the_oldest_enabled_rule_of_the_priority_is_applied() {
             "resolutionTarget": 60, "enabled": enabled});
         ids.push(caller.post(&team.rules(), &rule).await.id());
     }
-    caller.post(&preview(&team), &ask).await.is(
+    caller.post(&team.preview(), &body).await.assert_is(
         200,
         &format!(
             concat!(
@@ -134,12 +130,11 @@ async fn the_oldest_enabled_rule_of_the_priority_is_applied() {
     );
 }
 
-async fn the_nearest_calendar_counts() {
+async fn the_most_specific_calendar_applies() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
-    let source = |answer: Answer| {
-        let told = answer.json();
-        let calendar = told["data"]["calendar"].clone();
+    let source = |response: Response| {
+        let calendar = response.json()["data"]["calendar"].clone();
         (
             calendar["source"].as_str().unwrap().to_owned(),
             calendar["id"].clone(),
@@ -148,23 +143,23 @@ async fn the_nearest_calendar_counts() {
     };
     let rule = json!({"name": "r", "priority": "high", "responseTarget": 1, "resolutionTarget": 2, "businessHoursOnly": true});
     let rule_path = {
-        let made = caller.post(&team.rules(), &rule).await;
-        made.header("location").unwrap().to_owned()
+        let created = caller.post(&team.rules(), &rule).await;
+        created.header("location").unwrap().to_owned()
     };
-    let ask = |more: Value| {
-        let mut ask = json!({"createdAt": "2026-11-22T09:00:00Z", "priority": "high"});
-        ask.as_object_mut()
+    let body = |more: Value| {
+        let mut body = json!({"createdAt": "2026-11-22T09:00:00Z", "priority": "high"});
+        body.as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
-        ask
+        body
     };
-    let path = preview(&team);
-    let built_in = source(caller.post(&path, &ask(json!({}))).await);
+    let path = team.preview();
+    let built_in = source(caller.post(&path, &body(json!({}))).await);
     assert_eq!(built_in, ("built-in".to_owned(), Value::Null, json!("UTC")));
 
-    let office = calendar(&caller, &team, "Europe/Berlin", true).await;
-    let night = calendar(&caller, &team, "Asia/Tokyo", false).await;
-    let default = source(caller.post(&path, &ask(json!({}))).await);
+    let office = create_calendar(&caller, &team, "Europe/Berlin", true).await;
+    let night = create_calendar(&caller, &team, "Asia/Tokyo", false).await;
+    let default = source(caller.post(&path, &body(json!({}))).await);
     assert_eq!(
         default,
         ("default".to_owned(), json!(office), json!("Europe/Berlin"))
@@ -173,7 +168,7 @@ async fn the_nearest_calendar_counts() {
     caller
         .patch(&rule_path, &json!({"calendarId": night}))
         .await;
-    let by_rule = source(caller.post(&path, &ask(json!({}))).await);
+    let by_rule = source(caller.post(&path, &body(json!({}))).await);
     assert_eq!(
         by_rule,
         ("rule".to_owned(), json!(night), json!("Asia/Tokyo"))
@@ -181,7 +176,7 @@ async fn the_nearest_calendar_counts() {
 
     let named = source(
         caller
-            .post(&path, &ask(json!({"calendarId": office})))
+            .post(&path, &body(json!({"calendarId": office})))
             .await,
     );
     assert_eq!(
@@ -190,7 +185,7 @@ async fn the_nearest_calendar_counts() {
     );
     let around_the_clock = source(
         caller
-            .post(&path, &ask(json!({"businessHoursOnly": false})))
+            .post(&path, &body(json!({"businessHoursOnly": false})))
             .await,
     );
     assert_eq!(
@@ -199,31 +194,22 @@ async fn the_nearest_calendar_counts() {
     );
 
     let other = Team::new().await;
-    let foreign = other
+    let response = other
         .secret_key()
         .await
-        .post(&preview(&other), &ask(json!({"calendarId": office})))
+        .post(&other.preview(), &body(json!({"calendarId": office})))
         .await;
     let message = "The 'calendarId' field must be the id of one of the team's calendars.";
-    foreign.is_cstar_error(
-        400,
-        "invalid_request_error",
-        "parameter_invalid",
-        message,
-        r#","param":"calendarId""#,
-    );
+    response.assert_violation("calendarId", "parameter_invalid", message);
 }
 
-async fn calendar(caller: &Actor, team: &Team, zone: &str, default: bool) -> String {
+async fn create_calendar(caller: &Actor, team: &Team, zone: &str, default: bool) -> String {
     let hours = json!({"monday": [["09:00", "17:00"]]});
     let body = json!({"name": "c", "timeZone": zone, "hours": hours, "default": default});
-    caller
-        .post(&format!("/api/v1/teams/{}/sla/calendars", team.id), &body)
-        .await
-        .id()
+    caller.post(&team.calendars(), &body).await.id()
 }
 
-async fn how_things_stand_is_told_as_of_an_instant() {
+async fn the_status_is_reported_as_of_an_instant() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
     for (as_of, elapsed, remaining, status) in [
@@ -235,22 +221,22 @@ async fn how_things_stand_is_told_as_of_an_instant() {
         ("2027-11-22T09:00:00Z", 31_536_000, 0, "breached"),
     ] {
         let body = json!({"createdAt": "2026-11-22T09:00:00Z", "responseTarget": 10, "resolutionTarget": 10, "asOf": as_of});
-        let told = caller.post(&preview(&team), &body).await.json();
-        let told = &told["data"]["firstResponse"];
-        let told = (
-            &told["elapsedSeconds"],
-            &told["remainingSeconds"],
-            &told["status"],
+        let response = caller.post(&team.preview(), &body).await.json();
+        let found = &response["data"]["firstResponse"];
+        let found = (
+            &found["elapsedSeconds"],
+            &found["remainingSeconds"],
+            &found["status"],
         );
         assert_eq!(
-            told,
+            found,
             (&json!(elapsed), &json!(remaining), &json!(status)),
             "{as_of}"
         );
     }
 }
 
-async fn what_cannot_be_answered_is_refused() {
+async fn invalid_previews_are_refused() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
     let at = "2026-11-22T09:00:00Z";
@@ -334,15 +320,15 @@ async fn what_cannot_be_answered_is_refused() {
         ),
     ];
     for (body, param, code) in cases {
-        let answer = caller.post(&preview(&team), &body).await;
-        let error = answer.json()["error"].clone();
+        let response = caller.post(&team.preview(), &body).await;
+        let error = response.json()["error"].clone();
         assert_eq!(
-            (answer.status, &error["param"], &error["code"]),
+            (response.status, &error["param"], &error["code"]),
             (400, &json!(param), &json!(code)),
             "{body}"
         );
     }
-    for odd in [
+    for refused in [
         "2026-11-22 09:00:00Z",
         "20261122T090000Z",
         "2026-11-22T09:00Z",
@@ -355,26 +341,26 @@ async fn what_cannot_be_answered_is_refused() {
         "-000001-01-01T00:00:00Z",
         "2026-02-30T09:00:00Z",
     ] {
-        let ask = json!({"createdAt": odd, "priority": "high"});
-        let error = caller.post(&preview(&team), &ask).await.json()["error"].clone();
-        assert_eq!(error["param"], "createdAt", "{odd}: {error}");
+        let body = json!({"createdAt": refused, "priority": "high"});
+        let error = caller.post(&team.preview(), &body).await.json()["error"].clone();
+        assert_eq!(error["param"], "createdAt", "{refused}: {error}");
     }
-    for fine in [
+    for accepted in [
         "2026-11-22t09:00:00.123456789z",
         "2026-11-22T09:00:00-23:59",
     ] {
-        let ask = json!({"createdAt": fine, "priority": "high"});
+        let body = json!({"createdAt": accepted, "priority": "high"});
         assert_eq!(
-            caller.post(&preview(&team), &ask).await.status,
+            caller.post(&team.preview(), &body).await.status,
             200,
-            "{fine}"
+            "{accepted}"
         );
     }
     let never = json!({"createdAt": at, "responseTarget": 525_600, "resolutionTarget": 525_600,
         "calendar": {"timeZone": "UTC", "hours": {"monday": [["09:00", "09:01"]]}}});
     let message = "The due date is more than ten years away, or after the year 9999.";
-    let answer = caller.post(&preview(&team), &never).await;
-    answer.is_cstar_error(
+    let response = caller.post(&team.preview(), &never).await;
+    response.assert_cstar_error(
         400,
         "invalid_request_error",
         "due_date_out_of_reach",
@@ -383,12 +369,12 @@ async fn what_cannot_be_answered_is_refused() {
     );
 }
 
-/// On a service of its own: then every call that is seen is this story's.
+/// On a service of its own, so that every recorded call is this story's.
 async fn previews_write_nothing() {
-    let (stack, _turn) = breakable().await;
+    let (stack, _turn) = breakable_stack().await;
     let team = Team::on(stack, Plan::Premium).await;
     let caller = team.secret_key().await;
-    let office = calendar(&caller, &team, "Europe/Berlin", true).await;
+    let office = create_calendar(&caller, &team, "Europe/Berlin", true).await;
     for (priority, calendar) in [("urgent", json!(office)), ("high", Value::Null)] {
         let mut rule = json!({"name": "r", "priority": priority, "responseTarget": 1,
             "resolutionTarget": 2, "businessHoursOnly": true});
@@ -400,19 +386,19 @@ async fn previews_write_nothing() {
     let wire = stack.wire().expect("a recording stack");
     let before = all_but_credentials(stack).await;
     drop(wire.take());
-    let asked = ["low", "high", "urgent"];
-    for priority in asked {
+    let priorities = ["low", "high", "urgent"];
+    for priority in priorities {
         let body = json!({"createdAt": "2026-11-22T09:00:00Z", "priority": priority});
-        assert_eq!(caller.post(&preview(&team), &body).await.status, 200);
+        assert_eq!(caller.post(&team.preview(), &body).await.status, 200);
     }
     let calls = wire.take();
     let (writes, reads): (Vec<_>, Vec<_>) = calls
         .iter()
         .map(|call| call.operation.as_str())
         .partition(|operation| !["GetItem", "Query"].contains(operation));
-    // The admission counts the call, and nothing else is written.
-    assert_eq!(writes, vec!["UpdateItem"; asked.len()]);
-    assert!(reads.len() >= asked.len(), "{reads:?}");
+    // The admission counts the call; nothing else is written.
+    assert_eq!(writes, vec!["UpdateItem"; priorities.len()]);
+    assert!(reads.len() >= priorities.len(), "{reads:?}");
     let after = all_but_credentials(stack).await;
     let changed = after
         .iter()
@@ -421,7 +407,7 @@ async fn previews_write_nothing() {
     assert_eq!((changed, after.len()), (vec![], before.len()));
 }
 
-/// Every item of the table but the credentials, which count calls.
+/// Every item of the table except the credentials, which count calls.
 async fn all_but_credentials(stack: &Stack) -> BTreeMap<[String; 2], table::Item> {
     let items = table::items(stack.dynamodb()).await.expect("the items");
     let (credentials, others): (Vec<_>, Vec<_>) = items

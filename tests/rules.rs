@@ -1,73 +1,73 @@
-//! What a team does with its SLA rules, as a client of cStar.
+//! How a cStar client manages a team's SLA rules.
 
 use serde_json::{Value, json};
 use shared::domain::digest::Digest;
 use shared::domain::rule::MAX_RULES;
 use shared::idempotency::IdempotencyKey;
 
-use crate::actors::{Answer, Team, limited_to, rules_of};
+use crate::actors::{Response, Team, limited_to, resource};
 
 crate::stories![
-    a_new_team_has_no_rules_and_the_first_is_told_as_documented,
-    rules_are_listed_in_the_order_in_which_they_were_made,
-    test_keys_see_a_world_of_their_own,
-    every_member_is_checked_and_every_violation_told,
-    numbers_are_what_they_are_worth,
-    the_201st_rule_is_refused_even_when_many_come_at_once,
-    exactly_as_many_calls_pass_as_the_limit_allows,
-    a_rule_is_read_changed_and_deleted,
-    what_is_not_there_is_not_found,
-    a_change_leaves_what_it_does_not_name_and_is_valid_as_a_whole,
-    whoever_knows_the_version_already_is_told_nothing,
-    of_two_who_saw_the_same_version_one_wins,
-    without_a_version_no_change_is_lost,
-    a_request_with_a_key_is_done_once,
-    a_key_counts_where_it_was_used_and_only_for_what_was_done,
-    a_finished_request_is_forgotten_after_a_day,
+    a_new_team_has_no_rules_and_creates_one_as_documented,
+    rules_are_listed_in_creation_order,
+    test_and_live_keys_see_separate_rules,
+    every_member_is_validated_and_every_violation_reported,
+    integers_may_have_a_zero_fraction_or_an_exponent,
+    the_201st_rule_is_refused_even_under_concurrency,
+    concurrent_calls_succeed_exactly_up_to_the_limit,
+    a_rule_is_read_updated_and_deleted,
+    unknown_rules_are_not_found,
+    an_update_keeps_unnamed_members_and_is_validated_as_a_whole,
+    a_client_with_the_current_version_gets_304,
+    concurrent_updates_from_one_version_succeed_once,
+    unconditional_concurrent_updates_lose_nothing,
+    a_request_with_an_idempotency_key_runs_once,
+    an_idempotency_key_is_scoped_and_covers_only_successes,
+    an_idempotency_record_expires_after_a_day,
 ];
 
 fn rule(name: &str) -> Value {
     json!({"name": name, "priority": "urgent", "responseTarget": 15, "resolutionTarget": 120})
 }
 
-async fn a_new_team_has_no_rules_and_the_first_is_told_as_documented() {
+async fn a_new_team_has_no_rules_and_creates_one_as_documented() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
     caller
         .get(&team.rules())
         .await
-        .is(200, r#"{"success":true,"data":[]}"#);
+        .assert_is(200, r#"{"success":true,"data":[]}"#);
 
-    let made = caller
+    let created = caller
         .post(
             &team.rules(),
             &json!({"name":"High Priority","priority":"high","responseTarget":30,"resolutionTarget":240}),
         )
         .await;
-    let id = made.id();
+    let id = created.id();
     let rule = format!(
         r#"{{"id":"{id}","name":"High Priority","priority":"high","responseTarget":30,"resolutionTarget":240,"businessHoursOnly":false,"enabled":true}}"#
     );
-    made.is(201, &format!(r#"{{"success":true,"data":{rule}}}"#));
+    created.assert_is(201, &format!(r#"{{"success":true,"data":{rule}}}"#));
     let location = format!("{}/{id}", team.rules());
-    assert_eq!(made.header("location"), Some(location.as_str()));
-    assert_eq!(made.header("etag"), Some("\"1\""));
+    assert_eq!(created.header("location"), Some(location.as_str()));
+    assert_eq!(created.header("etag"), Some("\"1\""));
     let digits = id
         .strip_prefix("sla_")
-        .expect("the ids of rules begin with sla_");
+        .expect("a rule's id begins with sla_");
     assert!(
         digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit()),
         "{id}"
     );
 
     let listed = caller.get(&team.rules()).await;
-    listed.is(200, &format!(r#"{{"success":true,"data":[{rule}]}}"#));
+    listed.assert_is(200, &format!(r#"{{"success":true,"data":[{rule}]}}"#));
     assert_eq!(listed.header("x-ratelimit-limit"), Some("1000"));
     assert_eq!(listed.header("x-ratelimit-window"), Some("60"));
     assert_eq!(listed.header("cache-control"), Some("no-store"));
 }
 
-async fn rules_are_listed_in_the_order_in_which_they_were_made() {
+async fn rules_are_listed_in_creation_order() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
     let names = ["b", "a", "ß", "a", "\"\\\n\u{1f680}"];
@@ -83,13 +83,13 @@ async fn rules_are_listed_in_the_order_in_which_they_were_made() {
     assert_eq!(listed.collect::<Vec<_>>(), names);
 }
 
-async fn test_keys_see_a_world_of_their_own() {
+async fn test_and_live_keys_see_separate_rules() {
     let team = Team::new().await;
     let (live, test) = (team.secret_key().await, team.test_key().await);
     live.post(&team.rules(), &rule("live")).await;
     test.get(&team.rules())
         .await
-        .is(200, r#"{"success":true,"data":[]}"#);
+        .assert_is(200, r#"{"success":true,"data":[]}"#);
     test.post(&team.rules(), &rule("test")).await;
     for (caller, name) in [(live, "live"), (test, "test")] {
         let listed = caller.get(&team.rules()).await.json();
@@ -98,13 +98,7 @@ async fn test_keys_see_a_world_of_their_own() {
     }
 }
 
-#[track_caller]
-fn is_refused(answer: &Answer, param: &str, code: &str, message: &str) {
-    let more = format!(",\"param\":{}", Value::from(param));
-    answer.is_cstar_error(400, "invalid_request_error", code, message, &more);
-}
-
-async fn every_member_is_checked_and_every_violation_told() {
+async fn every_member_is_validated_and_every_violation_reported() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
     let text = "must be a string of 1 to 200 characters that are not all blank";
@@ -138,9 +132,8 @@ async fn every_member_is_checked_and_every_violation_told() {
     for (member, value, allowed) in cases {
         let mut body = rule("Urgent SLA");
         body[member] = value.clone();
-        let answer = caller.post(&team.rules(), &body).await;
-        is_refused(
-            &answer,
+        let response = caller.post(&team.rules(), &body).await;
+        response.assert_violation(
             member,
             "parameter_invalid",
             &format!("The '{member}' field {allowed}."),
@@ -149,9 +142,8 @@ async fn every_member_is_checked_and_every_violation_told() {
     for member in ["name", "priority", "responseTarget", "resolutionTarget"] {
         let mut body = rule("Urgent SLA");
         body.as_object_mut().unwrap().remove(member);
-        let answer = caller.post(&team.rules(), &body).await;
-        is_refused(
-            &answer,
+        let response = caller.post(&team.rules(), &body).await;
+        response.assert_violation(
             member,
             "parameter_missing",
             &format!("The '{member}' field is required."),
@@ -160,15 +152,14 @@ async fn every_member_is_checked_and_every_violation_told() {
     for member in ["nmae", "id", "", "calendar\nId"] {
         let mut body = rule("Urgent SLA");
         body[member] = json!(1);
-        let answer = caller.post(&team.rules(), &body).await;
-        is_refused(
-            &answer,
+        let response = caller.post(&team.rules(), &body).await;
+        response.assert_violation(
             member,
             "parameter_unknown",
             &format!("Unknown field '{member}'."),
         );
     }
-    let answer = caller
+    let response = caller
         .post(
             &team.rules(),
             &json!({"enabled": 0, "priority": "x", "nmae": "y"}),
@@ -207,7 +198,7 @@ async fn every_member_is_checked_and_every_violation_told() {
         format!(r#"{{"param":"{param}","code":"{code}","message":"{message}"}}"#)
     });
     let more = format!(r#","param":"name","errors":[{}]"#, errors.join(","));
-    answer.is_cstar_error(
+    response.assert_cstar_error(
         400,
         "invalid_request_error",
         "parameter_missing",
@@ -224,56 +215,58 @@ async fn every_member_is_checked_and_every_violation_told() {
         )
         .await;
     let message = "The request body is not valid JSON: a member is given twice.";
-    twice.is_cstar_error(400, "invalid_request_error", "invalid_json", message, "");
+    twice.assert_cstar_error(400, "invalid_request_error", "invalid_json", message, "");
     let array = json
         .send(http::Method::POST, &team.rules(), b"[]".to_vec())
         .await;
     let message = "The request body must be a JSON object.";
-    array.is_cstar_error(400, "invalid_request_error", "invalid_json", message, "");
+    array.assert_cstar_error(400, "invalid_request_error", "invalid_json", message, "");
     caller
         .get(&team.rules())
         .await
-        .is(200, r#"{"success":true,"data":[]}"#);
+        .assert_is(200, r#"{"success":true,"data":[]}"#);
 }
 
-async fn numbers_are_what_they_are_worth() {
+async fn integers_may_have_a_zero_fraction_or_an_exponent() {
     let team = Team::new().await;
     let json = team
         .secret_key()
         .await
         .with("content-type", "application/json");
     let body = br#"{"name":"n","priority":"low","responseTarget":30.0,"resolutionTarget":1.2e2,"enabled":false}"#;
-    let made = json
+    let created = json
         .send(http::Method::POST, &team.rules(), body.to_vec())
         .await;
-    assert_eq!(made.status, 201);
-    let made = made.json();
-    assert_eq!(made["data"]["responseTarget"].to_string(), "30");
-    assert_eq!(made["data"]["resolutionTarget"].to_string(), "120");
-    assert_eq!(made["data"]["enabled"], false);
+    assert_eq!(created.status, 201);
+    let created = created.json();
+    assert_eq!(created["data"]["responseTarget"].to_string(), "30");
+    assert_eq!(created["data"]["resolutionTarget"].to_string(), "120");
+    assert_eq!(created["data"]["enabled"], false);
 }
 
-async fn the_201st_rule_is_refused_even_when_many_come_at_once() {
+async fn the_201st_rule_is_refused_even_under_concurrency() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
     let (path, body) = (team.rules(), rule("one of many"));
     let more = 8;
     let calls = (0..MAX_RULES + more).map(|_| caller.post(&path, &body));
-    let answers = futures_util::future::join_all(calls).await;
-    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    let responses = futures_util::future::join_all(calls).await;
+    let (created, refused): (Vec<_>, Vec<_>) = responses
+        .iter()
+        .partition(|response| response.status == 201);
     assert_eq!(
-        (made.len(), refused.len()),
+        (created.len(), refused.len()),
         (MAX_RULES as usize, more as usize)
     );
-    for answer in refused {
+    for response in refused {
         let message = "A team can have at most 200 SLA rules.";
-        answer.is_cstar_error(400, "invalid_request_error", "limit_exceeded", message, "");
+        response.assert_cstar_error(400, "invalid_request_error", "limit_exceeded", message, "");
     }
     let listed = caller.get(&path).await.json();
     assert_eq!(listed["data"].as_array().unwrap().len(), MAX_RULES as usize);
 }
 
-async fn exactly_as_many_calls_pass_as_the_limit_allows() {
+async fn concurrent_calls_succeed_exactly_up_to_the_limit() {
     let team = Team::new().await;
     let caller = team
         .key(
@@ -282,29 +275,31 @@ async fn exactly_as_many_calls_pass_as_the_limit_allows() {
             limited_to(120),
         )
         .await;
-    let path = rules_of(team.id.as_str());
-    let answers = futures_util::future::join_all((0..200).map(|_| caller.get(&path))).await;
+    let path = team.rules();
+    let responses = futures_util::future::join_all((0..200).map(|_| caller.get(&path))).await;
     assert_eq!(
-        answers.iter().filter(|answer| answer.status == 200).count(),
+        responses
+            .iter()
+            .filter(|response| response.status == 200)
+            .count(),
         120
     );
     assert_eq!(
-        answers.iter().filter(|answer| answer.status == 429).count(),
+        responses
+            .iter()
+            .filter(|response| response.status == 429)
+            .count(),
         80
     );
     let processes = team.stack.processes("RuleList");
-    assert!(processes.len() > 1, "several processes counted together");
-}
-
-fn told(id: &str, members: &str) -> String {
-    format!(r#"{{"success":true,"data":{{"id":"{id}",{members}}}}}"#)
+    assert!(processes.len() > 1, "several processes share one count");
 }
 
 const FIRST: &str = r#""name":"Urgent SLA","priority":"urgent","responseTarget":15,"resolutionTarget":120,"businessHoursOnly":false,"enabled":true"#;
 
 #[track_caller]
-fn is_missing(answer: &Answer) {
-    answer.is_cstar_error(
+fn assert_not_found(response: &Response) {
+    response.assert_cstar_error(
         404,
         "not_found_error",
         "resource_missing",
@@ -314,9 +309,9 @@ fn is_missing(answer: &Answer) {
 }
 
 #[track_caller]
-fn is_stale(answer: &Answer) {
+fn assert_stale(response: &Response) {
     let message = "The resource has changed: it no longer matches 'If-Match'.";
-    answer.is_cstar_error(
+    response.assert_cstar_error(
         412,
         "invalid_request_error",
         "precondition_failed",
@@ -325,13 +320,13 @@ fn is_stale(answer: &Answer) {
     );
 }
 
-async fn a_rule_is_read_changed_and_deleted() {
+async fn a_rule_is_read_updated_and_deleted() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
     let id = caller.post(&team.rules(), &rule("Urgent SLA")).await.id();
     let path = format!("{}/{id}", team.rules());
     let read = caller.get(&path).await;
-    read.is(200, &told(&id, FIRST));
+    read.assert_is(200, &resource(&id, FIRST));
     assert_eq!(read.header("etag"), Some("\"1\""));
 
     let changed = caller
@@ -340,50 +335,60 @@ async fn a_rule_is_read_changed_and_deleted() {
     let members = FIRST
         .replace("15", "20")
         .replace(r#""enabled":true"#, r#""enabled":false"#);
-    changed.is(200, &told(&id, &members));
+    changed.assert_is(200, &resource(&id, &members));
     assert_eq!(changed.header("etag"), Some("\"2\""));
-    caller.get(&path).await.is(200, &told(&id, &members));
+    caller
+        .get(&path)
+        .await
+        .assert_is(200, &resource(&id, &members));
 
     let deleted = format!(r#"{{"success":true,"data":{{"id":"{id}","deleted":true}}}}"#);
-    caller.delete(&path).await.is(200, &deleted);
-    is_missing(&caller.get(&path).await);
-    is_missing(&caller.delete(&path).await);
+    caller.delete(&path).await.assert_is(200, &deleted);
+    assert_not_found(&caller.get(&path).await);
+    assert_not_found(&caller.delete(&path).await);
     caller
         .get(&team.rules())
         .await
-        .is(200, r#"{"success":true,"data":[]}"#);
+        .assert_is(200, r#"{"success":true,"data":[]}"#);
 }
 
-async fn what_is_not_there_is_not_found() {
+async fn unknown_rules_are_not_found() {
     let (team, other) = (Team::new().await, Team::new().await);
     let caller = team.secret_key().await;
-    let anothers = other
+    let other_teams_id = other
         .secret_key()
         .await
         .post(&other.rules(), &rule("theirs"))
         .await
         .id();
-    let of_tests = team
+    let test_mode = team
         .test_key()
         .await
         .post(&team.rules(), &rule("test"))
         .await
         .id();
-    let shouted = anothers.to_uppercase();
+    let uppercase = other_teams_id.to_uppercase();
     let never = "sla_0198c0de000070008000000000000000";
     for id in [
-        never, &anothers, &of_tests, &shouted, "sla_", "x", "%23", "sla_%00",
+        never,
+        &other_teams_id,
+        &test_mode,
+        &uppercase,
+        "sla_",
+        "x",
+        "%23",
+        "sla_%00",
     ] {
         let path = format!("{}/{id}", team.rules());
-        is_missing(&caller.get(&path).await);
-        is_missing(&caller.delete(&path).await);
-        is_missing(&caller.patch(&path, &json!({"name": 4})).await);
-        let undeclared = caller.send(http::Method::PATCH, &path, b"{".to_vec()).await;
-        is_missing(&undeclared);
+        assert_not_found(&caller.get(&path).await);
+        assert_not_found(&caller.delete(&path).await);
+        assert_not_found(&caller.patch(&path, &json!({"name": 4})).await);
+        let response = caller.send(http::Method::PATCH, &path, b"{".to_vec()).await;
+        assert_not_found(&response);
     }
 }
 
-async fn a_change_leaves_what_it_does_not_name_and_is_valid_as_a_whole() {
+async fn an_update_keeps_unnamed_members_and_is_validated_as_a_whole() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
     let id = caller.post(&team.rules(), &rule("Urgent SLA")).await.id();
@@ -391,16 +396,16 @@ async fn a_change_leaves_what_it_does_not_name_and_is_valid_as_a_whole() {
     caller
         .patch(&path, &json!({}))
         .await
-        .is(200, &told(&id, FIRST));
+        .assert_is(200, &resource(&id, FIRST));
     let merge = caller.with("content-type", "application/merge-patch+json");
     merge
         .patch(&path, &json!({"priority": "urgent"}))
         .await
-        .is(200, &told(&id, FIRST));
+        .assert_is(200, &resource(&id, FIRST));
     let refused = caller.patch(&path, &json!({"responseTarget": 121})).await;
     let message =
         "The 'resolutionTarget' field must be at least the 'responseTarget', which is 121.";
-    is_refused(&refused, "resolutionTarget", "parameter_invalid", message);
+    refused.assert_violation("resolutionTarget", "parameter_invalid", message);
     for member in [
         "name",
         "priority",
@@ -412,34 +417,37 @@ async fn a_change_leaves_what_it_does_not_name_and_is_valid_as_a_whole() {
         assert_eq!(
             refused.json()["error"]["code"],
             "parameter_invalid",
-            "{member} is not null"
+            "{member} cannot be null"
         );
         assert_eq!(refused.json()["error"]["param"], member);
     }
     let refused = caller.patch(&path, &json!({ "id": id })).await;
-    is_refused(&refused, "id", "parameter_unknown", "Unknown field 'id'.");
-    caller.get(&path).await.is(200, &told(&id, FIRST));
+    refused.assert_violation("id", "parameter_unknown", "Unknown field 'id'.");
+    caller
+        .get(&path)
+        .await
+        .assert_is(200, &resource(&id, FIRST));
 }
 
-async fn whoever_knows_the_version_already_is_told_nothing() {
+async fn a_client_with_the_current_version_gets_304() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
     let id = caller.post(&team.rules(), &rule("Urgent SLA")).await.id();
     let path = format!("{}/{id}", team.rules());
     for known in ["\"1\"", "W/\"1\"", "\"7\", \"1\"", "*"] {
-        let answer = caller.with("if-none-match", known).get(&path).await;
-        assert_eq!((answer.status, answer.body.as_str()), (304, ""));
-        assert_eq!(answer.header("etag"), Some("\"1\""));
-        assert_eq!(answer.header("content-type"), None);
+        let response = caller.with("if-none-match", known).get(&path).await;
+        assert_eq!((response.status, response.body.as_str()), (304, ""));
+        assert_eq!(response.header("etag"), Some("\"1\""));
+        assert_eq!(response.header("content-type"), None);
     }
     caller
         .with("if-none-match", "\"2\"")
         .get(&path)
         .await
-        .is(200, &told(&id, FIRST));
+        .assert_is(200, &resource(&id, FIRST));
 
     let list = caller.get(&team.rules()).await;
-    let tag = list.header("etag").expect("lists have a tag").to_owned();
+    let tag = list.header("etag").expect("a list has an ETag").to_owned();
     assert!(tag.starts_with("W/\"") && tag.len() == 20, "{tag}");
     let same = caller
         .with("if-none-match", tag.clone())
@@ -458,23 +466,25 @@ async fn whoever_knows_the_version_already_is_told_nothing() {
     assert_ne!(changed.header("etag"), Some(tag.as_str()));
 }
 
-async fn of_two_who_saw_the_same_version_one_wins() {
+async fn concurrent_updates_from_one_version_succeed_once() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
     let id = caller.post(&team.rules(), &rule("Urgent SLA")).await.id();
     let path = format!("{}/{id}", team.rules());
-    let saw = caller.with("if-match", "\"1\"");
+    let caller = caller.with("if-match", "\"1\"");
     let bodies: Vec<_> = (0..16).map(|n| json!({"name": n.to_string()})).collect();
-    let answers =
-        futures_util::future::join_all(bodies.iter().map(|body| saw.patch(&path, body))).await;
-    let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+    let responses =
+        futures_util::future::join_all(bodies.iter().map(|body| caller.patch(&path, body))).await;
+    let (won, lost): (Vec<_>, Vec<_>) = responses
+        .iter()
+        .partition(|response| response.status == 200);
     assert_eq!((won.len(), lost.len()), (1, 15));
-    lost.into_iter().for_each(is_stale);
+    lost.into_iter().for_each(assert_stale);
     assert_eq!(caller.get(&path).await.body, won[0].body);
 
     for stale in ["\"1\"", "W/\"2\"", "2", ""] {
-        is_stale(&caller.with("if-match", stale).delete(&path).await);
-        is_stale(
+        assert_stale(&caller.with("if-match", stale).delete(&path).await);
+        assert_stale(
             &caller
                 .with("if-match", stale)
                 .patch(&path, &json!({}))
@@ -499,7 +509,7 @@ async fn of_two_who_saw_the_same_version_one_wins() {
     );
 }
 
-async fn without_a_version_no_change_is_lost() {
+async fn unconditional_concurrent_updates_lose_nothing() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
     let id = caller.post(&team.rules(), &rule("Urgent SLA")).await.id();
@@ -512,41 +522,41 @@ async fn without_a_version_no_change_is_lost() {
         json!({"businessHoursOnly": true}),
         json!({"enabled": false}),
     ];
-    let answers =
+    let responses =
         futures_util::future::join_all(bodies.iter().map(|body| caller.patch(&path, body))).await;
-    assert!(answers.iter().all(|answer| answer.status == 200));
+    assert!(responses.iter().all(|response| response.status == 200));
     let members = r#""name":"changed","priority":"low","responseTarget":60,"resolutionTarget":600,"businessHoursOnly":true,"enabled":false"#;
     let read = caller.get(&path).await;
-    read.is(200, &told(&id, members));
+    read.assert_is(200, &resource(&id, members));
     assert_eq!(read.header("etag"), Some("\"7\""));
 }
 
-async fn a_request_with_a_key_is_done_once() {
+async fn a_request_with_an_idempotency_key_runs_once() {
     let team = Team::new().await;
     let caller = team.secret_key().await;
     let keyed = caller.with("idempotency-key", "\"create-1\"");
-    let made = keyed.post(&team.rules(), &rule("Urgent SLA")).await;
-    made.is(201, &told(&made.id(), FIRST));
-    assert_eq!(made.header("idempotent-replayed"), None);
+    let created = keyed.post(&team.rules(), &rule("Urgent SLA")).await;
+    created.assert_is(201, &resource(&created.id(), FIRST));
+    assert_eq!(created.header("idempotent-replayed"), None);
     let reordered = json!({"resolutionTarget": 120, "responseTarget": 15, "priority": "urgent", "name": "Urgent SLA"});
     let bare = caller.with("idempotency-key", "create-1");
     for again in [
         keyed.post(&team.rules(), &rule("Urgent SLA")).await,
         bare.post(&team.rules(), &reordered).await,
     ] {
-        again.is(201, &made.body);
+        again.assert_is(201, &created.body);
         assert_eq!(again.header("idempotent-replayed"), Some("true"));
         for header in ["location", "etag"] {
-            assert_eq!(again.header(header), made.header(header));
+            assert_eq!(again.header(header), created.header(header));
         }
         assert_ne!(
             again.header("x-cstar-request-id"),
-            made.header("x-cstar-request-id")
+            created.header("x-cstar-request-id")
         );
     }
     let other = keyed.post(&team.rules(), &rule("Another")).await;
     let message = "This 'Idempotency-Key' was used before with another body.";
-    other.is_cstar_error(
+    other.assert_cstar_error(
         409,
         "invalid_request_error",
         "idempotency_key_reused",
@@ -557,15 +567,16 @@ async fn a_request_with_a_key_is_done_once() {
     let at_once = caller.with("idempotency-key", "create-2");
     let body = rule("At once");
     let path = team.rules();
-    let answers = futures_util::future::join_all((0..16).map(|_| at_once.post(&path, &body))).await;
+    let responses =
+        futures_util::future::join_all((0..16).map(|_| at_once.post(&path, &body))).await;
     assert!(
-        answers
+        responses
             .iter()
-            .all(|answer| answer.status == 201 && answer.body == answers[0].body)
+            .all(|response| response.status == 201 && response.body == responses[0].body)
     );
-    let fresh = answers
+    let fresh = responses
         .iter()
-        .filter(|answer| answer.header("idempotent-replayed").is_none());
+        .filter(|response| response.header("idempotent-replayed").is_none());
     assert_eq!(fresh.count(), 1);
     assert_eq!(
         caller.get(&team.rules()).await.json()["data"]
@@ -575,21 +586,21 @@ async fn a_request_with_a_key_is_done_once() {
         2
     );
 
-    // A change whose answer was lost is repeated with the version it started from.
-    let path = made.header("location").unwrap().to_owned();
+    // A client that lost the response repeats the change with the version it started from.
+    let path = created.header("location").unwrap().to_owned();
     let change = caller
         .with("idempotency-key", "change")
         .with("if-match", "\"1\"");
     let first = change.patch(&path, &json!({"name": "Changed"})).await;
     let again = change.patch(&path, &json!({"name": "Changed"})).await;
-    again.is(200, &first.body);
+    again.assert_is(200, &first.body);
     assert_eq!(again.header("idempotent-replayed"), Some("true"));
     assert_eq!(again.header("etag"), Some("\"2\""));
     assert_eq!(
         change.patch(&path, &json!({"name": "Other"})).await.status,
         409
     );
-    is_stale(
+    assert_stale(
         &caller
             .with("idempotency-key", "x")
             .with("if-match", "\"1\"")
@@ -598,34 +609,34 @@ async fn a_request_with_a_key_is_done_once() {
     );
 }
 
-async fn a_key_counts_where_it_was_used_and_only_for_what_was_done() {
+async fn an_idempotency_key_is_scoped_and_covers_only_successes() {
     let (team, other) = (Team::new().await, Team::new().await);
     let key = |actor: crate::actors::Actor| actor.with("idempotency-key", "the-key");
     let caller = key(team.secret_key().await);
     let refused = caller.post(&team.rules(), &rule("")).await;
     assert_eq!(refused.status, 400);
-    let made = caller.post(&team.rules(), &rule("mine")).await;
+    let created = caller.post(&team.rules(), &rule("mine")).await;
     assert_eq!(
-        (made.status, made.header("idempotent-replayed")),
+        (created.status, created.header("idempotent-replayed")),
         (201, None)
     );
-    for elsewhere in [
+    for other_scope in [
         (key(team.test_key().await), team.rules()),
         (key(other.secret_key().await), other.rules()),
     ] {
-        let made = elsewhere.0.post(&elsewhere.1, &rule("theirs")).await;
+        let created = other_scope.0.post(&other_scope.1, &rule("theirs")).await;
         assert_eq!(
-            (made.status, made.header("idempotent-replayed")),
+            (created.status, created.header("idempotent-replayed")),
             (201, None)
         );
     }
-    let path = made.header("location").unwrap().to_owned();
+    let path = created.header("location").unwrap().to_owned();
     let changed = caller.patch(&path, &json!({"name": "another path"})).await;
     assert_eq!(
         (changed.status, changed.header("idempotent-replayed")),
         (200, None)
     );
-    // Another key of the same team is the same client.
+    // All keys of a team share its idempotency keys.
     let colleague = key(team.secret_key().await)
         .post(&team.rules(), &rule("mine"))
         .await;
@@ -638,12 +649,12 @@ async fn a_key_counts_where_it_was_used_and_only_for_what_was_done() {
             .post(&team.rules(), &rule("x"))
             .await;
         let message = "The 'Idempotency-Key' field must be 1 to 255 visible ASCII characters.";
-        is_refused(&refused, "Idempotency-Key", "parameter_invalid", message);
+        refused.assert_violation("Idempotency-Key", "parameter_invalid", message);
     }
 }
 
-/// By our own clock: what DynamoDB has not yet cleaned up counts no more.
-async fn a_finished_request_is_forgotten_after_a_day() {
+/// The record expires by our own clock, even if DynamoDB has not deleted it yet.
+async fn an_idempotency_record_expires_after_a_day() {
     let team = Team::new().await;
     let (path, body) = (team.rules(), rule("Urgent SLA"));
     let before = jiff::Timestamp::now();

@@ -1,4 +1,4 @@
-"""Which refusals a request that the schema allows may meet, by error code: what OpenAPI cannot state.
+"""The refusals, by error code, of requests that the schema allows: what OpenAPI cannot express.
 
 `schemathesis.toml` loads this. Everything that is not listed here is a failure.
 """
@@ -8,11 +8,11 @@ import re
 import schemathesis
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-# An operation, and the refusals that its schema does not rule out: a code, and for a member of the body
-# its place. Beside each stands the reason.
+# For each operation the refusals that its schema does not rule out: a code, and for a member of the body
+# its place. The comments say why.
 EXCUSED = {
     "policyList": [
-        "error-invalid-sort",  # `sort` is a text that must hold JSON
+        "error-invalid-sort",  # `sort` is a string that must contain JSON
     ],
     "policyCreate": [
         "error-duplicated-sla",  # the name or the due time is in use
@@ -23,7 +23,7 @@ EXCUSED = {
     "policyDelete": ["unknown-sla"],
     "ruleCreate": [
         "parameter_invalid resolutionTarget",  # less than responseTarget
-        "parameter_invalid calendarId",  # no calendar of the team
+        "parameter_invalid calendarId",  # not a calendar of the team
         "limit_exceeded",  # the team has 200 rules
         "idempotency_key_reused",
     ],
@@ -38,7 +38,7 @@ EXCUSED = {
     "ruleDelete": ["resource_missing", "precondition_failed"],
     "calendarCreate": [
         "parameter_invalid timeZone",  # no such zone
-        "parameter_invalid hours",  # none, reversed or overlapping
+        "parameter_invalid hours",  # empty, reversed or overlapping
         "parameter_invalid exceptions",  # reversed or overlapping
         "limit_exceeded",  # the team has 100 calendars
         "idempotency_key_reused",
@@ -59,7 +59,7 @@ EXCUSED = {
         "invalid_calendar",  # the grammar of iCalendar
     ],
     "previewCreate": [
-        # `priority`, or both targets.
+        # `priority` or both targets are required.
         "parameter_missing priority",
         "parameter_missing responseTarget",
         "parameter_missing resolutionTarget",
@@ -67,7 +67,7 @@ EXCUSED = {
         "parameter_invalid resolutionTarget",  # less than responseTarget
         "parameter_invalid createdAt",  # after the last instant
         "parameter_invalid asOf",  # before createdAt, or after the last instant
-        "parameter_invalid calendarId",  # no calendar of the team, or beside `calendar`
+        "parameter_invalid calendarId",  # not a calendar of the team, or together with `calendar`
         "parameter_invalid calendar.timeZone",
         "parameter_invalid calendar.hours",
         "parameter_invalid calendar.exceptions",
@@ -80,20 +80,20 @@ NOT_MODIFIED = 304
 
 
 @schemathesis.check
-def positive_data_acceptance_but_for_excused(ctx, response, case):
-    """The check that is built in, which `schemathesis.toml` switches off, but for what is excused."""
+def positive_data_acceptance_unless_excused(ctx, response, case):
+    """The built-in check, which `schemathesis.toml` disables, except for what is excused."""
     operation = case.operation.definition.raw["operationId"]
     if response.status_code == NOT_MODIFIED:
         return None
     if response.status_code >= 400:
-        met = refusals(response)
-        if met and met <= set(EXCUSED.get(operation, ())):
+        found = refusals(response)
+        if found and found <= set(EXCUSED.get(operation, ())):
             return None
     return positive_data_acceptance(ctx, response, case)
 
 
 def refusals(response):
-    """What an answer says is wrong, each as its code and, if it names a member, that member's place."""
+    """The violations in a response, each as its code and, if it names a member, that member's place."""
     try:
         body = response.json()
     except ValueError:
@@ -108,6 +108,6 @@ def refusals(response):
 
 
 def refusal(violation):
-    """`calendar.hours.monday[0]` is excused where `calendar.hours` is."""
+    """An excuse for `calendar.hours` also excuses `calendar.hours.monday[0]`."""
     place = re.match(r"(calendar\.)?[A-Za-z]+", violation.get("param", ""))
     return f"{violation['code']} {place.group()}" if place else violation["code"]

@@ -1,5 +1,6 @@
-//! What template.yaml promises, and that each promise would be missed: `tests/template/weakenings.txt`
-//! lists single edits that make a deployment worse, and every one of them must break a promise.
+//! What template.yaml must say, and that the requirements are strict enough:
+//! `tests/template/weakenings.txt` lists single edits that make a deployment worse, and each must
+//! violate a requirement.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,29 +10,33 @@ use serde_json::Value;
 
 use crate::world::root;
 
-mod promises;
+mod requirements;
 
-use promises::{Deployment, promises};
+use requirements::{Deployment, violations};
 
 crate::plain_stories![
-    the_template_keeps_its_promises,
-    every_weakening_of_the_template_breaks_a_promise,
-    the_table_forgets_by_the_attribute_that_the_store_writes,
-    operators_find_every_alarm_and_its_cost,
-    a_deployment_asks_for_no_more_than_it_needs,
+    the_template_meets_its_requirements,
+    every_weakening_of_the_template_is_noticed,
+    the_tables_ttl_attribute_is_the_one_the_store_writes,
+    the_operations_page_lists_every_alarm_and_the_cost,
+    deployments_request_no_more_than_they_need,
 ];
 
-/// A kind with fewer weakenings than this is hardly covered.
-const MIN_OF_A_KIND: usize = 10;
+/// With fewer weakenings than this, a kind is hardly covered.
+const MIN_WEAKENINGS_OF_A_KIND: usize = 10;
 
-fn the_template_keeps_its_promises() {
+fn the_template_meets_its_requirements() {
     let template = template();
-    let broken: BTreeSet<_> = promises(&template).flatten().collect();
-    let broken = Vec::from_iter(broken);
-    assert!(broken.is_empty(), "template.yaml:\n{}", broken.join("\n"));
+    let violations: BTreeSet<_> = violations(&template).flatten().collect();
+    let violations = Vec::from_iter(violations);
+    assert!(
+        violations.is_empty(),
+        "template.yaml, as tests/template/requirements.rs requires it:\n{}",
+        violations.join("\n")
+    );
 }
 
-fn every_weakening_of_the_template_breaks_a_promise() {
+fn every_weakening_of_the_template_is_noticed() {
     let template = template();
     let table = read("tests/template/weakenings.txt");
     let rows: Vec<_> = table
@@ -40,41 +45,41 @@ fn every_weakening_of_the_template_breaks_a_promise() {
         .map(Weakening::parse)
         .collect();
     let names: BTreeSet<_> = rows.iter().map(|row| (row.kind, row.name)).collect();
-    assert_eq!(names.len(), rows.len(), "two weakenings have one name");
+    assert_eq!(names.len(), rows.len(), "two weakenings have the same name");
 
     let mut missed = Vec::new();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for row in &rows {
         let weakened = row.apply(&template);
-        let broken = promises(&weakened)
-            .find(|broken| !broken.is_empty())
+        let violations = violations(&weakened)
+            .find(|violations| !violations.is_empty())
             .unwrap_or_default();
-        // What cannot be deployed at all is no weakening.
-        let refused = broken
+        // A template that cannot be deployed at all is not a weakening.
+        let refused = violations
             .iter()
             .find(|line| line.starts_with("template.yaml: "));
         assert_eq!(refused, None, "{row:?}");
-        match broken.is_empty() {
+        match violations.is_empty() {
             true => missed.push(format!("{}: {}", row.kind, row.name)),
             false => *counts.entry(row.kind).or_default() += 1,
         }
     }
     assert!(
         missed.is_empty(),
-        "no promise is broken by:\n{}",
+        "no requirement is violated by these; add one to tests/template/requirements:\n{}",
         missed.join("\n")
     );
     for (kind, count) in &counts {
-        println!("{count:>4} weakenings of {kind} are caught");
+        println!("{count:>4} weakenings of {kind} are noticed");
         assert!(
-            *count >= MIN_OF_A_KIND,
-            "{kind} has only {count} weakenings"
+            *count >= MIN_WEAKENINGS_OF_A_KIND,
+            "{kind} has only {count} weakenings; add more to tests/template/weakenings.txt"
         );
     }
     println!("{:>4} weakenings in all", rows.len());
 }
 
-fn the_table_forgets_by_the_attribute_that_the_store_writes() {
+fn the_tables_ttl_attribute_is_the_one_the_store_writes() {
     let store = fs::read_dir(root().join("shared/src/store")).expect("store/");
     let sources = store.filter_map(|file| fs::read_to_string(file.expect("a file").path()).ok());
     let attribute = local::template::Template::parse(&read("template.yaml"))
@@ -82,7 +87,7 @@ fn the_table_forgets_by_the_attribute_that_the_store_writes() {
         .table
         .time_to_live_attribute
         .expect("TTL is enabled");
-    // A member of an item that the store writes, in seconds.
+    // A member of an item in the store, in seconds.
     let written = format!("    {attribute}: i64,");
     assert!(
         sources.into_iter().any(|source| source.contains(&written)),
@@ -90,32 +95,35 @@ fn the_table_forgets_by_the_attribute_that_the_store_writes() {
     );
 }
 
-fn operators_find_every_alarm_and_its_cost() {
+fn the_operations_page_lists_every_alarm_and_the_cost() {
     let page = read("docs/operations.md");
-    let deployed = Deployment::new(&template(), BTreeMap::new()).expect("it expands");
-    let alarms: Vec<_> = deployed.each(promises::alarms::ALARM).collect();
-    for (name, _) in &alarms {
-        let row = format!("\n| `{name}` | ");
-        assert!(
-            page.contains(&row),
-            "docs/operations.md has no row about {name}"
-        );
-    }
+    let deployed = Deployment::new(&template(), BTreeMap::new());
+    let deployed = deployed.unwrap_or_else(|error| panic!("{error}"));
+    let alarms: Vec<_> = deployed.each(requirements::alarms::ALARM).collect();
+    let mut missing: Vec<_> = alarms
+        .iter()
+        .map(|(name, _)| format!("| `{name}` | "))
+        .filter(|row| !page.contains(&format!("\n{row}")))
+        .collect();
     let metrics: usize = alarms
         .iter()
-        .map(|(_, alarm)| promises::alarms::metrics(&alarm["Properties"]).len())
+        .map(|(_, alarm)| requirements::alarms::metrics(&alarm["Properties"]).len())
         .sum();
-    let stated = format!("{} alarms on {metrics} metrics", alarms.len());
-    assert!(
-        page.contains(&stated),
-        "docs/operations.md does not say: {stated}"
-    );
+    let cost = format!("{} alarms on {metrics} metrics", alarms.len());
+    if !page.contains(&cost) {
+        missing.push(cost);
+    }
+    let missing: Vec<_> = missing
+        .iter()
+        .map(|text| format!("docs/operations.md: add `{text}`"))
+        .collect();
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
-fn a_deployment_asks_for_no_more_than_it_needs() {
+fn deployments_request_no_more_than_they_need() {
     let config: toml::Table = read("samconfig.toml").parse().expect("TOML");
     let deploy = &config["default"]["deploy"]["parameters"];
-    // No role has a name and no resource is made by a macro other than SAM's own.
+    // No role has a name, and SAM's is the only macro.
     assert_eq!(deploy["capabilities"].as_str(), Some("CAPABILITY_IAM"));
     assert_eq!(deploy["confirm_changeset"].as_bool(), Some(true));
     assert_eq!(deploy.get("disable_rollback"), None);
@@ -128,7 +136,7 @@ fn a_deployment_asks_for_no_more_than_it_needs() {
             .expect("Name=value");
         assert!(
             !template()["Parameters"][name].is_null(),
-            "samconfig.toml sets {name}"
+            "samconfig.toml sets {name}, which template.yaml does not have"
         );
     }
 }
@@ -140,7 +148,7 @@ struct Weakening<'a> {
     name: &'a str,
     /// A JSON pointer into the template.
     at: &'a str,
-    /// The new value; without one the member is removed.
+    /// The new value; if absent, the member is removed.
     to: Option<Value>,
 }
 
@@ -173,7 +181,7 @@ impl<'a> Weakening<'a> {
             (Some(Value::Array(items)), None) => {
                 items.remove(member.parse().expect("a number"));
             }
-            _ => panic!("{self:?} leads nowhere"),
+            _ => panic!("{self:?}: template.yaml has nothing at this pointer"),
         }
         assert_ne!(&weakened, template, "{self:?} changes nothing");
         weakened
@@ -181,7 +189,7 @@ impl<'a> Weakening<'a> {
 }
 
 fn template() -> Value {
-    document::document(&read("template.yaml")).expect("template.yaml")
+    document::document(&read("template.yaml")).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn read(path: &str) -> String {

@@ -1,4 +1,4 @@
-// What a helpdesk does, with the client that @hey-api/openapi-ts generates.
+// The calls of a helpdesk, with the client that @hey-api/openapi-ts generates.
 
 import assert from "node:assert/strict";
 import { createClient, createConfig } from "./generated/hey-api/client";
@@ -38,7 +38,7 @@ async function rules() {
   const once = { client, path, body: rule, headers: { "Idempotency-Key": "hey-api" } };
   const created = await dueline.ruleCreate({ ...once, throwOnError: true });
   const again = await dueline.ruleCreate({ ...once, throwOnError: true });
-  assert.deepEqual(created.data, again.data, "the second request repeats the answer to the first");
+  assert.deepEqual(created.data, again.data, "the second request repeats the response to the first");
   const kept: dueline.Rule = created.data.data;
   assert.deepEqual([kept.priority, kept.enabled, kept.businessHoursOnly], ["high", true, false]);
 

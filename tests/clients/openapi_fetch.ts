@@ -1,4 +1,4 @@
-// What a helpdesk does, with openapi-fetch and the types that openapi-typescript generates.
+// The calls of a helpdesk, with openapi-fetch and the types that openapi-typescript generates.
 
 import assert from "node:assert/strict";
 import createClient from "openapi-fetch";
@@ -46,7 +46,7 @@ async function rules() {
   const created = await create(rule, "openapi-fetch");
   const again = await create(rule, "openapi-fetch");
   assert(created.data);
-  assert.deepEqual(created.data, again.data, "the second request repeats the answer to the first");
+  assert.deepEqual(created.data, again.data, "the second request repeats the response to the first");
   const kept: components["schemas"]["Rule"] = created.data.data;
   assert.deepEqual([kept.priority, kept.enabled, kept.businessHoursOnly], ["high", true, false]);
 

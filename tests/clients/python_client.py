@@ -1,4 +1,4 @@
-"""What a helpdesk does, with the client that openapi-python-client generates."""
+"""The calls of a helpdesk, with the client that openapi-python-client generates."""
 
 import datetime
 import io
@@ -39,17 +39,17 @@ END:VEVENT\r
 END:VCALENDAR\r
 """
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 
-def expect(kind: type[Answer], answer: object) -> Answer:
-    """The answer, if it is of this kind."""
-    assert isinstance(answer, kind), answer
-    return answer
+def expect(kind: type[T], response: object) -> T:
+    """The response, which must be of this type."""
+    assert isinstance(response, kind), response
+    return response
 
 
-def present(value: Answer | Unset) -> Answer:
-    """The value of an optional member that must be there."""
+def present(value: T | Unset) -> T:
+    """The value of an optional member that must be present."""
     assert not isinstance(value, Unset)
     return value
 
@@ -62,7 +62,7 @@ def rules(client: AuthenticatedClient, team: str) -> None:
         expect(RuleAnswer, rule_create.sync(team, client=client, body=rule, idempotency_key="python"))
         for _ in range(2)
     ]
-    assert created[0] == created[1], "the second request repeats the answer to the first"
+    assert created[0] == created[1], "the second request repeats the response to the first"
     kept = created[0].data
     assert (kept.priority, kept.enabled, kept.business_hours_only) == (Priority.HIGH, True, False)
 
@@ -133,7 +133,7 @@ def main() -> None:
     rules(client, team)
     preview(client, team)
     holidays(client, team)
-    # Rocket.Chat's two headers: the token is one of them, without a prefix.
+    # Rocket.Chat uses two headers; one of them has the token, without a prefix.
     user = AuthenticatedClient(
         base_url=url,
         token=os.environ["DUELINE_TOKEN"],

@@ -1,38 +1,38 @@
-//! The model's calendars, and what a preview says of them.
+//! The model's calendars, and the previews that use them.
 
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use super::{Model, Seen, WORLDS, expect, same, seen};
+use super::{CLIENTS, Model, Precondition, expect, expect_response, precondition};
 
 const HOURS: &str = r#"{"monday":[["09:00","17:00"]]}"#;
 
 #[derive(Clone, Debug)]
-pub enum Ask {
+pub enum Step {
     Create {
-        world: usize,
+        client: usize,
         zone: &'static str,
         default: bool,
     },
     Change {
-        world: usize,
+        client: usize,
         nth: usize,
         zone: Option<&'static str>,
         default: Option<bool>,
-        seen: Seen,
+        precondition: Precondition,
     },
     Delete {
-        world: usize,
+        client: usize,
         nth: usize,
-        seen: Seen,
+        precondition: Precondition,
     },
     List {
-        world: usize,
+        client: usize,
     },
     Preview {
-        world: usize,
+        client: usize,
         priority: &'static str,
     },
 }
@@ -45,81 +45,86 @@ pub struct Calendar {
     version: u64,
 }
 
-pub fn ask() -> impl Strategy<Value = Ask> {
-    let (world, nth) = (|| 0..WORLDS, || 0..3_usize);
+pub fn step() -> impl Strategy<Value = Step> {
+    let (client, nth) = (|| 0..CLIENTS, || 0..3_usize);
     let zone = || select(vec!["UTC", "Europe/Berlin", "Mars/Olympus"]);
     prop_oneof![
-        3 => (world(), zone(), any::<bool>())
-            .prop_map(|(world, zone, default)| Ask::Create { world, zone, default }),
-        3 => (world(), nth(), option::of(zone()), option::of(any::<bool>()), seen())
-            .prop_map(|(world, nth, zone, default, seen)| Ask::Change { world, nth, zone, default, seen }),
-        2 => (world(), nth(), seen()).prop_map(|(world, nth, seen)| Ask::Delete { world, nth, seen }),
-        1 => world().prop_map(|world| Ask::List { world }),
-        3 => (world(), select(vec!["low", "urgent"])).prop_map(|(world, priority)| Ask::Preview { world, priority }),
+        3 => (client(), zone(), any::<bool>())
+            .prop_map(|(client, zone, default)| Step::Create { client, zone, default }),
+        3 => (client(), nth(), option::of(zone()), option::of(any::<bool>()), precondition())
+            .prop_map(|(client, nth, zone, default, precondition)| Step::Change { client, nth, zone, default, precondition }),
+        2 => (client(), nth(), precondition()).prop_map(|(client, nth, precondition)| Step::Delete { client, nth, precondition }),
+        1 => client().prop_map(|client| Step::List { client }),
+        3 => (client(), select(vec!["low", "urgent"])).prop_map(|(client, priority)| Step::Preview { client, priority }),
     ]
 }
 
 impl Calendar {
-    fn told(&self) -> Value {
+    fn json(&self) -> Value {
         let hours: Value = serde_json::from_str(HOURS).expect("JSON");
         json!({"id": self.id, "name": "c", "timeZone": self.zone, "hours": hours, "holidays": [], "exceptions": {}, "default": self.default})
     }
-}
 
-impl Calendar {
-    fn listed(&self) -> Value {
+    fn list_json(&self) -> Value {
         let hours: Value = serde_json::from_str(HOURS).expect("JSON");
         json!({"id": self.id, "name": "c", "timeZone": self.zone, "hours": hours, "holidayCount": 0, "exceptionCount": 0, "default": self.default})
     }
 }
 
 impl Model {
-    /// The nth calendar's id; an id of nobody's if there are not so many.
-    pub fn calendar_id(&self, world: usize, nth: usize) -> String {
+    /// The nth calendar's id; an unknown id if there are fewer.
+    pub fn calendar_id(&self, client: usize, nth: usize) -> String {
         let none = || format!("cal_{}", "0".repeat(32));
-        self.calendars[world]
+        self.calendars[client]
             .get(nth)
             .map_or_else(none, |calendar| calendar.id.clone())
     }
 
-    pub async fn ask_calendars(&mut self, ask: Ask) -> Result<(), String> {
-        match ask {
-            Ask::Create {
-                world,
+    pub async fn calendar_step(&mut self, step: Step) -> Result<(), String> {
+        match step {
+            Step::Create {
+                client,
                 zone,
                 default,
-            } => self.create_calendar(world, zone, default).await,
-            Ask::Change {
-                world,
+            } => self.create_calendar(client, zone, default).await,
+            Step::Change {
+                client,
                 nth,
                 zone,
                 default,
-                seen,
-            } => self.change_calendar(world, nth, zone, default, seen).await,
-            Ask::Delete { world, nth, seen } => self.delete_calendar(world, nth, seen).await,
-            Ask::List { world } => {
-                let told = self.calendars[world].iter().map(Calendar::listed);
-                let told: Vec<Value> = told.collect();
-                let answer = self.keys[world].0.get(&self.path_of(world)).await;
-                same(&answer, 200, &json!({"success": true, "data": told}))
+                precondition,
+            } => {
+                self.change_calendar(client, nth, zone, default, precondition)
+                    .await
             }
-            Ask::Preview { world, priority } => self.preview(world, priority).await,
+            Step::Delete {
+                client,
+                nth,
+                precondition,
+            } => self.delete_calendar(client, nth, precondition).await,
+            Step::List { client } => {
+                let rows = self.calendars[client].iter().map(Calendar::list_json);
+                let rows: Vec<Value> = rows.collect();
+                let response = self.keys[client].0.get(&self.path_of(client)).await;
+                expect_response(&response, 200, &json!({"success": true, "data": rows}))
+            }
+            Step::Preview { client, priority } => self.preview(client, priority).await,
         }
     }
 
     async fn create_calendar(
         &mut self,
-        world: usize,
+        client: usize,
         zone: &'static str,
         default: bool,
     ) -> Result<(), String> {
         let hours: Value = serde_json::from_str(HOURS).expect("JSON");
         let body = json!({"name": "c", "timeZone": zone, "hours": hours, "default": default});
-        let answer = self.keys[world].0.post(&self.path_of(world), &body).await;
+        let response = self.keys[client].0.post(&self.path_of(client), &body).await;
         if zone == "Mars/Olympus" {
-            return expect(answer.status == 400, "400");
+            return expect(response.status == 400, "400");
         }
-        let id = answer.json()["data"]["id"]
+        let id = response.json()["data"]["id"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
@@ -129,23 +134,23 @@ impl Model {
             default,
             version: 1,
         };
-        let told = json!({"success": true, "data": calendar.told()});
-        self.demote(world, default);
-        self.calendars[world].push(calendar);
-        same(&answer, 201, &told)
+        let json = json!({"success": true, "data": calendar.json()});
+        self.demote(client, default);
+        self.calendars[client].push(calendar);
+        expect_response(&response, 201, &json)
     }
 
     async fn change_calendar(
         &mut self,
-        world: usize,
+        client: usize,
         nth: usize,
         zone: Option<&'static str>,
         default: Option<bool>,
-        seen: Seen,
+        precondition: Precondition,
     ) -> Result<(), String> {
-        let path = format!("{}/{}", self.path_of(world), self.calendar_id(world, nth));
-        let was = self.calendars[world].get(nth).cloned();
-        let version = was.as_ref().map_or(1, |calendar| calendar.version);
+        let path = format!("{}/{}", self.path_of(client), self.calendar_id(client, nth));
+        let current = self.calendars[client].get(nth).cloned();
+        let version = current.as_ref().map_or(1, |calendar| calendar.version);
         let mut body = json!({});
         if let Some(zone) = zone {
             body["timeZone"] = json!(zone);
@@ -153,130 +158,134 @@ impl Model {
         if let Some(default) = default {
             body["default"] = json!(default);
         }
-        let answer = seen
-            .on(&self.keys[world].0, "if-match", version)
+        let response = precondition
+            .add_to(&self.keys[client].0, "if-match", version)
             .patch(&path, &body)
             .await;
-        let Some(was) = was else {
-            return expect(answer.status == 404, "404");
+        let Some(current) = current else {
+            return expect(response.status == 404, "404");
         };
         if zone == Some("Mars/Olympus") {
-            return expect(answer.status == 400, "400");
+            return expect(response.status == 400, "400");
         }
-        if matches!(seen, Seen::Stale) {
-            return expect(answer.status == 412, "412");
+        if matches!(precondition, Precondition::Stale) {
+            return expect(response.status == 412, "412");
         }
-        let default = default.unwrap_or(was.default);
-        self.demote(world, default && !was.default);
-        let now = Calendar {
-            zone: zone.unwrap_or(was.zone),
+        let default = default.unwrap_or(current.default);
+        self.demote(client, default && !current.default);
+        let updated = Calendar {
+            zone: zone.unwrap_or(current.zone),
             default,
             version: version + 1,
-            ..was
+            ..current
         };
-        let (told, tag) = (
-            json!({"success": true, "data": now.told()}),
-            format!("\"{}\"", now.version),
+        let (json, tag) = (
+            json!({"success": true, "data": updated.json()}),
+            format!("\"{}\"", updated.version),
         );
-        self.calendars[world][nth] = now;
-        same(&answer, 200, &told)?;
+        self.calendars[client][nth] = updated;
+        expect_response(&response, 200, &json)?;
         expect(
-            answer.header("etag") == Some(&tag),
+            response.header("etag") == Some(&tag),
             "the tag is the version",
         )
     }
 
     async fn delete_calendar(
         &mut self,
-        world: usize,
+        client: usize,
         nth: usize,
-        seen: Seen,
+        precondition: Precondition,
     ) -> Result<(), String> {
-        let id = self.calendar_id(world, nth);
-        let version = self.calendars[world]
+        let id = self.calendar_id(client, nth);
+        let version = self.calendars[client]
             .get(nth)
             .map_or(1, |calendar| calendar.version);
-        let path = format!("{}/{id}", self.path_of(world));
-        let answer = seen
-            .on(&self.keys[world].0, "if-match", version)
+        let path = format!("{}/{id}", self.path_of(client));
+        let response = precondition
+            .add_to(&self.keys[client].0, "if-match", version)
             .delete(&path)
             .await;
-        if nth >= self.calendars[world].len() {
-            return expect(answer.status == 404, "404");
+        if nth >= self.calendars[client].len() {
+            return expect(response.status == 404, "404");
         }
-        if matches!(seen, Seen::Stale) {
-            return expect(answer.status == 412, "412");
+        if matches!(precondition, Precondition::Stale) {
+            return expect(response.status == 412, "412");
         }
-        let naming = self.rules[world]
+        let rules_using = self.rules[client]
             .iter()
             .filter(|rule| rule.members.get("calendarId") == Some(&json!(id)));
-        let naming: Vec<&String> = naming.map(|rule| &rule.id).collect();
-        if !naming.is_empty() {
-            let told = answer.json()["error"]["rules"].clone();
+        let rules_using: Vec<&String> = rules_using.map(|rule| &rule.id).collect();
+        if !rules_using.is_empty() {
+            let reported = response.json()["error"]["rules"].clone();
             return expect(
-                answer.status == 409 && told == json!(naming),
-                "409 that names the rules",
+                response.status == 409 && reported == json!(rules_using),
+                "a 409 that lists the rules",
             );
         }
-        self.calendars[world].remove(nth);
-        same(
-            &answer,
+        self.calendars[client].remove(nth);
+        expect_response(
+            &response,
             200,
             &json!({"success": true, "data": {"id": id, "deleted": true}}),
         )
     }
 
-    async fn preview(&self, world: usize, priority: &str) -> Result<(), String> {
-        let path = self.keys[world].1.replace("/rules", "/preview");
-        let ask = json!({"createdAt": "2026-11-22T09:00:00Z", "priority": priority});
-        let answer = self.keys[world].0.post(&path, &ask).await;
+    async fn preview(&self, client: usize, priority: &str) -> Result<(), String> {
+        let path = self.keys[client].1.replace("/rules", "/preview");
+        let body = json!({"createdAt": "2026-11-22T09:00:00Z", "priority": priority});
+        let response = self.keys[client].0.post(&path, &body).await;
         let applies = |members: &serde_json::Map<String, Value>| {
             members["priority"] == priority && members["enabled"] == true
         };
-        let rule = self.rules[world].iter().find(|rule| applies(&rule.members));
+        let rule = self.rules[client]
+            .iter()
+            .find(|rule| applies(&rule.members));
         let hours_only = rule.is_some_and(|rule| rule.members["businessHoursOnly"] == true);
-        let named = rule.and_then(|rule| rule.members.get("calendarId"));
-        let kept = self.calendars[world].iter();
-        let calendar = match named {
+        let id = rule.and_then(|rule| rule.members.get("calendarId"));
+        let calendars = self.calendars[client].iter();
+        let calendar = match id {
             _ if !hours_only => json!({"timeZone": "UTC", "source": "none"}),
-            Some(named) => {
-                let kept = kept.clone().find(|calendar| *named == calendar.id.as_str());
-                let kept = kept.ok_or("a rule names a calendar that is gone")?;
-                json!({"id": kept.id, "timeZone": kept.zone, "source": "rule"})
+            Some(id) => {
+                let found = calendars
+                    .clone()
+                    .find(|calendar| *id == calendar.id.as_str());
+                let found = found.ok_or("a rule refers to a calendar that does not exist")?;
+                json!({"id": found.id, "timeZone": found.zone, "source": "rule"})
             }
-            None => match kept.clone().find(|calendar| calendar.default) {
-                Some(kept) => json!({"id": kept.id, "timeZone": kept.zone, "source": "default"}),
+            None => match calendars.clone().find(|calendar| calendar.default) {
+                Some(found) => json!({"id": found.id, "timeZone": found.zone, "source": "default"}),
                 None => json!({"timeZone": "UTC", "source": "built-in"}),
             },
         };
-        let told = answer.json()["data"].clone();
+        let data = response.json()["data"].clone();
         expect(
-            told["calendar"] == calendar,
-            &format!("{told} instead of {calendar}"),
+            data["calendar"] == calendar,
+            &format!("{data} instead of {calendar}"),
         )?;
         let Some(rule) = rule else {
             return expect(
-                told.get("ruleId").is_none() && told.get("resolution").is_none(),
+                data.get("ruleId").is_none() && data.get("resolution").is_none(),
                 "no targets",
             );
         };
         let targets = (
-            &told["firstResponse"]["targetMinutes"],
-            &told["resolution"]["targetMinutes"],
+            &data["firstResponse"]["targetMinutes"],
+            &data["resolution"]["targetMinutes"],
         );
         let expected = (
             &rule.members["responseTarget"],
             &rule.members["resolutionTarget"],
         );
         expect(
-            told["ruleId"] == rule.id.as_str() && targets == expected,
+            data["ruleId"] == rule.id.as_str() && targets == expected,
             "the rule's targets",
         )
     }
 
-    /// Takes the default from whichever calendar has it, if another is to have it.
-    fn demote(&mut self, world: usize, for_another: bool) {
-        let defaults = self.calendars[world]
+    /// If another calendar becomes the default, the current default calendar stops being it.
+    fn demote(&mut self, client: usize, for_another: bool) {
+        let defaults = self.calendars[client]
             .iter_mut()
             .filter(|calendar| calendar.default && for_another);
         for calendar in defaults {
@@ -285,7 +294,7 @@ impl Model {
         }
     }
 
-    fn path_of(&self, world: usize) -> String {
-        self.keys[world].1.replace("/rules", "/calendars")
+    fn path_of(&self, client: usize) -> String {
+        self.keys[client].1.replace("/rules", "/calendars")
     }
 }

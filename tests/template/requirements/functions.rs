@@ -1,4 +1,4 @@
-//! What the functions promise: how they run, what they may do, and how a new version replaces them.
+//! What the functions must say: how they run, what they may do, and how they are updated.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use shared::api::{self, Effect, Endpoint};
 use shared::serve::DEADLINE;
 
-use super::{Deployment, FUNCTION, KEY_POLICY, SETTINGS, parameters, text};
-use crate::contract::camel;
+use super::{Deployment, FUNCTION, KEY_POLICY, SETTINGS, object, parameters, text};
+use crate::contract::upper_camel;
 use crate::world::root;
 
 /// API Gateway waits 30 seconds.
 const MAX_TIMEOUT_SECONDS: u64 = 29;
-/// Requests wait for DynamoDB; more memory than this buys CPU that nothing uses.
+/// Requests mostly wait for DynamoDB; more memory than this buys CPU that stays idle.
 const MAX_MEMORY_MB: u64 = 1_024;
-/// The most that a version's description holds.
-const MAX_DESCRIPTION: usize = 256;
+/// Lambda's limit for the description of a version.
+const MAX_DESCRIPTION_CHARS: usize = 256;
 
-/// Everything that a function may do to the table.
+/// Everything that a writing function may do to the table.
 const WRITE_ACTIONS: &[&str] = &[
     "dynamodb:ConditionCheckItem",
     "dynamodb:DeleteItem",
@@ -28,10 +28,10 @@ const WRITE_ACTIONS: &[&str] = &[
     "dynamodb:Query",
     "dynamodb:UpdateItem",
 ];
-/// `UpdateItem` is the admission, which counts the call.
+/// `UpdateItem` is for the admission, which counts the call.
 const READ_ACTIONS: &[&str] = &["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"];
 
-/// Members of a function that are none of the function's configuration: a version does not hold them.
+/// Members of a function that are not part of its configuration, so that no version holds them.
 const NOT_CONFIGURATION: [&str; 5] = [
     "VersionDescription",
     "DeploymentPreference",
@@ -46,26 +46,33 @@ pub const DEPLOYMENT_METRICS: [&str; 2] = ["ServerErrors", "FailedInvocations"];
 impl Deployment {
     pub(super) fn functions(&mut self) {
         for (name, function) in self.of_kind(FUNCTION) {
-            let endpoint = api::ALL.iter().find(|e| camel(e.name, true) == name);
+            let endpoint = api::ALL.iter().find(|e| upper_camel(e.name) == name);
             match endpoint {
                 Some(endpoint) => self.function(&name, endpoint, &function["Properties"]),
-                None => self.broken(&name, "api::ALL has no such endpoint".to_owned()),
+                None => self.violation(
+                    &name,
+                    "api::ALL has no such endpoint; add it there, or remove this function"
+                        .to_owned(),
+                ),
             }
         }
         for endpoint in api::ALL {
-            let name = camel(endpoint.name, true);
+            let name = upper_camel(endpoint.name);
             if !self.each(FUNCTION).any(|(function, _)| *function == name) {
-                self.broken(&name, "is missing, and api::ALL has it".to_owned());
+                self.violation(
+                    &name,
+                    "is missing, but api::ALL has it; add this function".to_owned(),
+                );
             }
         }
         let Some((name, settings)) = self.of_kind(SETTINGS).pop() else {
             return;
         };
         let length = text(&settings["Properties"]["Value"]).chars().count();
-        if length > MAX_DESCRIPTION {
-            self.broken(
+        if length > MAX_DESCRIPTION_CHARS {
+            self.violation(
                 &name,
-                format!("is {length} characters; a description holds {MAX_DESCRIPTION}"),
+                format!("is {length} characters; a description holds {MAX_DESCRIPTION_CHARS}"),
             );
         }
     }
@@ -109,15 +116,17 @@ impl Deployment {
             event["Method"] = json!(endpoint.method.as_str());
             event["Path"] = json!(endpoint.path);
         }
-        let mut found = properties.clone();
-        let members = found.as_object_mut().expect("properties");
-        let mut take = |member: &str| members.remove(member).unwrap_or_default();
+        let mut found = object(properties);
+        let mut take = |member: &str| found.remove(member).unwrap_or_default();
         let (timeout, memory) = (take("Timeout"), take("MemorySize"));
         let (description, policies) = (take("Description"), take("Policies"));
-        let variables = take("Environment")["Variables"].take();
-        self.same(name, &found, &wanted);
+        let variables = take("Environment")["Variables"].clone();
+        self.same(name, &Value::Object(found), &wanted);
         if text(&description).len() < 10 {
-            self.broken(name, "Description does not say what it does".to_owned());
+            self.violation(
+                name,
+                "needs a Description that says what it does".to_owned(),
+            );
         }
         let min_timeout = DEADLINE.as_secs() + 1;
         self.within(
@@ -131,7 +140,7 @@ impl Deployment {
         self.policies(name, endpoint, &policies);
     }
 
-    /// A variable is named after the parameter that it holds: `LOG_LEVEL` is `LogLevel`.
+    /// A variable is named after the parameter it holds: `LOG_LEVEL` holds `LogLevel`.
     fn environment(&mut self, name: &str, variables: &Value) {
         let at = format!("{name}.Environment");
         let mut names = variables_of_config().clone();
@@ -144,7 +153,7 @@ impl Deployment {
         );
         names.insert("AWS_ENDPOINT_URL_DYNAMODB".to_owned());
         let wanted = names.iter().map(|name| {
-            let parameter = camel(&name.to_ascii_lowercase().replace('_', "-"), true);
+            let parameter = upper_camel(&name.to_ascii_lowercase().replace('_', "-"));
             let value = match name.as_str() {
                 "TABLE_NAME" => self.table_name(),
                 "AWS_ENDPOINT_URL_DYNAMODB" => {
@@ -169,7 +178,7 @@ impl Deployment {
             };
             uses_table = true;
             if policy.as_object().is_none_or(|policy| policy.len() != 1) {
-                self.broken(&at, format!("{policy} has more than a Statement"));
+                self.violation(&at, format!("{policy} has more than a Statement"));
             }
             for statement in statements {
                 self.statement(&at, endpoint, statement);
@@ -178,9 +187,9 @@ impl Deployment {
         let key_policies = self.each(KEY_POLICY).map(|(name, _)| name.clone());
         let wanted: Vec<_> = key_policies.filter(|_| uses_table).collect();
         if managed != wanted {
-            self.broken(
+            self.violation(
                 &at,
-                format!("has the policies {managed:?}, and must have {wanted:?}"),
+                format!("has the policies {managed:?}, but must have {wanted:?}"),
             );
         }
     }
@@ -205,12 +214,12 @@ impl Deployment {
         };
         for action in &actions {
             if !may.contains(&action.as_str()) {
-                self.broken(at, format!("allows {action}; it may have {may:?}"));
+                self.violation(at, format!("allows {action}, but may only allow {may:?}"));
             }
         }
         for resource in &resources {
             if !known.contains(resource) {
-                self.broken(at, format!("allows {resource}, which is not the table"));
+                self.violation(at, format!("allows {resource}, which is not the table"));
             }
         }
         let wanted = json!({ "Effect": "Allow", "Action": actions, "Resource": resources });
@@ -219,7 +228,10 @@ impl Deployment {
         found["Resource"] = json!(resources);
         self.same(at, &found, &wanted);
         if actions.is_empty() || resources.is_empty() {
-            self.broken(at, "a statement without actions or resources".to_owned());
+            self.violation(
+                at,
+                "has a statement without actions or resources".to_owned(),
+            );
         }
     }
 
@@ -228,7 +240,7 @@ impl Deployment {
             .parse()
             .is_ok_and(|number| (min..=max).contains(&number))
         {
-            self.broken(at, format!("is {found}, and must be from {min} to {max}"));
+            self.violation(at, format!("is {found}, but must be from {min} to {max}"));
         }
     }
 
@@ -239,47 +251,43 @@ impl Deployment {
     }
 }
 
-/// `live` runs a version, and SAM publishes one when the template's text changes. So a value that
-/// reaches a function's configuration must be in its version's description, and no other value may
-/// be: Lambda refuses a version that changes nothing. Each parameter has a mark as its value here,
-/// and the marks are looked for in both.
-pub fn values_reach_live(template: &Value) -> BTreeSet<String> {
+/// `live` points to a version, and SAM publishes one when the template's text changes. So a value
+/// that reaches a function's configuration must be in its version's description, and no other value
+/// may be: Lambda refuses a version that changes nothing. Here every parameter's value is a unique
+/// marker, and both places are searched for the markers.
+pub fn parameters_that_miss_live(template: &Value) -> BTreeSet<String> {
     let names = parameters::defaults(template).into_keys();
-    // As long as it contains a slash the mark will do as the ARN of a table.
-    let marks: BTreeMap<_, _> = names
+    // A marker with a slash also passes for the ARN of a table.
+    let markers: BTreeMap<_, _> = names
         .map(|name| (name.clone(), format!("/<{name}>")))
         .collect();
-    let mut broken = BTreeSet::new();
-    let Ok(marked) = Deployment::new(template, marks.clone()) else {
-        return broken;
+    let mut violations = BTreeSet::new();
+    let Ok(marked) = Deployment::new(template, markers.clone()) else {
+        return violations;
     };
     for (name, function) in marked.each(FUNCTION) {
         let description = text(&function["Properties"]["VersionDescription"]);
         let configuration = configuration(function).to_string();
-        for (parameter, mark) in &marks {
-            let mark = mark.trim_start_matches('/');
-            match (configuration.contains(mark), description.contains(mark)) {
-                (true, false) => broken.insert(format!(
-                    "{name}: a change of {parameter} does not reach `live`; is it in Settings?"
+        for (parameter, marker) in &markers {
+            let marker = marker.trim_start_matches('/');
+            match (configuration.contains(marker), description.contains(marker)) {
+                (true, false) => violations.insert(format!(
+                    "{name}: a change of {parameter} does not reach `live`; add it to Settings"
                 )),
-                (false, true) => broken.insert(format!(
-                    "{name}: a change of {parameter} publishes a version that changes nothing"
+                (false, true) => violations.insert(format!(
+                    "{name}: a change of {parameter} publishes an unchanged version; remove it from Settings"
                 )),
                 _ => false,
             };
         }
     }
-    broken
+    violations
 }
 
 fn configuration(function: &Value) -> Value {
-    let mut properties = function["Properties"].clone();
-    for member in NOT_CONFIGURATION {
-        properties
-            .as_object_mut()
-            .and_then(|properties| properties.remove(member));
-    }
-    properties
+    let mut properties = object(&function["Properties"]);
+    properties.retain(|member, _| !NOT_CONFIGURATION.contains(&member.as_str()));
+    Value::Object(properties)
 }
 
 /// The route key of an endpoint.
@@ -290,7 +298,7 @@ pub fn route(endpoint: &Endpoint) -> String {
     }
 }
 
-/// The variables that `shared::config` reads, but for the one that Lambda sets.
+/// The variables that `shared::config` reads, except the one that Lambda sets.
 fn variables_of_config() -> &'static BTreeSet<String> {
     static VARIABLES: OnceLock<BTreeSet<String>> = OnceLock::new();
     VARIABLES.get_or_init(|| {

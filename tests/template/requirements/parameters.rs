@@ -1,4 +1,4 @@
-//! What the parameters promise: a default that docs/operations.md states, and bounds.
+//! What the parameters must say: the default that docs/operations.md states, and bounds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::text;
 use crate::world::root;
 
-/// A longest value of each parameter that only a pattern bounds.
+/// The longest value in practice of each parameter that only a pattern limits.
 const EXAMPLES: [(&str, &str); 5] = [
     ("Revision", "0123456789abcdef0123456789abcdef01234567"),
     (
@@ -31,7 +31,7 @@ const EXAMPLES: [(&str, &str); 5] = [
     ),
 ];
 
-/// What no pattern may accept.
+/// Values that no pattern may accept.
 const NONSENSE: [&str; 4] = [
     "not this",
     "*",
@@ -39,26 +39,31 @@ const NONSENSE: [&str; 4] = [
     "https://example.com/a b",
 ];
 
-/// Everything that a parameter says otherwise than it must, one line each.
-pub fn promises(template: &Value) -> BTreeSet<String> {
+/// Every violation of a requirement by a parameter, one line each.
+pub fn violations(template: &Value) -> BTreeSet<String> {
     let documented = documented();
     let defaults = defaults(template);
-    let mut broken: BTreeSet<String> = documented
+    let mut violations: BTreeSet<String> = documented
         .keys()
         .filter(|name| !defaults.contains_key(*name))
-        .map(|name| format!("{name}: docs/operations.md has this parameter, the template has not"))
+        .map(|name| {
+            format!("{name}: the template lacks this parameter; remove it from docs/operations.md")
+        })
         .collect();
     for (name, parameter) in each(template) {
-        let mut say = |what: String| broken.insert(format!("{name}: {what}"));
+        let mut report = |what: String| violations.insert(format!("{name}: {what}"));
         let default = text(&parameter["Default"]);
         if documented.get(&name) != Some(&default) {
-            let documented = documented.get(&name).map_or("no such row", String::as_str);
-            say(format!(
-                "the default is `{default}`, docs/operations.md has: {documented}"
+            let change = match documented.get(&name) {
+                Some(other) => format!("change the default from `{other}`"),
+                None => "add a row to the table under Parameters".to_owned(),
+            };
+            report(format!(
+                "the default is `{default}`; in docs/operations.md, {change}"
             ));
         }
         if text(&parameter["Description"]).len() < 20 {
-            say("Description does not say what it is".to_owned());
+            report("needs a Description that says what it is".to_owned());
         }
         let number = |member: &str| parameter[member].as_f64();
         let listed = parameter["AllowedValues"].as_array();
@@ -68,7 +73,7 @@ pub fn promises(template: &Value) -> BTreeSet<String> {
                 let bounded = number("MinValue").is_some_and(|min| min >= least)
                     && number("MaxValue").is_some_and(|max| max <= 1_000_000.0);
                 if !bounded && listed.is_none() {
-                    say(format!(
+                    report(format!(
                         "needs AllowedValues, or MinValue from {least} and MaxValue"
                     ));
                 }
@@ -79,22 +84,22 @@ pub fn promises(template: &Value) -> BTreeSet<String> {
                 let validator = validator(&pattern);
                 let accepts = |value: &str| validator.is_valid(&json!(value));
                 if parameter["AllowedPattern"].is_null() || NONSENSE.into_iter().any(accepts) {
-                    say("needs an AllowedPattern that refuses nonsense".to_owned());
+                    report("needs an AllowedPattern that refuses nonsense".to_owned());
                 }
                 let example = example(template, &name);
                 if !accepts(&example) || !accepts(&default) {
-                    say(format!("AllowedPattern refuses the default or `{example}`"));
+                    report(format!("AllowedPattern refuses the default or `{example}`"));
                 }
                 if number("MaxLength").is_none_or(|max| max > 320.0) {
-                    say("needs a MaxLength of 320 at the most".to_owned());
+                    report("needs a MaxLength of at most 320".to_owned());
                 }
             }
             other => {
-                say(format!("has the type {other}"));
+                report(format!("has the type {other}"));
             }
         }
     }
-    broken
+    violations
 }
 
 /// The defaults, by name.
@@ -104,14 +109,15 @@ pub fn defaults(template: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Of each parameter a value that is neither its default nor another's, and as long as can be.
+/// For each parameter a value that is as long as possible, and is neither its default nor another
+/// parameter's value.
 pub fn all_different(template: &Value) -> BTreeMap<String, String> {
     let named = each(template).enumerate();
     named
         .map(|(number, (name, parameter))| {
             let example = example(template, &name);
             let value = match parameter["MaxValue"].as_f64() {
-                // No two are alike, and none is shorter by this.
+                // Subtracting the position makes them distinct and keeps their length.
                 Some(max) if max > 100.0 => text(&json!(max as usize - number)),
                 _ => example,
             };
@@ -140,7 +146,7 @@ fn each(template: &Value) -> impl Iterator<Item = (String, &Value)> {
     parameters.map(|(name, parameter)| (name.clone(), parameter))
 }
 
-/// What CloudFormation does with a pattern: all of the value must match.
+/// As in CloudFormation, the whole value must match a pattern.
 fn validator(pattern: &str) -> Arc<Validator> {
     static VALIDATORS: Mutex<BTreeMap<String, Arc<Validator>>> = Mutex::new(BTreeMap::new());
     let mut validators = VALIDATORS.lock().expect("no panic here");

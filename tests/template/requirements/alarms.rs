@@ -1,26 +1,26 @@
-//! What the alarms promise: what is watched, when somebody is told, and that the metrics which come
-//! from the logs count what they say.
+//! What the alarms must say: what they watch, when they notify, and that the metrics derived from
+//! the logs count the right lines.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Deployment, text};
+use super::{Deployment, object, text};
 
 pub const ALARM: &str = "AWS::CloudWatch::Alarm";
 pub const FILTER: &str = "AWS::Logs::MetricFilter";
 
-/// Metrics that come from our logs.
+/// The namespace of the metrics derived from our logs.
 const OURS: &str = "Dueline/local";
 
-/// Which log a line is from.
+/// The log that a line is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Log {
     Access,
     Functions,
 }
 
-/// A line, and what it adds to which metric.
+/// A line, and the values it must add to metrics.
 type Line = (Log, &'static str, &'static [(&'static str, &'static str)]);
 
 const LINES: [Line; 11] = [
@@ -57,24 +57,33 @@ impl Deployment {
     pub(super) fn alarms(&mut self) {
         let mut wanted = self.wanted_alarms();
         for (name, alarm) in self.of_kind(ALARM) {
-            let watched = BTreeSet::from_iter(metrics(&alarm["Properties"]));
-            let watches = |wanted: &Value| BTreeSet::from_iter(metrics(wanted)) == watched;
+            let exclusive_stack = BTreeSet::from_iter(metrics(&alarm["Properties"]));
+            let watches = |wanted: &Value| BTreeSet::from_iter(metrics(wanted)) == exclusive_stack;
             let number = wanted.iter().position(watches);
             match number.map(|number| wanted.remove(number)) {
                 Some(wanted) => self.alarm(&name, &alarm["Properties"], &wanted),
-                None => self.broken(
+                None => self.violation(
                     &name,
-                    format!("watches {watched:?}, which no promise names"),
+                    format!(
+                        "watches {}, and no requirement covers it",
+                        list(&exclusive_stack)
+                    ),
                 ),
             }
         }
         for wanted in wanted {
-            self.broken("alarms", format!("none watches {:?}", metrics(&wanted)));
+            let exclusive_stack = list(&BTreeSet::from_iter(metrics(&wanted)));
+            self.violation(
+                "alarms",
+                format!(
+                    "none watches {exclusive_stack}; add an {ALARM} with what wanted_alarms() lists"
+                ),
+            );
         }
         self.filters();
     }
 
-    /// The alarm on a metric of ours.
+    /// The logical id of the alarm on one of our metrics.
     pub(super) fn alarm_on(&self, metric: &str) -> String {
         let watches = |alarm: &Value| {
             metrics(&alarm["Properties"])
@@ -94,9 +103,9 @@ impl Deployment {
             .as_object_mut()
             .and_then(|alarm| alarm.remove("AlarmDescription"));
         if text(&description.unwrap_or_default()).len() < 20 {
-            self.broken(
+            self.violation(
                 name,
-                "AlarmDescription does not say what happened".to_owned(),
+                "needs an AlarmDescription that says what happened".to_owned(),
             );
         }
         let entries = found.get_mut("Metrics").and_then(Value::as_array_mut);
@@ -108,7 +117,7 @@ impl Deployment {
         self.same(name, &found, wanted);
     }
 
-    /// Every alarm, whole but for its description.
+    /// Every alarm, complete except for its description.
     fn wanted_alarms(&self) -> Vec<Value> {
         let api = self.only(super::API);
         let of_api = json!([{ "Name": "ApiId", "Value": api }]);
@@ -166,7 +175,7 @@ impl Deployment {
         alarms.iter().map(|alarm| with(alarm, &always)).collect()
     }
 
-    /// Throttled reads and writes of the table, and of each index: `queueReads`.
+    /// Throttled reads and writes of the table and of each index, with ids such as `queueReads`.
     fn throttled_metrics(&self) -> Vec<Value> {
         let mut metrics = vec![json!({ "Id": "throttled", "Expression": "SUM(METRICS())" })];
         let indexes = self.indexes.iter().map(|index| Some(index.as_str()));
@@ -198,7 +207,7 @@ impl Deployment {
         let filters = self.of_kind(FILTER);
         for (name, filter) in &filters {
             let transformation = &filter["Properties"]["MetricTransformations"][0];
-            // No DefaultValue: it would be charged for as a metric in every hour with a request.
+            // No DefaultValue: the metric would be billed for every hour with a request.
             let wanted = json!({
                 "LogGroupName": filter["Properties"]["LogGroupName"],
                 "FilterPattern": filter["Properties"]["FilterPattern"],
@@ -230,13 +239,24 @@ impl Deployment {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect();
             if counted != wanted {
-                self.broken(
+                self.violation(
                     "metric filters",
-                    format!("{line} adds {counted:?}, not {wanted:?}"),
+                    format!(
+                        "{line} in {group} must add {wanted:?} and adds {counted:?}; \
+                         add or correct an {FILTER} in {OURS}"
+                    ),
                 );
             }
         }
     }
+}
+
+/// `AWS/Lambda Throttles`, and the like.
+fn list(metrics: &BTreeSet<(String, String)>) -> String {
+    let names = metrics
+        .iter()
+        .map(|(space, name)| format!("{space} {name}"));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// The metrics that an alarm watches: namespace and name.
@@ -256,13 +276,12 @@ pub fn metrics(alarm: &Value) -> Vec<(String, String)> {
 }
 
 fn with(base: &Value, more: &Value) -> Value {
-    let mut base = base.clone();
-    let members = base.as_object_mut().expect("an object");
-    members.extend(more.as_object().expect("an object").clone());
-    base
+    let mut members = object(base);
+    members.extend(object(more));
+    Value::Object(members)
 }
 
-/// Whether a filter pattern of the form `{ ($.a.b != "x") && ($.c >= 1) }` takes a line.
+/// Whether a filter pattern of the form `{ ($.a.b != "x") && ($.c >= 1) }` matches a line.
 fn matches(pattern: &str, line: &Value) -> bool {
     let Some(terms) = pattern
         .trim()
@@ -286,7 +305,7 @@ fn matches(pattern: &str, line: &Value) -> bool {
             return false;
         };
         let number = || found.as_f64().zip(literal.parse::<f64>().ok());
-        // The words of a pattern are those of JSON: `503` and `"success"`.
+        // A pattern's literals are JSON: `503` and `"success"`.
         let equal = serde_json::from_str::<Value>(literal).is_ok_and(|literal| literal == *found);
         match operator {
             "=" => equal,

@@ -1,8 +1,8 @@
-//! What template.yaml promises, by kind of resource. Each check reads the template as a deployment
-//! would have it: expanded under parameters, with Globals in every function.
+//! What template.yaml must say, by kind of resource. Each check reads the template as it would be
+//! deployed: expanded with parameters, and with Globals merged into every function.
 //!
-//! What a kind may say is a closed list: a property, a resource type or an alarm that no promise
-//! names is a violation too. Whoever adds one says here what it must be.
+//! The requirements are a closed list: a property, a resource type or an alarm that no requirement
+//! covers is a violation too. Whoever adds one states here what it must be.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ pub mod alarms;
 pub mod functions;
 mod parameters;
 
-/// The type of resource that a function is.
+/// The resource type of a function.
 pub const FUNCTION: &str = "AWS::Serverless::Function";
 const TABLE: &str = "AWS::DynamoDB::Table";
 const API: &str = "AWS::Serverless::HttpApi";
@@ -21,10 +21,10 @@ const LOG_GROUP: &str = "AWS::Logs::LogGroup";
 const KEY_POLICY: &str = "AWS::IAM::ManagedPolicy";
 const SETTINGS: &str = "AWS::SSM::Parameter";
 
-/// The attribute that the store writes an item's expiry to.
+/// The attribute in which the store keeps an item's expiry.
 const TTL_ATTRIBUTE: &str = "ttl";
 
-/// What DynamoDB documents for whoever writes to a table with a customer's key:
+/// The actions that DynamoDB documents for writing to a table with a customer managed key:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html>.
 const KEY_ACTIONS: [&str; 8] = [
     "kms:CreateGrant",
@@ -50,9 +50,9 @@ const ACCESS_LOG: [(&str, &str); 9] = [
     ("error", "$context.error.responseType"),
 ];
 
-/// Everything that a template says otherwise than it must, one line each; a set for each way of
-/// looking at it, made when it is asked for.
-pub fn promises(template: &Value) -> impl Iterator<Item = BTreeSet<String>> {
+/// Everything in a template that violates a requirement, one line each. Each set is one view of the
+/// template, and is computed only when it is asked for.
+pub fn violations(template: &Value) -> impl Iterator<Item = BTreeSet<String>> {
     let different = parameters::all_different(template);
     let mut own_table = different.clone();
     own_table.remove("ExistingTableArn");
@@ -60,28 +60,28 @@ pub fn promises(template: &Value) -> impl Iterator<Item = BTreeSet<String>> {
     let deployed = move |parameters| match Deployment::new(template, parameters) {
         Ok(mut deployment) => {
             deployment.check();
-            deployment.broken
+            deployment.violations
         }
         Err(error) => BTreeSet::from([error]),
     };
-    std::iter::once_with(|| parameters::promises(template))
+    std::iter::once_with(|| parameters::violations(template))
         .chain(deployments.into_iter().map(deployed))
         .chain(std::iter::once_with(|| {
-            functions::values_reach_live(template)
+            functions::parameters_that_miss_live(template)
         }))
 }
 
-/// The template as one deployment has it.
+/// The template as one deployment sees it.
 pub struct Deployment {
     parameters: BTreeMap<String, String>,
     resources: Map<String, Value>,
     /// The table's indexes, also where the stack uses an existing table.
     indexes: Vec<String>,
-    broken: BTreeSet<String>,
+    violations: BTreeSet<String>,
 }
 
 impl Deployment {
-    /// Expands a template under the parameters given, and the defaults of the others.
+    /// Expands a template with the given parameters, and the defaults of the others.
     pub fn new(template: &Value, given: BTreeMap<String, String>) -> Result<Self, String> {
         let expanded = document::expand(template, &given).map_err(|error| error.to_string())?;
         let mut parameters = parameters::defaults(template);
@@ -100,7 +100,7 @@ impl Deployment {
                 .cloned()
                 .unwrap_or_default(),
             indexes,
-            broken: BTreeSet::new(),
+            violations: BTreeSet::new(),
         })
     }
 
@@ -118,7 +118,10 @@ impl Deployment {
         for (name, resource) in self.resources.clone() {
             let kind = text(&resource["Type"]);
             if !KNOWN.contains(&kind.as_str()) {
-                self.broken(&name, format!("no promise is made about {kind}"));
+                self.violation(
+                    &name,
+                    format!("no requirement covers {kind}; add one, or remove it"),
+                );
             }
         }
         let own_table = self.parameter("ExistingTableArn").is_empty();
@@ -161,12 +164,11 @@ impl Deployment {
             "MaxReadRequestUnits": self.parameter("TableMaxReadUnits"),
             "MaxWriteRequestUnits": self.parameter("TableMaxWriteUnits"),
         });
-        let mut properties = table["Properties"].clone();
-        let members = properties.as_object_mut().expect("properties");
-        let definitions = members.remove("AttributeDefinitions").unwrap_or_default();
-        let indexes = members
-            .remove("GlobalSecondaryIndexes")
-            .unwrap_or(json!([]));
+        let mut properties = object(&table["Properties"]);
+        let mut take = |member: &str| properties.remove(member).unwrap_or_default();
+        let (definitions, indexes) = (take("AttributeDefinitions"), take("GlobalSecondaryIndexes"));
+        let properties = Value::Object(properties);
+        let indexes = Vec::from_iter(indexes.as_array().into_iter().flatten());
         let mut wanted = json!({
             "KeySchema": [
                 { "AttributeName": "pk", "KeyType": "HASH" },
@@ -184,24 +186,19 @@ impl Deployment {
                 json!({ "SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": key });
         }
         let mut keys = BTreeSet::new();
-        for index in indexes
-            .as_array()
-            .expect("a list")
-            .iter()
-            .chain([&properties])
-        {
+        for index in indexes.iter().copied().chain([&properties]) {
             let schema = index["KeySchema"].as_array().into_iter().flatten();
             keys.extend(schema.map(|key| text(&key["AttributeName"])));
         }
         let defined = definitions.as_array().into_iter().flatten();
         let defined: BTreeSet<_> = defined.map(|one| text(&one["AttributeName"])).collect();
         if keys != defined {
-            self.broken(
+            self.violation(
                 name,
-                format!("AttributeDefinitions has {defined:?}, the keys are {keys:?}"),
+                format!("AttributeDefinitions has {defined:?}, but the keys are {keys:?}"),
             );
         }
-        for index in indexes.as_array().expect("a list") {
+        for index in indexes {
             let at = format!("{name}.{}", text(&index["IndexName"]));
             self.same(
                 &format!("{at}.OnDemandThroughput"),
@@ -241,13 +238,13 @@ impl Deployment {
         self.same(name, &properties, &wanted);
         let format = text(&format.unwrap_or_default());
         if format.contains('\n') {
-            self.broken(
+            self.violation(
                 name,
-                "the access log's format is more than one line".to_owned(),
+                "the access log's format has more than one line".to_owned(),
             );
         }
         if !format.contains(r#""status":$context.status,"#) {
-            self.broken(name, "the access log's status is no number".to_owned());
+            self.violation(name, "the access log's status is not a number".to_owned());
         }
         let format = format.replace(":$context.status,", r#":"$context.status","#);
         let wanted: Map<_, _> = ACCESS_LOG
@@ -278,7 +275,7 @@ impl Deployment {
         self.same(name, &properties, &wanted);
     }
 
-    /// The log group whose name is one that API Gateway may write to.
+    /// The log group whose name allows API Gateway to write to it.
     fn access_log(&self) -> String {
         self.log_group("/aws/vendedlogs/apigateway/local")
     }
@@ -323,7 +320,7 @@ impl Deployment {
         resources.filter(move |(_, resource)| resource["Type"] == kind)
     }
 
-    /// As [`Self::each`], for whoever writes down what is broken meanwhile.
+    /// As [`Self::each`], but owned, so that violations can be recorded meanwhile.
     fn of_kind(&self, kind: &str) -> Vec<(String, Value)> {
         self.each(kind)
             .map(|(name, resource)| (name.clone(), resource.clone()))
@@ -333,11 +330,14 @@ impl Deployment {
     fn count(&mut self, kind: &str, wanted: usize) {
         let found = self.each(kind).count();
         if found != wanted {
-            self.broken(kind, format!("there are {found}, and must be {wanted}"));
+            self.violation(
+                kind,
+                format!("there must be {wanted} of this type, and there are {found}"),
+            );
         }
     }
 
-    /// Compares two values to their leaves; each difference is a line of its own.
+    /// Compares two values down to their leaves; each difference is a violation of its own.
     fn same(&mut self, at: &str, found: &Value, wanted: &Value) {
         match (found, wanted) {
             (Value::Object(found), Value::Object(wanted)) => {
@@ -347,11 +347,11 @@ impl Deployment {
                     match (found.get(name), wanted.get(name)) {
                         (Some(found), Some(wanted)) => self.same(&at, found, wanted),
                         (Some(found), None) => {
-                            self.broken(&at, format!("is {found}, and no promise names it"))
+                            self.violation(&at, format!("is {found}, and no requirement covers it"))
                         }
                         (None, wanted) => {
                             let wanted = wanted.cloned().unwrap_or_default();
-                            self.broken(&at, format!("is missing, and must be {wanted}"));
+                            self.violation(&at, format!("is missing; add {wanted}"));
                         }
                     }
                 }
@@ -364,29 +364,34 @@ impl Deployment {
             (Value::Array(found), Value::Array(wanted)) => {
                 let has = |list: &[Value], one| list.iter().any(|other| plain(other) == plain(one));
                 for missing in wanted.iter().filter(|one| !has(found, one)) {
-                    self.broken(at, format!("lacks {missing}"));
+                    self.violation(at, format!("is missing an entry; add {missing}"));
                 }
                 for surplus in found.iter().filter(|one| !has(wanted, one)) {
-                    self.broken(at, format!("has {surplus}, which no promise names"));
+                    self.violation(at, format!("has {surplus}, and no requirement covers it"));
                 }
             }
-            // CloudFormation takes a number or a flag as text too, and a parameter is text.
+            // CloudFormation also accepts a number or a flag as text, and a parameter is text.
             _ if plain(found) == plain(wanted) => {}
-            _ => self.broken(at, format!("is {found}, and must be {wanted}")),
+            _ => self.violation(at, format!("is {found}, but must be {wanted}")),
         }
     }
 
-    fn broken(&mut self, at: &str, what: String) {
-        self.broken.insert(format!("{at}: {what}"));
+    fn violation(&mut self, at: &str, what: String) {
+        self.violations.insert(format!("{at}: {what}"));
     }
 }
 
-/// A scalar as CloudFormation sees it: text.
+/// A scalar as CloudFormation sees it: as text.
 pub fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+/// The members of an object; none if the template has no object there.
+pub fn object(value: &Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
 }
 
 /// A value with every number and flag in it as text.
