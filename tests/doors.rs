@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use admin::issue::Terms;
 use http::Method;
 use jiff::Timestamp;
+use local::examples::{Operation, collection, resource_parameter};
 use serde_json::{Value, json};
 use shared::api::{self, Access, Endpoint};
 use shared::auth::key::{Key, Token};
@@ -15,7 +16,7 @@ use shared::fields::MAX_BODY_BYTES;
 use shared::store::credentials::manage::Change;
 
 use crate::actors::{Actor, Answer, Team, limited_to};
-use crate::contract::camel;
+use crate::contract::{camel, openapi};
 use crate::world;
 
 crate::stories![
@@ -42,45 +43,35 @@ fn of(dialect: Dialect) -> impl Iterator<Item = &'static Endpoint> {
     guarded().filter(move |endpoint| endpoint.dialect == dialect)
 }
 
+/// What the contract says of the endpoint: its examples are what is sent.
+fn documented(endpoint: &Endpoint) -> Operation<'_> {
+    Operation::new(openapi(), &endpoint.method, endpoint.path)
+}
+
 /// A path of the endpoint's, in a team, with ids that are well-formed and unknown.
 pub fn path(endpoint: &Endpoint, team: &str) -> String {
-    let path = endpoint.path.replace("{teamId}", team);
-    let path = path.replace("{ruleId}", "sla_0198c0de000070008000000000000000");
-    let path = path.replace("{calendarId}", "cal_0198c0de000070008000000000000000");
-    path.replace("{slaId}", "641db89a7718f90c810429cc")
+    documented(endpoint).path(&[("teamId", team)]).unwrap()
 }
 
 /// A path of the endpoint's that leads to something, made by this caller.
 pub async fn existing(endpoint: &Endpoint, caller: &Actor, team: &Team) -> String {
-    let (parameter, of) = match endpoint.path {
-        path if path.contains("{ruleId}") => ("{ruleId}", api::RULE_CREATE.endpoint()),
-        path if path.contains("{calendarId}") => ("{calendarId}", api::CALENDAR_CREATE.endpoint()),
-        path if path.contains("{slaId}") => ("{slaId}", api::POLICY_CREATE.endpoint()),
-        _ => return path(endpoint, team.id.as_str()),
+    let team = team.id.as_str();
+    let Some(parameter) = resource_parameter(endpoint.path) else {
+        return path(endpoint, team);
     };
-    let made = caller.post(&path(of, team.id.as_str()), &body(of)).await;
-    let path = endpoint.path.replace("{teamId}", team.id.as_str());
-    path.replace(parameter, &made.id())
+    let creates = |e: &&&Endpoint| e.path == collection(endpoint.path) && e.method == Method::POST;
+    let create = api::ALL
+        .iter()
+        .find(creates)
+        .expect("what is named is created");
+    let made = caller.post(&path(create, team), &body(create)).await;
+    let values = [("teamId", team), (parameter, &made.id())];
+    documented(endpoint).path(&values).unwrap()
 }
 
 /// A body that the endpoint accepts.
 pub fn body(endpoint: &Endpoint) -> Value {
-    match endpoint.name {
-        "policy-create" => {
-            json!({"name": "Optimum", "description": "Optimum SLA", "dueTimeInMinutes": 4})
-        }
-        "policy-update" => {
-            json!({"name": "Better", "description": "Better SLA", "dueTimeInMinutes": 8})
-        }
-        "calendar-create" => {
-            json!({"name": "Office", "timeZone": "UTC", "hours": {"monday": [["09:00", "17:00"]]}})
-        }
-        "preview-create" => json!({"createdAt": "2026-11-22T09:00:00Z", "priority": "high"}),
-        "rule-create" => {
-            json!({"name": "High Priority", "priority": "high", "responseTarget": 30, "resolutionTarget": 240})
-        }
-        _ => json!({"name": "High Priority"}),
-    }
+    documented(endpoint).body().unwrap().value.clone()
 }
 
 /// A file that holiday-replace accepts.
@@ -89,7 +80,7 @@ pub const HOLIDAYS: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\n\
 
 /// Whether the endpoint reads JSON.
 fn reads_json(endpoint: &Endpoint) -> bool {
-    endpoint.has_body() && *endpoint.name != *api::HOLIDAY_REPLACE.endpoint().name
+    endpoint.has_body() && documented(endpoint).body().unwrap().is_json()
 }
 
 /// Asks the endpoint for something that is not there, or for what needs nothing to be there.
@@ -99,30 +90,21 @@ pub async fn knock(actor: &Actor, endpoint: &Endpoint, team: &str) -> Answer {
 
 /// What [`knock`] is answered in a team that has nothing yet.
 pub fn usual(endpoint: &Endpoint) -> u16 {
-    let names_one = ["{ruleId}", "{calendarId}", "{slaId}"]
-        .iter()
-        .any(|parameter| endpoint.path.contains(parameter));
-    match endpoint.name {
-        "policy-delete" => 400,
-        "rule-create" | "calendar-create" => 201,
-        _ if names_one => 404,
-        _ => 200,
+    let names_one = resource_parameter(endpoint.path).is_some();
+    match documented(endpoint).statuses().any(|status| status == 404) {
+        true if names_one => 404,
+        false if names_one => 400,
+        _ => documented(endpoint).success().expect("a success"),
     }
 }
 
 pub async fn knock_at(actor: &Actor, endpoint: &Endpoint, path: &str) -> Answer {
-    if endpoint.name == api::HOLIDAY_REPLACE.endpoint().name {
-        let actor = actor.with("content-type", "text/calendar");
-        actor
-            .send(endpoint.method.clone(), path, HOLIDAYS.as_bytes().to_vec())
-            .await
-    } else if endpoint.has_body() {
-        actor
-            .send_json(endpoint.method.clone(), path, &body(endpoint))
-            .await
-    } else {
-        actor.send(endpoint.method.clone(), path, Vec::new()).await
+    let (method, mut actor, mut text) = (endpoint.method.clone(), actor.clone(), String::new());
+    if endpoint.has_body() {
+        let body = documented(endpoint).body().unwrap();
+        (actor, text) = (actor.with("content-type", body.content_type), body.text());
     }
+    actor.send(method, path, text.into_bytes()).await
 }
 
 /// Whatever the endpoint says of the request, it is not that the caller may not make it.

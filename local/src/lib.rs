@@ -7,6 +7,7 @@
 pub mod binaries;
 mod dynamodb;
 pub mod error;
+pub mod examples;
 mod gateway;
 mod http;
 mod id;

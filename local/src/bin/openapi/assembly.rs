@@ -3,6 +3,7 @@
 use crate::source::Source;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice;
 
 const COMPONENTS: &str = "components";
 
@@ -205,7 +206,7 @@ fn places(document: &Value) -> BTreeMap<Place, &Value> {
                 for (name, value) in members {
                     visit(
                         value,
-                        [at.as_slice(), &[name.clone()]].concat(),
+                        [at.as_slice(), slice::from_ref(name)].concat(),
                         depth - 1,
                         places,
                     );
@@ -224,6 +225,11 @@ fn places(document: &Value) -> BTreeMap<Place, &Value> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 mod tests {
     use super::*;
     use serde_json::json;
