@@ -1,4 +1,4 @@
-//! One HTTP surface, written down in six places: `api::ALL`, `functions/`, its `[[bin]]`s,
+//! One surface, written down in six places: `api::ALL` and `jobs::ALL`, `functions/`, its `[[bin]]`s,
 //! `template.yaml`, `openapi.json` and the watch router. A place that lacks something fails a story
 //! whose message says what to add. The whole suite's responses are compared with the contract too.
 
@@ -14,15 +14,16 @@ use local::template::Route;
 use local::{invariants, table};
 use serde_json::{Value, json};
 use shared::api::{self, Endpoint};
+use shared::jobs;
 
 use crate::actors::Response;
 use crate::log;
 use crate::world::{self, root, template};
 
 crate::plain_stories![
-    every_endpoint_has_a_source_file,
-    every_endpoint_has_a_binary,
-    every_endpoint_has_a_function_in_the_template,
+    every_function_has_a_source_file,
+    every_function_has_a_binary,
+    every_function_is_in_the_template,
     every_endpoint_is_documented_in_openapi_json,
     every_endpoint_is_in_the_watch_router,
     the_files_for_other_runners_agree_with_the_template,
@@ -43,21 +44,25 @@ const NEVER_SEEN: &[(&str, &str)] = &[
 type Seen = BTreeSet<(String, String)>;
 static SEEN: Mutex<Seen> = Mutex::new(BTreeSet::new());
 
-fn every_endpoint_has_a_source_file() {
+fn every_function_has_a_source_file() {
     let folder = fs::read_dir(root().join("functions")).expect("functions/");
     let files = folder.map(|file| file.expect("a file").file_name());
     let names = files
         .map(|name| name.into_string().expect("UTF-8"))
         .filter_map(|name| name.strip_suffix(".rs").map(str::to_owned));
     compare(
-        &endpoint_names(),
+        &function_names(),
         &names.collect(),
-        |name| format!("add functions/{name}.rs, or remove {name} from api::ALL"),
-        |name| format!("shared/src/api.rs: add {name} to ALL, or remove functions/{name}.rs"),
+        |name| format!("add functions/{name}.rs, or remove {name} from api::ALL or jobs::ALL"),
+        |name| {
+            format!(
+                "shared/src/api.rs or jobs.rs: add {name} to ALL, or remove functions/{name}.rs"
+            )
+        },
     );
 }
 
-fn every_endpoint_has_a_binary() {
+fn every_function_has_a_binary() {
     let manifest = manifest("functions/Cargo.toml");
     let bins = manifest["bin"].as_array().expect("[[bin]]").iter();
     // Their tests are in tests/.
@@ -72,7 +77,7 @@ fn every_endpoint_has_a_binary() {
         (name, complete)
     });
     compare(
-        &endpoint_names()
+        &function_names()
             .into_iter()
             .map(|name| (name, true))
             .collect(),
@@ -89,20 +94,27 @@ fn every_endpoint_has_a_binary() {
     );
 }
 
-fn every_endpoint_has_a_function_in_the_template() {
+fn every_function_is_in_the_template() {
     let found = template().functions.into_iter().map(|function| {
-        let routes = function.routes.iter().map(route_key).collect::<Vec<_>>();
-        (function.logical_id, function.binary, routes.join(", "))
+        let routes = function.routes.iter().map(route_key);
+        let schedules = function.schedules.iter().map(|_| SCHEDULE.to_owned());
+        let events: Vec<_> = routes.chain(schedules).collect();
+        (function.logical_id, function.binary, events.join(", "))
     });
-    let wanted = api::ALL.iter().map(|endpoint| {
-        let route = match endpoint.is_default() {
+    let endpoints = api::ALL.iter().map(|endpoint| {
+        let event = match endpoint.is_default() {
             true => route_key(&Route::Default),
-            false => format!("{} {}", endpoint.method, endpoint.path),
+            false => format!("the route {} {}", endpoint.method, endpoint.path),
         };
-        (upper_camel(endpoint.name), endpoint.name.to_owned(), route)
+        (upper_camel(endpoint.name), endpoint.name.to_owned(), event)
     });
-    let resource = |(id, binary, route): &(String, String, String)| {
-        format!("function {id} with CodeUri target/lambda/{binary} and the route {route}")
+    let jobs = jobs::ALL.iter().map(|job| {
+        let event = SCHEDULE.to_owned();
+        (upper_camel(job.name), job.name.to_owned(), event)
+    });
+    let wanted = endpoints.chain(jobs);
+    let resource = |(id, binary, event): &(String, String, String)| {
+        format!("function {id} with CodeUri target/lambda/{binary} and {event}")
     };
     compare(
         &wanted.collect(),
@@ -112,11 +124,14 @@ fn every_endpoint_has_a_function_in_the_template() {
     );
 }
 
-/// A route as the template's reader and API Gateway spell it.
+/// The event of a scheduled function.
+const SCHEDULE: &str = "a ScheduleV2 event";
+
+/// A route as API Gateway spells it.
 fn route_key(route: &Route) -> String {
     match route {
-        Route::Default => "$default".to_owned(),
-        Route::Path { method, path } => format!("{method} {path}"),
+        Route::Default => "the route $default".to_owned(),
+        Route::Path { method, path } => format!("the route {method} {path}"),
     }
 }
 
@@ -553,16 +568,16 @@ fn differences<T: Ord>(
     missing.chain(surplus).collect()
 }
 
-/// The names in `api::ALL`.
-fn endpoint_names() -> BTreeSet<String> {
-    let names = api::ALL.iter().map(|endpoint| endpoint.name.to_owned());
-    let names: BTreeSet<_> = names.collect();
+/// The names in `api::ALL` and `jobs::ALL`.
+fn function_names() -> BTreeSet<String> {
+    let names = world::function_names();
+    let distinct: BTreeSet<_> = names.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(
+        distinct.len(),
         names.len(),
-        api::ALL.len(),
-        "api::ALL names an endpoint twice"
+        "api::ALL and jobs::ALL have a name twice"
     );
-    names
+    distinct
 }
 
 /// `rule-create` as `RuleCreate`, the name of its resource.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use http::Method;
 use jiff::Timestamp;
+use local::examples::{Operation, collection, resource_parameter};
 use serde_json::{Value, json};
 use shared::api::{self, Access, Endpoint};
 use shared::auth::issue::Terms;
@@ -14,7 +15,7 @@ use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::fields::MAX_BODY_BYTES;
 
 use crate::actors::{Actor, Response, Team, limited_to};
-use crate::contract::upper_camel;
+use crate::contract::{openapi, upper_camel};
 use crate::world;
 
 crate::stories![
@@ -43,47 +44,35 @@ fn guarded_in(dialect: Dialect) -> impl Iterator<Item = &'static Endpoint> {
     guarded().filter(move |endpoint| endpoint.dialect == dialect)
 }
 
+/// The contract's operation of the endpoint. Its examples are what is sent.
+fn documented(endpoint: &Endpoint) -> Operation<'_> {
+    Operation::new(openapi(), &endpoint.method, endpoint.path)
+}
+
 /// The endpoint's path in a team, with ids that are well-formed and unknown.
 pub fn path(endpoint: &Endpoint, team: &str) -> String {
-    let path = endpoint.path.replace("{teamId}", team);
-    let path = path.replace("{ruleId}", "sla_0198c0de000070008000000000000000");
-    let path = path.replace("{calendarId}", "cal_0198c0de000070008000000000000000");
-    path.replace("{slaId}", "641db89a7718f90c810429cc")
+    documented(endpoint).path(&[("teamId", team)]).unwrap()
 }
 
 /// The endpoint's path to a resource that this caller has just created.
 pub async fn existing(endpoint: &Endpoint, caller: &Actor, team: &Team) -> String {
-    let (parameter, create) = match endpoint.path {
-        path if path.contains("{ruleId}") => ("{ruleId}", api::RULE_CREATE.endpoint()),
-        path if path.contains("{calendarId}") => ("{calendarId}", api::CALENDAR_CREATE.endpoint()),
-        path if path.contains("{slaId}") => ("{slaId}", api::POLICY_CREATE.endpoint()),
-        _ => return path(endpoint, team.id.as_str()),
+    let team = team.id.as_str();
+    let Some(parameter) = resource_parameter(endpoint.path) else {
+        return path(endpoint, team);
     };
-    let created = caller
-        .post(&path(create, team.id.as_str()), &body(create))
-        .await;
-    let path = endpoint.path.replace("{teamId}", team.id.as_str());
-    path.replace(parameter, &created.id())
+    let creates = |e: &&&Endpoint| e.path == collection(endpoint.path) && e.method == Method::POST;
+    let create = api::ALL
+        .iter()
+        .find(creates)
+        .expect("an endpoint creates these resources");
+    let created = caller.post(&path(create, team), &body(create)).await;
+    let values = [("teamId", team), (parameter, &created.id())];
+    documented(endpoint).path(&values).unwrap()
 }
 
 /// A body that the endpoint accepts.
 pub fn body(endpoint: &Endpoint) -> Value {
-    match endpoint.name {
-        "policy-create" => {
-            json!({"name": "Optimum", "description": "Optimum SLA", "dueTimeInMinutes": 4})
-        }
-        "policy-update" => {
-            json!({"name": "Better", "description": "Better SLA", "dueTimeInMinutes": 8})
-        }
-        "calendar-create" => {
-            json!({"name": "Office", "timeZone": "UTC", "hours": {"monday": [["09:00", "17:00"]]}})
-        }
-        "preview-create" => json!({"createdAt": "2026-11-22T09:00:00Z", "priority": "high"}),
-        "rule-create" => {
-            json!({"name": "High Priority", "priority": "high", "responseTarget": 30, "resolutionTarget": 240})
-        }
-        _ => json!({"name": "High Priority"}),
-    }
+    documented(endpoint).body().unwrap().value.clone()
 }
 
 /// A file that holiday-replace accepts.
@@ -92,7 +81,7 @@ pub const HOLIDAYS: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\n\
 
 /// Whether the endpoint reads JSON.
 fn reads_json(endpoint: &Endpoint) -> bool {
-    endpoint.has_body() && *endpoint.name != *api::HOLIDAY_REPLACE.endpoint().name
+    endpoint.has_body() && documented(endpoint).body().unwrap().is_json()
 }
 
 /// Sends a valid request to [`path`]; if the path names a resource, there is no such resource.
@@ -102,31 +91,22 @@ pub async fn send_valid(actor: &Actor, endpoint: &Endpoint, team: &str) -> Respo
 
 /// The status of the response to [`send_valid`] in a team that has nothing yet.
 pub fn usual_status(endpoint: &Endpoint) -> u16 {
-    let names_one = ["{ruleId}", "{calendarId}", "{slaId}"]
-        .iter()
-        .any(|parameter| endpoint.path.contains(parameter));
-    match endpoint.name {
-        "policy-delete" => 400,
-        "rule-create" | "calendar-create" => 201,
-        _ if names_one => 404,
-        _ => 200,
+    let names_one = resource_parameter(endpoint.path).is_some();
+    match documented(endpoint).statuses().any(|status| status == 404) {
+        true if names_one => 404,
+        false if names_one => 400,
+        _ => documented(endpoint).success().expect("a success"),
     }
 }
 
 /// Sends a valid request to a path of the endpoint.
 pub async fn send_valid_to(actor: &Actor, endpoint: &Endpoint, path: &str) -> Response {
-    if endpoint.name == api::HOLIDAY_REPLACE.endpoint().name {
-        let actor = actor.with("content-type", "text/calendar");
-        actor
-            .send(endpoint.method.clone(), path, HOLIDAYS.as_bytes().to_vec())
-            .await
-    } else if endpoint.has_body() {
-        actor
-            .send_json(endpoint.method.clone(), path, &body(endpoint))
-            .await
-    } else {
-        actor.send(endpoint.method.clone(), path, Vec::new()).await
+    let (method, mut actor, mut text) = (endpoint.method.clone(), actor.clone(), String::new());
+    if endpoint.has_body() {
+        let body = documented(endpoint).body().unwrap();
+        (actor, text) = (actor.with("content-type", body.content_type), body.text());
     }
+    actor.send(method, path, text.into_bytes()).await
 }
 
 /// Asserts that the caller may make the request, whatever else the endpoint says about it.

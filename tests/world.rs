@@ -212,8 +212,15 @@ pub fn random() -> [u8; 10] {
 fn binaries() -> BTreeMap<String, PathBuf> {
     let one = PathBuf::from(env!("CARGO_BIN_EXE_rule-list"));
     let directory = one.parent().expect("a binary is in a directory").to_owned();
-    shared::api::ALL
-        .iter()
-        .map(|endpoint| (endpoint.name.to_owned(), directory.join(endpoint.name)))
+    function_names()
+        .into_iter()
+        .map(|name| (name.to_owned(), directory.join(name)))
         .collect()
+}
+
+/// The names of all endpoints and scheduled functions.
+pub fn function_names() -> Vec<&'static str> {
+    let endpoints = shared::api::ALL.iter().map(|endpoint| endpoint.name);
+    let jobs = shared::jobs::ALL.iter().map(|job| job.name);
+    endpoints.chain(jobs).collect()
 }

@@ -8,6 +8,7 @@
 pub mod binaries;
 pub mod dynamodb;
 pub mod error;
+pub mod examples;
 mod gateway;
 mod http;
 mod id;
@@ -27,8 +28,9 @@ mod tests {
     use std::{fs, io, path::Path};
 
     /// Each module uses only modules that stand before it.
-    const LAYERS: [&str; 16] = [
+    const LAYERS: [&str; 17] = [
         "error",
+        "examples",
         "id",
         "invoke_error",
         "lock",

@@ -1,32 +1,30 @@
 //! The teams and credentials of the measured requests, and the requests' events.
 
+use std::sync::LazyLock;
+
 use admin::connection;
 use bytes::Bytes;
 use http::Method;
+use local::examples::{self, NoExample, Operation};
 use local::stack::Stack;
 use local::table::TABLE_NAME;
 use serde_json::{Value, json};
 use shared::api::{self, Access, Endpoint};
 use shared::auth::issue::{self, NewKey, Terms};
 use shared::auth::key::{Key, Token};
-use shared::dialect::Dialect;
 use shared::domain::id::TeamId;
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use shared::store::Store;
 
-/// The path parameters that name one of a team's resources, each with an id that no resource has.
-const ITEM_PARAMETERS: [(&str, &str); 3] = [
-    ("calendarId", "cal_0198c0de000070008000000000000000"),
-    ("ruleId", "sla_0198c0de000070008000000000000000"),
-    ("slaId", "641db89a7718f90c810429cc"),
-];
+/// The contract. Its examples are the measured requests.
+static CONTRACT: LazyLock<Value> = LazyLock::new(|| {
+    let contract = include_str!("../../../functions/openapi.json");
+    serde_json::from_str(contract).expect("the contract is JSON")
+});
 
 /// Where the numbers of prepared resources begin: far above the numbers of measured requests, and
 /// below the longest due time.
 const FIRST_PREPARED: usize = 500_000;
-
-const HOLIDAYS: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\n\
-    DTSTART;VALUE=DATE:20261225\r\nRRULE:FREQ=YEARLY\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
 
 /// What a team contains before a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,8 +76,8 @@ impl Fixture {
         rule_body["businessHoursOnly"] = true.into();
         match contents {
             Contents::Count(count) => {
-                let creator = creator(endpoint);
                 for _ in 0..count {
+                    let creator = creator(endpoint);
                     let number = FIRST_PREPARED + self.created;
                     self.create(stack, creator, body(creator, number)).await;
                 }
@@ -155,10 +153,10 @@ impl Fixture {
             Method::DELETE => self.resources.pop(),
             _ => self.resources.last().cloned(),
         };
-        let body = match endpoint.name {
-            "holiday-replace" => HOLIDAYS.to_owned(),
-            _ if endpoint.has_body() => body(endpoint, number).to_string(),
-            _ => String::new(),
+        let body = match endpoint.has_body().then(|| body(endpoint, number)) {
+            Some(Value::String(text)) => text,
+            Some(json) => json.to_string(),
+            None => String::new(),
         };
         self.event_with(endpoint, item.as_deref().unwrap_or_default(), body)
     }
@@ -166,16 +164,14 @@ impl Fixture {
     fn event_with(&self, endpoint: &Endpoint, item: &str, body: String) -> Bytes {
         let mut path = endpoint.path.to_owned();
         let mut parameters = json!({});
-        let of_items = ITEM_PARAMETERS.map(|(name, unknown)| match item {
-            "" => (name, unknown),
-            item => (name, item),
-        });
-        for (name, value) in of_items.into_iter().chain([("teamId", self.team.as_str())]) {
-            let placeholder = format!("{{{name}}}");
-            if path.contains(&placeholder) {
-                path = path.replace(&placeholder, value);
-                parameters[name] = value.into();
-            }
+        for name in examples::parameters(endpoint.path) {
+            let value = match name {
+                "teamId" => self.team.as_str(),
+                _ if item.is_empty() => present(documented(endpoint).parameter(name)),
+                _ => item,
+            };
+            path = path.replace(&format!("{{{name}}}"), value);
+            parameters[name] = value.into();
         }
         if endpoint.is_default() {
             path = "/api/v1/nothing".to_owned();
@@ -194,10 +190,7 @@ impl Fixture {
             headers[*name] = value.as_str().into();
         }
         if !body.is_empty() {
-            headers["content-type"] = match endpoint.name {
-                "holiday-replace" => "text/calendar".into(),
-                _ => "application/json".into(),
-            };
+            headers["content-type"] = present(documented(endpoint).body()).content_type.into();
         }
         let key = match endpoint.is_default() {
             true => endpoint.path.to_owned(),
@@ -257,49 +250,44 @@ pub fn logical_id(endpoint: &Endpoint) -> String {
 
 /// How many resources a request to the endpoint needs.
 pub fn needed(endpoint: &Endpoint) -> usize {
-    let names_one = ITEM_PARAMETERS
-        .iter()
-        .any(|(name, _)| endpoint.path.contains(name));
-    usize::from(names_one)
+    usize::from(examples::resource_parameter(endpoint.path).is_some())
 }
 
 /// The status of a success.
 pub fn success(endpoint: &Endpoint) -> u64 {
-    match endpoint.name {
-        "route-unknown" => 404,
-        "calendar-create" | "rule-create" => 201,
-        _ => 200,
-    }
+    documented(endpoint).success().map_or(404, u64::from)
 }
 
 /// The endpoint that creates another endpoint's resources.
 fn creator(endpoint: &Endpoint) -> &'static Endpoint {
-    match endpoint.dialect {
-        Dialect::RocketChat => api::POLICY_CREATE.endpoint(),
-        Dialect::Cstar if endpoint.path.contains("/calendars") => api::CALENDAR_CREATE.endpoint(),
-        Dialect::Cstar => api::RULE_CREATE.endpoint(),
-    }
+    let collection = examples::collection(endpoint.path);
+    let mut all = api::ALL.iter().copied();
+    let create = all.find(|create| create.path == collection && create.method == Method::POST);
+    create.expect("an endpoint creates these resources")
 }
 
 /// A body, different for each number.
 fn body(endpoint: &Endpoint, number: usize) -> Value {
-    let name = format!("Number {number}");
-    match endpoint.name {
-        "policy-create" | "policy-update" => {
-            json!({"name": name, "description": "Optimum SLA", "dueTimeInMinutes": number + 1})
+    let mut body = present(documented(endpoint).body()).value.clone();
+    let unique = [
+        ("name", format!("Number {number}").into()),
+        ("dueTimeInMinutes", (number + 1).into()),
+    ];
+    for (name, value) in unique {
+        if let Some(member) = body.get_mut(name) {
+            *member = value;
         }
-        "rule-create" => {
-            json!({"name": name, "priority": "high", "responseTarget": 30, "resolutionTarget": 240})
-        }
-        "calendar-create" => {
-            let day = json!([["09:00", "17:00"]]);
-            json!({"name": name, "timeZone": "America/New_York", "hours": {
-                "monday": day, "tuesday": day, "wednesday": day, "thursday": day, "friday": day
-            }})
-        }
-        "preview-create" => json!({"createdAt": "2026-11-20T15:30:00Z", "priority": "high"}),
-        _ => json!({"name": name}),
     }
+    body
+}
+
+/// What the contract says of the endpoint.
+fn documented(endpoint: &Endpoint) -> Operation<'_> {
+    Operation::new(&CONTRACT, &endpoint.method, endpoint.path)
+}
+
+fn present<T>(example: Result<T, NoExample>) -> T {
+    example.unwrap_or_else(|error| panic!("{error}"))
 }
 
 async fn key(store: &Store, team: &TeamId, terms: Terms) -> (Vec<(&'static str, String)>, String) {
