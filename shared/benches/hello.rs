@@ -1,4 +1,4 @@
-//! The least that a function can be: what the numbers of ours are divided by.
+//! A minimal function: the baseline to which the figures of our functions are compared.
 
 use std::env;
 

@@ -1,10 +1,10 @@
-//! CPU time of the holiday files that are known to cost most, and of ones found by search. Run with
-//! `cargo bench -p shared --bench icalendar`, or with `-- 5000` behind it to search longer than
-//! through 500 files.
+//! The CPU time of the holiday files that are known to cost most, and of the most expensive of many
+//! random ones. Run it with `cargo bench -p shared --bench icalendar`. Append `-- 5000` to try
+//! 5,000 random files instead of 500.
 //!
-//! Bound to hold: 20 ms for any file of at most [`MAX_HOLIDAY_FILE_BYTES`], in this profile, which
-//! is the functions'. The fastest and the median of several runs are printed; the fastest is what
-//! the work costs when nothing else disturbs the machine.
+//! The goal is at most 20 ms for any file of at most [`MAX_HOLIDAY_FILE_BYTES`], in this profile,
+//! which the functions are built with. The output has the fastest and the median of several runs.
+//! The fastest is the cost of the work when nothing else runs on the machine.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
@@ -20,46 +20,43 @@ use shared::icalendar::{MAX_HOLIDAY_FILE_BYTES, read};
 
 const TODAY: Date = date(2026, 11, 22);
 
-/// Runs of a known file.
+/// The number of runs of a known file.
 const RUNS: usize = 15;
 
-/// Runs of a file that the search tries.
+/// The number of runs of a random file.
 const SEARCH_RUNS: usize = 5;
 
-/// Files that the search tries, unless the command line says otherwise.
-const SEARCHED_FILES: u64 = 500;
+/// The number of random files, unless the command line gives another.
+const RANDOM_FILES: u64 = 500;
 
 fn main() {
-    let mut searched = std::env::args().filter_map(|argument| argument.parse().ok());
-    let searched = searched.next_back().unwrap_or(SEARCHED_FILES);
+    let mut numbers = std::env::args().filter_map(|argument| argument.parse().ok());
+    let random_files = numbers.next_back().unwrap_or(RANDOM_FILES);
     let (fastest, median) = ("fastest", "median");
-    println!(
-        "{:>9} {fastest:>9} {median:>9}  file: what it gives",
-        "bytes"
-    );
+    println!("{:>9} {fastest:>9} {median:>9}  file: result", "bytes");
     for (name, file) in files() {
         assert!(file.len() <= MAX_HOLIDAY_FILE_BYTES, "{name} is too large");
         report(name, file.as_bytes(), RUNS);
     }
-    let costs = (0..searched).map(|seed| {
+    let costs = (0..random_files).map(|seed| {
         let file = random_file(seed);
         (measure(file.as_bytes(), SEARCH_RUNS).0, seed)
     });
     if let Some((_, seed)) = costs.max() {
-        let name = format!("the worst of {searched} random files (number {seed})");
+        let name = format!("the worst of {random_files} random files (number {seed})");
         report(&name, random_file(seed).as_bytes(), RUNS);
     }
 }
 
 fn report(name: &str, file: &[u8], runs: usize) {
     let (fastest, median) = measure(file, runs);
-    let gives = match read(file, TODAY) {
+    let result = match read(file, TODAY) {
         Ok(file) => format!("{} dates", file.dates.len()),
-        Err(refusal) => refusal.to_string(),
+        Err(error) => error.to_string(),
     };
     let (fastest, median) = (milliseconds(fastest), milliseconds(median));
     println!(
-        "{:>9} {fastest:>6.2} ms {median:>6.2} ms  {name}: {gives}",
+        "{:>9} {fastest:>6.2} ms {median:>6.2} ms  {name}: {result}",
         file.len()
     );
 }
@@ -81,7 +78,7 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-/// The known files: a legitimate one first, then one for everything that can be repeated.
+/// The known files: first legitimate ones, then one for everything that can be repeated.
 fn files() -> Vec<(&'static str, String)> {
     let start = "DTSTART:20260101";
     vec![
@@ -250,7 +247,7 @@ fn files() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// As many repetitions as fit.
+/// A file with as many repetitions as fit.
 fn full_of(before: &str, after: &str, repeated: impl Fn(usize) -> String) -> String {
     let end = format!("{after}END:VCALENDAR\n");
     let mut file = format!("BEGIN:VCALENDAR\n{before}");
@@ -270,7 +267,7 @@ fn one_event(repeated: impl Fn(usize) -> String) -> String {
 
 fn holidays_since_1970(end: &str) -> String {
     let mut file = "BEGIN:VCALENDAR\n".to_owned();
-    // Ninety of them fit into a calendar: eleven occurrences each.
+    // At most ninety differ, with eleven occurrences each, so they fit into a calendar.
     for n in 0..100 {
         let (month, day) = (n % 9 + 1, n % 10 + 1);
         let rule = match n % 2 {
@@ -286,7 +283,7 @@ fn holidays_since_1970(end: &str) -> String {
     file + "END:VCALENDAR\n"
 }
 
-/// A small file whose rules begin long ago.
+/// A small file whose rules begin in the year 1.
 fn small(end: &str, rules: usize) -> String {
     let rule = format!("RRULE:FREQ=YEARLY;BYWEEKNO=53;BYDAY=MO,TU{end}\n");
     let rules = rule.repeat(rules);
@@ -329,7 +326,7 @@ fn everything() -> String {
     })
 }
 
-/// A file full of one event or of one rule, both put together at random.
+/// A file full of random rules, in one event or in many.
 fn random_file(seed: u64) -> String {
     let mut random = Random(seed);
     let years = ["0001", "1900", "1970", "2020", "2026", "2030", "9990"];
@@ -408,7 +405,7 @@ fn random_rule(random: &mut Random) -> String {
     rule + "\n"
 }
 
-/// A generator of the same numbers everywhere (splitmix64).
+/// A reproducible random number generator (splitmix64).
 struct Random(u64);
 
 impl Random {

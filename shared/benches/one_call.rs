@@ -1,8 +1,9 @@
-//! The calls of an endpoint and nothing else: no validation, no admission, no envelope, no log.
+//! A function that makes an endpoint's calls to DynamoDB and does nothing else: no validation, no
+//! admission, no envelope, no log.
 //!
-//! `CALLS` names them: commas between calls that follow one another, plus signs between calls that
-//! go side by side, colons before the members of a transaction, as in
-//! `UpdateItem,TransactWriteItems:Put:Update`. What they send is what ours sends.
+//! `CALLS` names the calls. Commas separate calls in sequence, plus signs separate concurrent ones,
+//! and colons precede the members of a transaction, as in
+//! `UpdateItem,TransactWriteItems:Put:Update`. They send what our functions send.
 
 use std::collections::HashMap;
 use std::env;
@@ -27,7 +28,7 @@ use serde_json::Value;
 
 const AMAZON_ROOTS: &str = include_str!("../src/store/amazon_roots.pem");
 
-/// The condition of ours, so that the database has as much to read.
+/// The condition that our functions send, so that the database has as much to evaluate.
 const CONDITION: &str = "#active = :true AND (attribute_not_exists(#expires) OR #expires > :now) \
      AND #write <> :write AND (attribute_not_exists(#window) OR #window = :window) \
      AND (attribute_not_exists(#count) \
@@ -60,23 +61,23 @@ fn main() -> Result<(), Error> {
 
 async fn listen() -> Result<(), Error> {
     let calls = env::var("CALLS")?;
-    let side_by_side = |group: &str| group.split('+').map(str::to_owned).collect();
+    let concurrent = |group: &str| group.split('+').map(str::to_owned).collect();
     let bare = Bare {
         client: connect().await?,
         table: env::var("TABLE_NAME")?,
         credential: env::var("CREDENTIAL")?,
         team: env::var("TEAM")?,
-        calls: calls.split(',').map(side_by_side).collect(),
+        calls: calls.split(',').map(concurrent).collect(),
         written: AtomicU64::new(0),
     };
     if env::var_os("PRIMING").is_some() {
         bare.get("PING", "PING").await?;
     }
     let bare = &bare;
-    run(service_fn(move |_: Request| bare.answer())).await
+    run(service_fn(move |_: Request| bare.respond())).await
 }
 
-/// The client of `../src/store/client.rs`.
+/// Connects like `../src/store/client.rs`.
 async fn connect() -> Result<Client, Error> {
     let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     let tls = TlsContext::builder().with_trust_store(roots).build()?;
@@ -103,11 +104,11 @@ async fn connect() -> Result<Client, Error> {
 }
 
 impl Bare {
-    async fn answer(&self) -> Result<String, Error> {
+    async fn respond(&self) -> Result<String, Error> {
         let mut last = Value::Null;
         for group in &self.calls {
-            let answers = try_join_all(group.iter().map(|call| self.call(call))).await?;
-            last = answers.into_iter().next_back().unwrap_or_default();
+            let results = try_join_all(group.iter().map(|call| self.call(call))).await?;
+            last = results.into_iter().next_back().unwrap_or_default();
         }
         Ok(last.to_string())
     }
@@ -192,7 +193,7 @@ impl Bare {
         ] {
             update = update.expression_attribute_values(placeholder, value);
         }
-        let done = update
+        let updated = update
             .condition_expression(CONDITION)
             .update_expression("ADD #count :one SET #used = :now, #write = :write")
             .return_values(ReturnValue::AllNew)
@@ -201,7 +202,7 @@ impl Bare {
             .send()
             .await?;
         Ok(serde_dynamo::from_item(
-            done.attributes.unwrap_or_default(),
+            updated.attributes.unwrap_or_default(),
         )?)
     }
 
@@ -210,7 +211,7 @@ impl Bare {
             .split(':')
             .skip(1)
             .enumerate()
-            .map(|(place, kind)| self.member(kind, place))
+            .map(|(index, kind)| self.member(kind, index))
             .collect();
         self.client
             .transact_write_items()
@@ -222,11 +223,12 @@ impl Bare {
         Ok(Value::Null)
     }
 
-    /// No two members of a transaction may name one item: hence the place.
-    fn member(&self, kind: &str, place: usize) -> Result<TransactWriteItem, Error> {
+    /// A member of a transaction. Its key contains its index, because no two members may name the
+    /// same item.
+    fn member(&self, kind: &str, index: usize) -> Result<TransactWriteItem, Error> {
         let old = ReturnValuesOnConditionCheckFailure::AllOld;
         let pk = string(&self.team);
-        let nothing = string(&format!("NOTHING#{place}"));
+        let nothing = string(&format!("NOTHING#{index}"));
         let item = TransactWriteItem::builder();
         Ok(match kind {
             "Put" => {
@@ -242,7 +244,7 @@ impl Bare {
                 let update = Update::builder().table_name(&self.table);
                 let update = update
                     .key("pk", pk)
-                    .key("sk", string(&format!("COUNT#{place}")))
+                    .key("sk", string(&format!("COUNT#{index}")))
                     .update_expression("ADD #n :one SET #write = :write")
                     .condition_expression("attribute_not_exists(#n) OR #n < :max")
                     .expression_attribute_names("#n", "n")
@@ -271,7 +273,7 @@ impl Bare {
         .build())
     }
 
-    /// A new item, about as large as ours.
+    /// A new item, about as large as that of a rule.
     fn item(&self) -> HashMap<String, AttributeValue> {
         [
             ("pk", string(&self.team)),
@@ -289,10 +291,10 @@ impl Bare {
         .collect()
     }
 
-    /// Something that no process has sent before.
-    fn next(&self, what: &str) -> String {
+    /// A value that no process has sent before.
+    fn next(&self, prefix: &str) -> String {
         let number = self.written.fetch_add(1, Ordering::Relaxed);
-        format!("{what}{}-{number}", std::process::id())
+        format!("{prefix}{}-{number}", std::process::id())
     }
 }
 

@@ -1,8 +1,8 @@
-//! Due dates, elapsed time and calendar parsing beside the peer
-//! `workclock`, on the same cases. Run with `cargo bench -p shared --bench open_time`.
+//! Compares due dates, elapsed time and calendar parsing with the crate `workclock`, on the same
+//! cases. Run it with `cargo bench -p shared --bench open_time`.
 //!
-//! The office is Monday to Friday, 09:00–17:00 in New York, with ten holidays a
-//! year. Both sides give the same due dates, which is checked first.
+//! The calendar is that of an office in New York, Monday to Friday, 09:00–17:00, with ten holidays
+//! a year. The benchmark first checks that both crates give the same due dates.
 #![expect(
     clippy::unwrap_used,
     reason = "a benchmark may stop at the first surprise"
@@ -43,7 +43,7 @@ const CASES: [Case; 3] = [
     },
 ];
 
-const HOLIDAYS_OF_A_YEAR: [(i8, i8); 10] = [
+const HOLIDAYS_PER_YEAR: [(i8, i8); 10] = [
     (1, 1),
     (1, 19),
     (2, 16),
@@ -81,10 +81,10 @@ impl Case {
 
     fn holidays(&self) -> impl Iterator<Item = Date> {
         let years = self.first_year..self.first_year + self.years;
-        years.flat_map(|year| HOLIDAYS_OF_A_YEAR.map(|(month, day)| date(year, month, day)))
+        years.flat_map(|year| HOLIDAYS_PER_YEAR.map(|(month, day)| date(year, month, day)))
     }
 
-    fn draft(&self) -> Schedule {
+    fn our_schedule(&self) -> Schedule {
         let day = || vec![("09:00".to_owned(), "17:00".to_owned())];
         Schedule {
             time_zone: "America/New_York".to_owned(),
@@ -94,7 +94,7 @@ impl Case {
         }
     }
 
-    fn schedule(&self) -> PeerSchedule {
+    fn peer_schedule(&self) -> PeerSchedule {
         let (nine, five) = (time(9, 0, 0, 0), time(17, 0, 0, 0));
         PeerSchedule::builder()
             .time_zone("America/New_York")
@@ -105,14 +105,17 @@ impl Case {
     }
 
     fn end(&self) -> Timestamp {
-        let calendar = Calendar::parse(&self.draft()).unwrap();
+        let calendar = Calendar::parse(&self.our_schedule()).unwrap();
         due(&calendar, self.from(), self.target()).unwrap().due_at()
     }
 }
 
 fn main() {
     for case in &CASES {
-        let peer = case.schedule().add(case.from(), case.target()).unwrap();
+        let peer = case
+            .peer_schedule()
+            .add(case.from(), case.target())
+            .unwrap();
         assert_eq!(case.end(), peer, "both agree on {case}");
     }
     divan::main();
@@ -124,7 +127,7 @@ mod due_date {
 
     #[divan::bench(args = &CASES)]
     fn dueline(bencher: Bencher, case: &Case) {
-        let calendar = Calendar::parse(&case.draft()).unwrap();
+        let calendar = Calendar::parse(&case.our_schedule()).unwrap();
         let (from, target) = (case.from(), case.target());
         bencher
             .counter(ItemsCount::new(1usize))
@@ -133,7 +136,7 @@ mod due_date {
 
     #[divan::bench(args = &CASES)]
     fn workclock(bencher: Bencher, case: &Case) {
-        let schedule = case.schedule();
+        let schedule = case.peer_schedule();
         let (from, target) = (case.from(), case.target());
         bencher
             .counter(ItemsCount::new(1usize))
@@ -147,14 +150,14 @@ mod elapsed_time {
 
     #[divan::bench(args = &CASES)]
     fn dueline(bencher: Bencher, case: &Case) {
-        let calendar = Calendar::parse(&case.draft()).unwrap();
+        let calendar = Calendar::parse(&case.our_schedule()).unwrap();
         let (from, to) = (case.from(), case.end());
         bencher.bench_local(|| elapsed(black_box(&calendar), black_box(from), black_box(to)));
     }
 
     #[divan::bench(args = &CASES)]
     fn workclock(bencher: Bencher, case: &Case) {
-        let schedule = case.schedule();
+        let schedule = case.peer_schedule();
         let (from, to) = (case.from(), case.end());
         bencher.bench_local(|| black_box(&schedule).between(black_box(from), black_box(to)));
     }
@@ -166,21 +169,21 @@ mod calendar_parse {
 
     #[divan::bench(args = &CASES)]
     fn dueline(bencher: Bencher, case: &Case) {
-        let draft = case.draft();
-        bencher.bench_local(|| Calendar::parse(black_box(&draft)));
+        let schedule = case.our_schedule();
+        bencher.bench_local(|| Calendar::parse(black_box(&schedule)));
     }
 
-    /// From typed dates and times, where the other side reads text.
+    /// This crate takes typed dates and times, where ours parses text.
     #[divan::bench(args = &CASES)]
     fn workclock(bencher: Bencher, case: &Case) {
-        bencher.bench_local(|| black_box(case).schedule());
+        bencher.bench_local(|| black_box(case).peer_schedule());
     }
 }
 
-/// Before 1970 and after 2099 the clock changes are asked of `jiff` one by one.
+/// Outside the window of cached clock changes, every change is looked up in `jiff`.
 #[divan::bench(args = ["1965-01-04T15:30:00Z", "2199-01-07T15:30:00Z"])]
 fn ten_years_outside_the_window(bencher: Bencher, from: &str) {
-    let calendar = Calendar::parse(&CASES.last().unwrap().draft()).unwrap();
+    let calendar = Calendar::parse(&CASES.last().unwrap().our_schedule()).unwrap();
     let from: Timestamp = from.parse().unwrap();
     let target = SignedDuration::from_hours(20_000);
     bencher.bench_local(|| due(black_box(&calendar), black_box(from), black_box(target)));
@@ -189,7 +192,7 @@ fn ten_years_outside_the_window(bencher: Bencher, from: &str) {
 #[divan::bench]
 fn trace_of_thirty_days(bencher: Bencher) {
     let [_, case, _] = &CASES;
-    let calendar = Calendar::parse(&case.draft()).unwrap();
+    let calendar = Calendar::parse(&case.our_schedule()).unwrap();
     let (from, to) = (case.from(), case.end());
     bencher.bench_local(|| trace(black_box(&calendar), black_box(from), black_box(to)));
 }

@@ -1,43 +1,45 @@
-//! The environment, read once at INIT. Nobody else reads it.
+//! The environment, read once at INIT. No other module reads it.
 
 use std::env;
 use std::fmt;
 
 use crate::limit::Allowance;
 
-/// Where `docs/errors.md` can be read, unless a deployment says otherwise.
+/// The URL of `docs/errors.md`, unless a deployment sets another.
 const ERROR_REFERENCE: &str = "https://github.com/dueline/dueline/blob/main/docs/errors.md";
 
-/// Everything a deployment decides, as template.yaml sets it.
+/// The settings of a deployment, as template.yaml defines them.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The table's name (`TABLE_NAME`).
+    /// The name of the table (`TABLE_NAME`).
     pub table: String,
-    /// What a secret key is allowed that has no limit of its own (`SECRET_KEY_LIMIT`).
+    /// The limit of secret keys that have none of their own (`SECRET_KEY_LIMIT`).
     pub secret_key: Allowance,
-    /// What a publishable key is allowed (`PUBLISHABLE_KEY_LIMIT`).
+    /// The limit of publishable keys that have none of their own (`PUBLISHABLE_KEY_LIMIT`).
     pub publishable_key: Allowance,
-    /// What a Rocket.Chat user is allowed (`USER_TOKEN_LIMIT`).
+    /// The limit of Rocket.Chat users who have none of their own (`USER_TOKEN_LIMIT`).
     pub user_token: Allowance,
-    /// Whose word counts on who DynamoDB is (`TRUST_STORE`).
+    /// The root certificates that connections to DynamoDB trust (`TRUST_STORE`).
     pub trust_store: TrustStore,
-    /// The git revision that was built (`REVISION`).
+    /// The git revision of the build (`REVISION`).
     pub revision: String,
-    /// The reference that `doc_url` leads to for errors of our own (`ERROR_REFERENCE_URL`).
+    /// The page that `doc_url` links to for errors that this service documents itself
+    /// (`ERROR_REFERENCE_URL`).
     pub error_reference: String,
 }
 
-/// Whose word counts on who DynamoDB is.
+/// The root certificates that connections to DynamoDB trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrustStore {
-    /// Amazon's own root certificates, all of them, and no others. Parsing the host's 140 costs
-    /// several milliseconds of every cold start.
+    /// All of Amazon's own root certificates, and no others. Parsing the host's 140 would add
+    /// several milliseconds to every cold start.
     Amazon,
-    /// The host's root certificates: for endpoints that Amazon's roots do not vouch for.
+    /// The host's root certificates: for endpoints whose certificates do not lead to Amazon's
+    /// roots.
     System,
 }
 
-/// A variable that is absent or says what cannot be.
+/// An environment variable that is missing or has an invalid value.
 #[derive(Debug)]
 pub struct ConfigError {
     variable: &'static str,
@@ -50,7 +52,7 @@ impl Config {
         Config::for_table(None)
     }
 
-    /// Reads the environment, but for the table's name if it is given.
+    /// Reads the environment; a table's name that is given here takes the place of `TABLE_NAME`.
     pub fn for_table(table: Option<String>) -> Result<Config, ConfigError> {
         let window_seconds = number("RATE_WINDOW_SECONDS", 60)?;
         let allowance = |variable, default| {
@@ -87,7 +89,7 @@ impl Config {
     }
 }
 
-/// How much is logged (`LOG_LEVEL`, or what Lambda's own log settings say).
+/// The level of the log: that of Lambda's own log settings, or else `LOG_LEVEL`.
 pub fn log_level() -> Option<String> {
     env::var("AWS_LAMBDA_LOG_LEVEL")
         .or_else(|_| env::var("LOG_LEVEL"))

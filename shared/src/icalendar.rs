@@ -1,49 +1,51 @@
 //! Holiday files: the all-day events of an iCalendar file (RFC 5545), as calendar programs export
 //! them.
 //!
-//! [`read`] returns the dates of every all-day `VEVENT`. An event with a time of day is no holiday,
-//! nor is a cancelled one. Whatever else a file holds (tasks, alarms, properties of any vendor) is
-//! ignored. What belongs to an all-day event and cannot be read is refused with the number of the
-//! physical line, because a holiday that is silently missing makes deadlines wrong.
+//! [`read`] returns the dates of every all-day `VEVENT`. Events with a time of day and cancelled
+//! events are not holidays. Everything else in a file (tasks, alarms, properties of any vendor) is
+//! ignored. But if a part of an all-day event cannot be read, the file is refused with the number
+//! of the physical line, because a holiday that is silently missing makes deadlines wrong.
 //!
 //! # Architecture invariant: the work is bounded
 //!
-//! Reading takes one pass over at most [`MAX_HOLIDAY_FILE_BYTES`]. Only rules can cost more than
-//! their text, so they are charged for every period and every day *before* it is looked at, and
-//! refused after [`MAX_RULE_STEPS`]. `cargo bench -p shared --bench icalendar` prints what the worst
-//! known files cost.
+//! Reading takes one pass over at most [`MAX_HOLIDAY_FILE_BYTES`]. Only recurrence rules can cause
+//! more work than their length suggests. So every period and every day that a rule looks at is
+//! counted *before* the work is done, and the file is refused after [`MAX_RULE_STEPS`].
+//! `cargo bench -p shared --bench icalendar` prints what the most expensive known files cost.
 //!
 //! # All-day events
 //!
 //! An event is all-day if
 //!
 //! - its `DTSTART` is a date; or
-//! - `X-MICROSOFT-CDO-ALLDAYEVENT` is `TRUE`, as Outlook and Exchange write. Its times must be
-//!   midnights: local ones, or midnights of its time zone in UTC, as older versions write; or
+//! - `X-MICROSOFT-CDO-ALLDAYEVENT` is `TRUE`, as Outlook and Exchange write it. Its times must then
+//!   be midnights: local ones or, as older versions write them, the midnights of its time zone in
+//!   UTC; or
 //! - it begins at midnight and ends at a later midnight of the same time zone, or lasts a number of
-//!   days or weeks, unless `X-MICROSOFT-CDO-ALLDAYEVENT` is `FALSE`: that says in so many words that
-//!   an appointment of 24 hours is meant. Midnights in UTC do not count here: an exporter that writes
-//!   UTC writes instants, and where the event takes place they are usually another time of day.
+//!   days or weeks. The exception is `X-MICROSOFT-CDO-ALLDAYEVENT:FALSE`, which explicitly marks an
+//!   appointment of 24 hours. Midnights in UTC do not count here: an exporter that writes UTC
+//!   writes instants, and these are usually another time of day where the event takes place.
 //!
-//! A midnight in UTC, such as 23:00 of the day before in Berlin, belongs to a date that follows from
-//! the time alone, except from 10:00 to 12:00: then it is midnight in New Zealand or in Hawaii, and
-//! the file's `VTIMEZONE` has to say on which side of UTC the event takes place. It must precede the
-//! event, which it does in every export. Rules count days where the event takes place, so an event
-//! whose date is not that of its `DTSTART` in UTC cannot have one.
+//! A local midnight that is written in UTC, such as 23:00 of the day before for Berlin, belongs to
+//! a date that follows from the time alone, except from 10:00 to 12:00, when it may be midnight in
+//! New Zealand or in Hawaii. Then the file's `VTIMEZONE` decides on which side of UTC the event
+//! takes place. It must precede the event, as it does in every export. Rules count days where the
+//! event takes place, so an event whose date differs from that of its `DTSTART` in UTC cannot have
+//! one.
 //!
-//! # What RFC 5545 leaves open, or exporters do differently
+//! # Where RFC 5545 is silent, or exporters deviate from it
 //!
-//! - A byte-order mark, blank lines, bare line feeds and trailing blanks are tolerated, a date of
-//!   eight digits without `VALUE=DATE` is one, and several `VCALENDAR` may follow each other.
-//! - Of a repeating event, the occurrences count that begin from one year before `today` until ten
-//!   years after the later of `today` and its `DTSTART`. Dates that stand in the file themselves
-//!   count wherever they lie.
-//! - A `DTSTART` that its own rule does not give is no occurrence.
-//! - In `EXDATE`, `RDATE` and `RECURRENCE-ID` of an all-day event, a midnight stands for its date;
-//!   other times of day stand for none. An `UNTIL` in UTC means the last midnight up to it.
-//! - `BYHOUR`, `BYMINUTE` and `BYSECOND` mean nothing on dates and are ignored, as section 3.3.10
-//!   says; a rule that breaks that section otherwise, an `EXRULE`, and an override of "this and all
-//!   following" are refused.
+//! - A byte-order mark, blank lines, bare line feeds and trailing blanks are accepted. So are dates
+//!   of eight digits without `VALUE=DATE`, and several `VCALENDAR` in a row.
+//! - Occurrences of a rule count if they begin between one year before `today` and ten years after
+//!   the later of `today` and `DTSTART`. Dates that the file itself lists always count.
+//! - A `DTSTART` that does not match the rule of its own event is not an occurrence.
+//! - In `EXDATE`, `RDATE` and `RECURRENCE-ID` of an all-day event, a midnight stands for its date,
+//!   and any other time of day is ignored. An `UNTIL` in UTC means the last midnight up to that
+//!   time.
+//! - `BYHOUR`, `BYMINUTE` and `BYSECOND` have no meaning for dates and are ignored, as section
+//!   3.3.10 requires. A rule that otherwise violates that section, an `EXRULE`, and an override of
+//!   "this and all following" occurrences are refused.
 
 mod event;
 mod lines;
@@ -61,81 +63,83 @@ use event::{AllDay, Event, Kind, Properties, Repeats, Replaces};
 use lines::{ContentLine, Line, Lines};
 use time::{Zone, Zones};
 
-/// The largest file that is read: a thousand events, each with a lengthy description, fit.
+/// The size of the largest file that is read: a thousand events with long descriptions fit.
 pub const MAX_HOLIDAY_FILE_BYTES: usize = 256 * 1024;
 
-/// Years before `today` from which occurrences of a rule count: what ended longer ago is behind
-/// every clock that still runs.
-pub const YEARS_BEHIND: i32 = 1;
+/// Occurrences of a rule count from this many years before `today`: tickets that are still open are
+/// assumed not to be older.
+pub const YEARS_BACK: i32 = 1;
 
-/// Years after the later of `today` and `DTSTART` in which occurrences of a rule count.
+/// Occurrences of a rule count until this many years after the later of `today` and `DTSTART`.
 pub const YEARS_AHEAD: i32 = 10;
 
-/// Steps in which all rules of a file are expanded, each of them a period or a day that a rule is
-/// tested on: 5 ms or so. A hundred yearly holidays that have to be counted from 1900 on fit.
+/// The most steps in which all rules of a file are expanded, which take about 5 ms. A step is a
+/// period or a day that a rule looks at. A hundred yearly holidays that must be counted from 1900
+/// on fit.
 pub const MAX_RULE_STEPS: usize = 500_000;
 
 const NO_CALENDAR: &str = "the file must begin with BEGIN:VCALENDAR";
 
-/// What a file says.
+/// The content of a holiday file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HolidayFile {
-    /// The dates of all all-day events, sorted, each once, at most [`MAX_HOLIDAYS`].
+    /// The dates of all all-day events, in ascending order and without duplicates, at most
+    /// [`MAX_HOLIDAYS`].
     pub dates: Vec<Date>,
-    /// All-day events, including those that give no date that counts.
+    /// The number of all-day events, including those without a date that counts.
     pub all_day_events: usize,
-    /// Events with a time of day.
+    /// The number of events with a time of day.
     pub timed_events: usize,
-    /// Cancelled events of either kind.
+    /// The number of cancelled events of either kind.
     pub cancelled_events: usize,
 }
 
-/// Why a file cannot be used.
+/// Why a holiday file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Something in the file is not understood.
-    Unreadable(Unreadable),
-    /// The file was read and has more than [`MAX_HOLIDAYS`] dates.
+pub enum HolidayFileError {
+    /// A line cannot be read.
+    InvalidLine(InvalidLine),
+    /// All lines can be read, but there are more than [`MAX_HOLIDAYS`] dates.
     TooManyDates,
 }
 
-/// What cannot be read, and where.
+/// A line that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unreadable {
-    /// The physical line, from 1; of a folded line, the first.
+pub struct InvalidLine {
+    /// The number of the physical line, from 1; that of the first, if the line is folded.
     pub line: usize,
-    /// What is wrong with it: a lowercase fragment that repeats nothing of the file.
+    /// What is wrong with it: a lowercase fragment that quotes nothing from the file.
     pub reason: &'static str,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for HolidayFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(Unreadable { line, reason }) => write!(f, "line {line}: {reason}"),
+            Self::InvalidLine(InvalidLine { line, reason }) => write!(f, "line {line}: {reason}"),
             Self::TooManyDates => write!(f, "more than {MAX_HOLIDAYS} dates"),
         }
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for HolidayFileError {}
 
-impl From<Unreadable> for Refusal {
-    fn from(unreadable: Unreadable) -> Refusal {
-        Refusal::Unreadable(unreadable)
+impl From<InvalidLine> for HolidayFileError {
+    fn from(line: InvalidLine) -> HolidayFileError {
+        HolidayFileError::InvalidLine(line)
     }
 }
 
-/// Reads a file of at most [`MAX_HOLIDAY_FILE_BYTES`]; see the [module](self) for what counts.
-/// `today` only decides which occurrences of repeating events do.
+/// Reads a file of at most [`MAX_HOLIDAY_FILE_BYTES`]. The [module](self) explains which dates
+/// count. `today` matters only for the occurrences of rules.
 ///
 /// # Errors
 ///
-/// [`Refusal::Unreadable`] with the first line that cannot be read or whose rule cannot be expanded,
-/// [`Refusal::TooManyDates`] if all can.
+/// [`HolidayFileError::InvalidLine`] for the first line that cannot be read, or whose rule cannot
+/// be expanded. If there is none, [`HolidayFileError::TooManyDates`].
 ///
 /// ```
 /// use jiff::civil::date;
-/// use shared::icalendar::{Refusal, Unreadable, read};
+/// use shared::icalendar::{HolidayFileError, InvalidLine, read};
 ///
 /// let file = "BEGIN:VCALENDAR\r\n\
 ///     BEGIN:VEVENT\r\n\
@@ -149,17 +153,17 @@ impl From<Unreadable> for Refusal {
 /// assert_eq!((holidays.all_day_events, holidays.timed_events), (1, 0));
 ///
 /// let file = file.replace("1225", "1232");
-/// let refusal = read(file.as_bytes(), date(2026, 11, 22));
+/// let result = read(file.as_bytes(), date(2026, 11, 22));
 /// let (line, reason) = (4, "not a date");
-/// assert_eq!(refusal, Err(Refusal::Unreadable(Unreadable { line, reason })));
-/// # Ok::<(), Refusal>(())
+/// assert_eq!(result, Err(HolidayFileError::InvalidLine(InvalidLine { line, reason })));
+/// # Ok::<(), HolidayFileError>(())
 /// ```
-pub fn read(file: &[u8], today: Date) -> Result<HolidayFile, Refusal> {
-    read_in(file, today, &mut Steps::default())
+pub fn read(file: &[u8], today: Date) -> Result<HolidayFile, HolidayFileError> {
+    read_in(file, today, &mut Work::default())
 }
 
-fn read_in(file: &[u8], today: Date, steps: &mut Steps) -> Result<HolidayFile, Refusal> {
-    let events = Reader::new(today, steps).events(file)?;
+fn read_in(file: &[u8], today: Date, work: &mut Work) -> Result<HolidayFile, HolidayFileError> {
+    let events = Reader::new(today, work).events(file)?;
     let of_kind = |is: fn(&Kind) -> bool| events.iter().filter(|event| is(&event.kind)).count();
     Ok(HolidayFile {
         dates: dates(Series::of(&events, today).ranges(&events))?,
@@ -169,8 +173,8 @@ fn read_in(file: &[u8], today: Date, steps: &mut Steps) -> Result<HolidayFile, R
     })
 }
 
-/// The dates of ranges that may overlap.
-fn dates(mut ranges: Vec<DateRange>) -> Result<Vec<Date>, Refusal> {
+/// The dates of ranges, which may overlap.
+fn dates(mut ranges: Vec<DateRange>) -> Result<Vec<Date>, HolidayFileError> {
     ranges.sort_unstable();
     let mut dates: Vec<Date> = Vec::new();
     for range in ranges {
@@ -180,7 +184,7 @@ fn dates(mut ranges: Vec<DateRange>) -> Result<Vec<Date>, Refusal> {
         };
         while let Some(date) = next.filter(|date| *date <= range.last) {
             if dates.len() == MAX_HOLIDAYS {
-                return Err(Refusal::TooManyDates);
+                return Err(HolidayFileError::TooManyDates);
             }
             dates.push(date);
             next = date.tomorrow().ok();
@@ -189,52 +193,53 @@ fn dates(mut ranges: Vec<DateRange>) -> Result<Vec<Date>, Refusal> {
     Ok(dates)
 }
 
-/// The work that a file has caused.
+/// The work that reading a file has taken so far.
 #[derive(Debug, Default)]
-struct Steps {
-    /// Bytes that were read: every byte once, values of recurrence twice.
-    reading: usize,
-    /// Periods that rules were expanded in, and days that they were tested on.
-    expanding: usize,
+struct Work {
+    /// The number of bytes read: every byte once, and the values of recurrence properties twice.
+    bytes_read: usize,
+    /// The number of steps that rules have taken; see [`MAX_RULE_STEPS`].
+    rule_steps: usize,
 }
 
-impl Steps {
-    /// Counts work that the size of the file bounds.
-    fn read(&mut self, bytes: usize) {
-        self.reading += bytes;
+impl Work {
+    /// Counts work that the size of the file limits.
+    fn count_bytes(&mut self, bytes: usize) {
+        self.bytes_read += bytes;
     }
 
-    /// Counts work of a rule before it is done, and refuses it if it is too much.
-    fn expand(&mut self, steps: usize) -> Result<(), &'static str> {
-        let expanding = self.expanding + steps;
-        if expanding > MAX_RULE_STEPS {
+    /// Counts the steps of a rule before they are taken, and refuses them if they are too many.
+    fn charge_steps(&mut self, steps: usize) -> Result<(), &'static str> {
+        let rule_steps = self.rule_steps + steps;
+        if rule_steps > MAX_RULE_STEPS {
             return Err("the rules up to this one take too long to expand");
         }
-        self.expanding = expanding;
+        self.rule_steps = rule_steps;
         Ok(())
     }
 }
 
-/// Days in a row, both ends included; ranges are sorted by their first days.
+/// Consecutive days, including both ends. Ranges sort by their first day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct DateRange {
     first: Date,
     last: Date,
 }
 
-/// The days on which occurrences of a rule that starts on `start` count.
+/// The days on which the occurrences of a rule that starts on `start` count.
 fn window(today: Date, start: Date) -> DateRange {
     let end = today.max(start).checked_add(YEARS_AHEAD.years());
     DateRange {
-        first: today.saturating_sub(YEARS_BEHIND.years()),
+        first: today.saturating_sub(YEARS_BACK.years()),
         last: end.and_then(Date::yesterday).unwrap_or(Date::MAX),
     }
 }
 
-/// What concerns several events, by `UID`: those that repeat, and the occurrences of theirs that
-/// other events replace.
+/// The relations between events with the same `UID`.
 struct Series<'a> {
+    /// The windows of events that repeat by rule.
     windows: HashMap<&'a str, DateRange>,
+    /// The occurrences that other events replace.
     replaced: HashMap<&'a str, BTreeSet<Date>>,
 }
 
@@ -275,14 +280,14 @@ impl<'a> Series<'a> {
         ranges
     }
 
-    /// Whether another event replaces the occurrence of this one that begins on a date.
+    /// Whether another event replaces the occurrence of this event that begins on a date.
     fn is_replaced(&self, event: &Event, date: Date) -> bool {
         let uid = event.uid.as_deref();
         let replaced = uid.and_then(|uid| self.replaced.get(uid));
         event.replaces == Replaces::Nothing && replaced.is_some_and(|dates| dates.contains(&date))
     }
 
-    /// Whether the event replaces an occurrence that would not count itself.
+    /// Whether the event replaces an occurrence that does not count anyway.
     fn is_outside(&self, event: &Event) -> bool {
         let window = event.uid.as_deref().and_then(|uid| self.windows.get(uid));
         match (event.replaces, window) {
@@ -296,18 +301,18 @@ impl AllDay {
     fn range(&self, first: Date) -> DateRange {
         DateRange {
             first,
-            last: first.saturating_add(self.more_days.days()),
+            last: first.saturating_add(self.extra_days.days()),
         }
     }
 }
 
-/// What is known of a file up to the line that is being read.
+/// Reads a file line by line.
 struct Reader<'a> {
     today: Date,
-    steps: &'a mut Steps,
-    /// The components that have begun, with the lines on which they did.
-    open: Vec<(usize, String)>,
-    /// Of the event that is being read.
+    work: &'a mut Work,
+    /// The names of components that have begun but not ended, and the lines on which they began.
+    open_components: Vec<(usize, String)>,
+    /// The properties of the event that is being read.
     properties: Properties,
     /// The time zone that is being read.
     zone: Zone,
@@ -316,11 +321,11 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn new(today: Date, steps: &mut Steps) -> Reader<'_> {
+    fn new(today: Date, work: &mut Work) -> Reader<'_> {
         Reader {
             today,
-            steps,
-            open: Vec::new(),
+            work,
+            open_components: Vec::new(),
             properties: Properties::default(),
             zone: Zone::default(),
             zones: Zones::default(),
@@ -328,96 +333,102 @@ impl Reader<'_> {
         }
     }
 
-    /// The events of a file, its structure checked.
-    fn events(mut self, file: &[u8]) -> Result<Vec<Event>, Unreadable> {
+    /// The events of a file, whose structure is checked as well.
+    fn events(mut self, file: &[u8]) -> Result<Vec<Event>, InvalidLine> {
         let mut lines = Lines::of(file);
-        let mut any = false;
+        let mut has_begun = false;
         for Line { number, bytes } in &mut lines {
-            let refuse = |reason| Unreadable {
+            let invalid = |reason| InvalidLine {
                 line: number,
                 reason,
             };
-            self.steps.read(bytes.len());
-            let text = std::str::from_utf8(&bytes).map_err(|_| refuse("not UTF-8"))?;
+            self.work.count_bytes(bytes.len());
+            let text = std::str::from_utf8(&bytes).map_err(|_| invalid("not UTF-8"))?;
             let content = ContentLine::parse(text);
-            if self.open.is_empty() && !content.as_ref().is_some_and(begins_calendar) {
-                return Err(refuse(if any {
+            if self.open_components.is_empty() && !content.as_ref().is_some_and(begins_calendar) {
+                return Err(invalid(if has_begun {
                     "something follows END:VCALENDAR"
                 } else {
                     NO_CALENDAR
                 }));
             }
-            any = true;
-            let content = content.ok_or_else(|| refuse("not a line of iCalendar"))?;
-            self.take(number, &content)?;
+            has_begun = true;
+            let content = content.ok_or_else(|| invalid("not a line of iCalendar"))?;
+            self.read_line(number, &content)?;
         }
-        match self.open.last() {
-            Some((line, _)) => Err(Unreadable {
+        match self.open_components.last() {
+            Some((line, _)) => Err(InvalidLine {
                 line: *line,
                 reason: "a component begins here and never ends",
             }),
-            None if any => Ok(self.events),
-            None => Err(Unreadable {
+            None if has_begun => Ok(self.events),
+            None => Err(InvalidLine {
                 line: 1,
                 reason: NO_CALENDAR,
             }),
         }
     }
 
-    fn take(&mut self, line: usize, content: &ContentLine<'_>) -> Result<(), Unreadable> {
-        let place = self.place();
-        if content.is("BEGIN") {
-            self.open.push((line, content.value.to_ascii_uppercase()));
-        } else if content.is("END") {
-            let unreadable = |reason| Unreadable { line, reason };
-            let (begin, name) = self.open.pop().ok_or(unreadable("END without BEGIN"))?;
-            if !content.says(&name) {
-                return Err(unreadable("END is not that of the component begun last"));
+    fn read_line(&mut self, line: usize, content: &ContentLine<'_>) -> Result<(), InvalidLine> {
+        let component = self.component();
+        if content.is_named("BEGIN") {
+            self.open_components
+                .push((line, content.value.to_ascii_uppercase()));
+        } else if content.is_named("END") {
+            let invalid = |reason| InvalidLine { line, reason };
+            let (begin, name) = self
+                .open_components
+                .pop()
+                .ok_or(invalid("END without BEGIN"))?;
+            if !content.has_value(&name) {
+                return Err(invalid("END is not that of the component begun last"));
             }
-            match place {
-                Place::Event => {
+            match component {
+                Component::Event => {
                     let properties = std::mem::take(&mut self.properties);
-                    let event = properties.event(begin, self.today, &self.zones, self.steps)?;
+                    let event = properties.event(begin, self.today, &self.zones, self.work)?;
                     self.events.push(event);
                 }
-                Place::Zone => self.zones.add(std::mem::take(&mut self.zone)),
-                Place::Observance | Place::Elsewhere => {}
+                Component::TimeZone => self.zones.add(std::mem::take(&mut self.zone)),
+                Component::Observance | Component::Other => {}
             }
         } else {
-            match place {
-                Place::Event => self.properties.add(content, line),
-                Place::Zone if content.is("TZID") => self.zone.id = Some(content.value.to_owned()),
-                Place::Observance if content.is("TZOFFSETTO") => {
+            match component {
+                Component::Event => self.properties.add(content, line),
+                Component::TimeZone if content.is_named("TZID") => {
+                    self.zone.id = Some(content.value.to_owned());
+                }
+                Component::Observance if content.is_named("TZOFFSETTO") => {
                     self.zone.add_offset(content.value);
                 }
-                Place::Zone | Place::Observance | Place::Elsewhere => {}
+                Component::TimeZone | Component::Observance | Component::Other => {}
             }
         }
         Ok(())
     }
 
-    fn place(&self) -> Place {
-        match self.open.as_slice() {
-            [_, (_, name)] if name == "VEVENT" => Place::Event,
-            [_, (_, name)] if name == "VTIMEZONE" => Place::Zone,
-            [_, (_, name), _] if name == "VTIMEZONE" => Place::Observance,
-            _ => Place::Elsewhere,
+    fn component(&self) -> Component {
+        match self.open_components.as_slice() {
+            [_, (_, name)] if name == "VEVENT" => Component::Event,
+            [_, (_, name)] if name == "VTIMEZONE" => Component::TimeZone,
+            [_, (_, name), _] if name == "VTIMEZONE" => Component::Observance,
+            _ => Component::Other,
         }
     }
 }
 
-/// The components that matter.
+/// The kind of component that a line belongs to.
 #[derive(Clone, Copy)]
-enum Place {
+enum Component {
     Event,
-    Zone,
+    TimeZone,
     /// Standard or daylight saving time of a zone.
     Observance,
-    Elsewhere,
+    Other,
 }
 
 fn begins_calendar(content: &ContentLine<'_>) -> bool {
-    content.is("BEGIN") && content.says("VCALENDAR")
+    content.is_named("BEGIN") && content.has_value("VCALENDAR")
 }
 
 #[cfg(test)]

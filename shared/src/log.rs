@@ -1,7 +1,8 @@
-//! The log: one JSON object a line.
+//! The log: one JSON object per line.
 //!
-//! Never logged: headers, bodies, query strings, keys, tokens, names. A request's line tells what
-//! it was, how it went and what it cost; a failure's line tells its cause, once, with its chain.
+//! It never contains headers, bodies, query strings, keys, tokens or names. The line of a request
+//! says which endpoint it reached, how it ended and what it cost. The line of a failure gives its
+//! cause, once, with the chain of sources.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -17,22 +18,22 @@ use crate::domain::id::RequestId;
 use crate::problem::Cause;
 use crate::store::Cost;
 
-/// The longest chain of causes that is told.
-const MAX_CAUSES: usize = 16;
+/// The longest chain of sources that is logged.
+const MAX_SOURCES: usize = 16;
 
-/// Starts logging, and makes a panic a line of the log. Once a process.
+/// Starts logging, and logs panics, too. Call it once per process.
 pub fn start() {
     let level = config::log_level().and_then(|level| level.to_ascii_lowercase().parse().ok());
-    let ours = level.unwrap_or(LevelFilter::INFO);
-    let theirs = ours.min(LevelFilter::WARN);
+    let level = level.unwrap_or(LevelFilter::INFO);
+    let level_of_dependencies = level.min(LevelFilter::WARN);
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false);
     let filter = Targets::new()
-        .with_default(theirs)
-        .with_target("shared", ours);
+        .with_default(level_of_dependencies)
+        .with_target("shared", level);
     // A second call, as from a test, keeps the first subscriber.
     let _ = tracing_subscriber::registry()
         .with(lines)
@@ -43,7 +44,7 @@ pub fn start() {
             .location()
             .map(ToString::to_string)
             .unwrap_or_default();
-        // Only a literal: a formatted message may quote what a caller sent.
+        // Only a literal is logged: a formatted message may quote what a caller sent.
         let message = panic
             .payload()
             .downcast_ref::<&'static str>()
@@ -56,11 +57,11 @@ pub fn start() {
 /// What the log says about a request.
 #[derive(Debug)]
 pub struct RequestLine<'a> {
-    /// The request's id, as the caller was given it.
+    /// The id of the request, which the caller sees as well.
     pub id: &'a RequestId,
-    /// API Gateway's id of the request, as in its access log.
+    /// API Gateway's id of the request, which its access log contains.
     pub gateway_id: Option<&'a str>,
-    /// The endpoint that answered.
+    /// The endpoint that handled the request.
     pub endpoint: &'a str,
     /// The HTTP status.
     pub status: u16,
@@ -87,7 +88,7 @@ pub struct RunLine<'a> {
     pub cost: Cost,
 }
 
-/// A line about a run.
+/// Logs a run of a scheduled function.
 pub fn run(line: &RunLine<'_>) {
     tracing::info!(
         request_id = line.id.as_str(),
@@ -100,7 +101,7 @@ pub fn run(line: &RunLine<'_>) {
     );
 }
 
-/// A request's line.
+/// Logs a request.
 pub fn request(line: &RequestLine<'_>) {
     tracing::info!(
         request_id = line.id.as_str(),
@@ -115,7 +116,7 @@ pub fn request(line: &RequestLine<'_>) {
     );
 }
 
-/// A failure's line.
+/// Logs why a request failed.
 pub fn failure(id: &RequestId, endpoint: &str, cause: &Cause) {
     tracing::error!(
         request_id = id.as_str(),
@@ -125,19 +126,19 @@ pub fn failure(id: &RequestId, endpoint: &str, cause: &Cause) {
     );
 }
 
-/// A failure before the first request.
+/// Logs why the process cannot serve requests.
 pub fn init_failure(cause: &dyn Error) {
     tracing::error!(cause = chain(cause), "init failed");
 }
 
 fn chain(cause: &dyn Error) -> String {
-    let mut told = cause.to_string();
+    let mut chain = cause.to_string();
     let mut next = cause.source();
-    for _ in 0..MAX_CAUSES {
+    for _ in 0..MAX_SOURCES {
         let Some(source) = next else { break };
         // Writing to a String does not fail.
-        let _ = write!(told, ": {source}");
+        let _ = write!(chain, ": {source}");
         next = source.source();
     }
-    told
+    chain
 }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use crate::limit::Window;
 
-/// The most unknown credentials that an address may present in one window. A client with a revoked key
-/// stops long before that; someone who guesses does not.
+/// The most unknown credentials that an address may present in one window. A client with a revoked
+/// key gives up long before that; an attacker who guesses keys does not.
 const MAX_GUESSES: u32 = 20;
 
 /// The window's length in seconds.
@@ -40,7 +40,7 @@ impl Guesses {
             .is_some_and(|counted| counted.window == window && counted.guesses >= MAX_GUESSES)
     }
 
-    /// Counts an unknown credential.
+    /// Counts an unknown credential that an address has presented.
     pub(super) fn count(&self, address: IpAddr, now: Timestamp) {
         let (network, window) = (network(address), Window::at(now, WINDOW_SECONDS));
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,7 +57,8 @@ impl Guesses {
     }
 }
 
-/// An IPv4 address, or the first half of an IPv6 address: a single host may use all of the rest.
+/// An IPv4 address, or the first half of an IPv6 address: a single host often has a whole /64
+/// network.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),

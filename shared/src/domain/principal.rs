@@ -1,42 +1,42 @@
-//! Who is calling, once that is certain.
+//! The authenticated caller.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::TeamId;
 
-/// Which of a team's two separate worlds a credential sees.
+/// Which of a team's two separate sets of data a credential sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// What customers see.
+    /// The data that customers see.
     Live,
-    /// What developers try things in.
+    /// The data that developers experiment with.
     Test,
 }
 
-/// What a credential is.
+/// The kind of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CredentialKind {
-    /// A cStar key that a server keeps: `sk_…`.
+    /// A cStar key that only servers may hold: `sk_…`.
     Secret,
-    /// A cStar key that a browser may show: `pk_…`.
+    /// A cStar key that may appear in a browser: `pk_…`.
     Publishable,
     /// A Rocket.Chat user's token.
     User,
 }
 
-/// What a workspace has paid for.
+/// The plan of a workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Plan {
-    /// SLA policies included.
+    /// It includes SLA policies.
     Premium,
-    /// SLA policies not included.
+    /// It does not include SLA policies.
     Community,
 }
 
-/// What a Rocket.Chat user may do, in that system's words.
+/// A permission of a Rocket.Chat user, under its name in Rocket.Chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Permission {
@@ -45,27 +45,27 @@ pub enum Permission {
     /// See SLA policies.
     #[serde(rename = "view-l-room")]
     ViewLivechatRoom,
-    /// Call as often as wanted.
+    /// Call without a rate limit.
     ApiBypassRateLimit,
 }
 
-/// The caller, after authentication.
+/// A caller who has been authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// Whose data the caller sees.
+    /// The team whose data the caller sees.
     pub team: TeamId,
-    /// Which of the team's worlds.
+    /// Which of the team's data the caller sees.
     pub mode: Mode,
-    /// What the caller identified with.
+    /// The kind of credential that the caller presented.
     pub kind: CredentialKind,
-    /// What the team has paid for.
+    /// The team's plan.
     pub plan: Plan,
-    /// What a user may do; empty for keys.
+    /// The permissions of a user; empty for keys.
     pub permissions: Vec<Permission>,
 }
 
 impl Mode {
-    /// The mode as it is written.
+    /// The mode as it is spelled.
     pub fn as_str(self) -> &'static str {
         match self {
             Mode::Live => "live",
@@ -75,14 +75,14 @@ impl Mode {
 }
 
 impl Permission {
-    /// All permissions that mean something here.
+    /// All permissions that this service knows.
     pub const ALL: [Permission; 3] = [
         Permission::ManageLivechatSla,
         Permission::ViewLivechatRoom,
         Permission::ApiBypassRateLimit,
     ];
 
-    /// The permission as Rocket.Chat writes it.
+    /// The permission as Rocket.Chat spells it.
     pub fn as_str(self) -> &'static str {
         match self {
             Permission::ManageLivechatSla => "manage-livechat-sla",
@@ -91,7 +91,7 @@ impl Permission {
         }
     }
 
-    /// Reads a permission; `None` for one that means nothing here.
+    /// Reads a permission; `None` for one that this service does not know.
     pub fn parse(text: &str) -> Option<Permission> {
         Permission::ALL
             .into_iter()
@@ -104,15 +104,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_those_of_the_two_products() {
+    fn spellings_are_those_of_the_two_products() {
         assert_eq!([Mode::Live, Mode::Test].map(Mode::as_str), ["live", "test"]);
-        let words = [
+        let names = [
             "manage-livechat-sla",
             "view-l-room",
             "api-bypass-rate-limit",
         ];
-        assert_eq!(Permission::ALL.map(Permission::as_str), words);
-        assert_eq!(words.map(Permission::parse), Permission::ALL.map(Some));
+        assert_eq!(Permission::ALL.map(Permission::as_str), names);
+        assert_eq!(names.map(Permission::parse), Permission::ALL.map(Some));
         assert_eq!(Permission::parse("Manage-livechat-sla"), None);
     }
 }

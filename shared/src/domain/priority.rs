@@ -1,8 +1,8 @@
-//! How urgent a ticket is, in cStar's four words.
+//! The priority of a ticket, in cStar's four words.
 
 use serde::{Deserialize, Serialize};
 
-/// A ticket's priority. Spelled in lower case, exactly.
+/// The priority of a ticket. Only the exact spelling in lower case is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {
@@ -32,7 +32,7 @@ impl Priority {
             .find(|priority| priority.as_str() == text)
     }
 
-    /// The priority as it is written.
+    /// The priority as cStar spells it.
     pub fn as_str(self) -> &'static str {
         match self {
             Priority::Low => "low",
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_cstars_in_lower_case() {
+    fn priorities_are_cstars_words_in_lower_case() {
         let words = ["low", "normal", "high", "urgent"];
         assert_eq!(Priority::ALL.map(Priority::as_str), words);
         assert_eq!(words.map(Priority::parse), Priority::ALL.map(Some));

@@ -1,4 +1,4 @@
-//! Bounded text: names and descriptions, counted in Unicode scalar values.
+//! Names and descriptions. Their lengths are bounded, and counted in Unicode scalar values.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ macro_rules! text {
             /// The most characters it may have.
             pub const MAX_CHARS: usize = $max;
 
-            /// The text as it was given, untrimmed.
+            /// The text exactly as the client gave it, untrimmed.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -24,29 +24,29 @@ macro_rules! text {
 }
 
 text!(
-    /// A rule's or calendar's name: 1 to 200 characters, not only blanks. Need not be unique.
+    /// The name of a rule or calendar: 1 to 200 characters, not only blanks. It need not be unique.
     Name, 1, 200
 );
 text!(
-    /// A policy's name: 1 to 200 characters, unique in its workspace, case-sensitive.
+    /// The name of a policy: 1 to 200 characters, unique in its workspace, case-sensitive.
     PolicyName, 1, 200
 );
 text!(
-    /// A policy's description: up to 2,000 characters, possibly none.
+    /// The description of a policy: up to 2,000 characters, possibly none.
     Description, 0, 2_000
 );
 
 /// Why a text was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextError {
-    /// Fewer characters than allowed, or only blanks where those say nothing.
+    /// It has fewer characters than allowed, or is blank where it must not be.
     TooShort,
-    /// More characters than allowed.
+    /// It has more characters than allowed.
     TooLong,
 }
 
 impl Name {
-    /// Accepts a rule's or calendar's name.
+    /// Checks the name of a rule or calendar.
     pub fn new(text: String) -> Result<Name, TextError> {
         if text.trim().is_empty() {
             return Err(TextError::TooShort);
@@ -57,7 +57,7 @@ impl Name {
 }
 
 impl PolicyName {
-    /// Accepts a policy's name; blanks count as characters, as they do in Rocket.Chat.
+    /// Checks the name of a policy. Blanks count as characters, as they do in Rocket.Chat.
     pub fn new(text: String) -> Result<PolicyName, TextError> {
         bounded(&text, Self::MIN_CHARS, Self::MAX_CHARS)?;
         Ok(PolicyName(text))
@@ -65,7 +65,7 @@ impl PolicyName {
 }
 
 impl Description {
-    /// Accepts a policy's description.
+    /// Checks the description of a policy.
     pub fn new(text: String) -> Result<Description, TextError> {
         bounded(&text, Self::MIN_CHARS, Self::MAX_CHARS)?;
         Ok(Description(text))
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_bounded_in_characters_not_bytes() {
+    fn lengths_are_counted_in_characters_not_bytes() {
         let of = |count: usize| "é".repeat(count);
         for (count, error) in [
             (0, Some(TextError::TooShort)),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_policys_name_may_be_blank_and_none_is_trimmed() {
+    fn only_policy_names_may_be_blank_and_no_name_is_trimmed() {
         let blank = " \t\u{a0}".to_owned();
         assert_eq!(Name::new(blank.clone()), Err(TextError::TooShort));
         assert!(PolicyName::new(blank).is_ok());

@@ -1,4 +1,4 @@
-//! How often a thing has been written: what optimistic locking compares.
+//! Versions of resources, which optimistic locking compares.
 
 use std::fmt::{self, Write as _};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::Digest;
 
-/// The number of times a thing has been written, its creation included.
+/// The number of times a resource has been written, including its creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Version(u64);
@@ -24,7 +24,7 @@ impl Version {
     }
 }
 
-/// Something just created.
+/// The version of a new resource.
 impl Default for Version {
     fn default() -> Version {
         Version(1)
@@ -37,14 +37,15 @@ impl fmt::Display for Version {
     }
 }
 
-/// Digits of a list's tag: enough to tell two lists of one team apart.
+/// The length of a list's tag: enough digits to distinguish any two lists of one team.
 const LIST_TAG_DIGITS: usize = 16;
 
-/// What tells two lists of things apart by their ids and versions, in hexadecimal digits.
-pub fn list_tag<'a>(things: impl Iterator<Item = (&'a str, Version)>) -> String {
+/// A tag for a list of resources, in hexadecimal digits. It changes with their ids, versions and
+/// order.
+pub fn list_tag<'a>(resources: impl Iterator<Item = (&'a str, Version)>) -> String {
     let mut ids_and_versions = String::new();
-    for (id, version) in things {
-        // Neither has a space. Writing to a String does not fail.
+    for (id, version) in resources {
+        // Ids and versions contain no spaces. Writing to a String does not fail.
         let _ = write!(ids_and_versions, "{id} {version} ");
     }
     let mut tag = Digest::of(&ids_and_versions).as_str().to_owned();
@@ -65,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_has_another_tag_when_an_id_a_version_or_the_order_is_another() {
+    fn the_tag_of_a_list_changes_with_an_id_a_version_or_the_order() {
         let (one, two) = (Version(1), Version(2));
         let lists: [&[(&str, Version)]; 6] = [
             &[],
@@ -76,9 +77,9 @@ mod tests {
             &[("b", one), ("a", one)],
         ];
         let tags = lists.map(|list| list_tag(list.iter().copied()));
-        for (place, tag) in tags.iter().enumerate() {
+        for (index, tag) in tags.iter().enumerate() {
             assert!(tag.len() == LIST_TAG_DIGITS && tag.bytes().all(|b| b.is_ascii_hexdigit()));
-            assert_eq!(tags.iter().position(|other| other == tag), Some(place));
+            assert_eq!(tags.iter().position(|other| other == tag), Some(index));
         }
         assert_eq!(list_tag([("a", one)].into_iter()), tags[1]);
     }

@@ -107,7 +107,7 @@ fn schedule(fields: &mut Fields) -> Option<(Schedule, Calendar)> {
     let zone = match fields.required("timeZone") {
         Some(Value::String(zone)) => Some(zone),
         Some(_) => {
-            let reason = TeamReason::Schedule(ScheduleReason::ZoneUnknown);
+            let reason = TeamReason::Schedule(ScheduleReason::UnknownZone);
             fields.refuse("timeZone", Reason::Team(reason))
         }
         None => None,
@@ -169,7 +169,7 @@ fn holidays(fields: &mut Fields) -> Option<Vec<String>> {
         match date {
             Value::String(date) => dates.push(date),
             _ => {
-                let reason = TeamReason::Schedule(ScheduleReason::DateUnknown);
+                let reason = TeamReason::Schedule(ScheduleReason::InvalidDate);
                 return fields.refuse(format!("holidays[{index}]"), Reason::Team(reason));
             }
         }

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::domain::calendar::MAX_HOLIDAYS;
-use crate::icalendar::{self, Refusal, Unreadable};
+use crate::icalendar::{self, HolidayFileError, InvalidLine};
 use crate::problem::{Problem, Reason, Resource, TeamProblem, TeamReason};
 
 /// The query parameter that permits a file without holidays.
@@ -24,11 +24,11 @@ enum EmptyFile {
 pub fn read(file: &[u8], query: &str, now: Timestamp) -> Result<Vec<Date>, Problem> {
     let empty_file = empty_file(query)?;
     let today = now.to_zoned(TimeZone::UTC).date();
-    let holidays = icalendar::read(file, today).map_err(|refusal| match refusal {
-        Refusal::Unreadable(Unreadable { line, reason }) => {
+    let holidays = icalendar::read(file, today).map_err(|error| match error {
+        HolidayFileError::InvalidLine(InvalidLine { line, reason }) => {
             Problem::Team(TeamProblem::InvalidHolidays { line, reason })
         }
-        Refusal::TooManyDates => Problem::LimitExceeded {
+        HolidayFileError::TooManyDates => Problem::LimitExceeded {
             resource: Resource::Holiday,
             max: u32::try_from(MAX_HOLIDAYS).unwrap_or(u32::MAX),
         },

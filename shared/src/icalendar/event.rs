@@ -1,4 +1,4 @@
-//! A `VEVENT`, RFC 5545 section 3.6.1: whether it lasts all day, and on which dates it begins.
+//! A `VEVENT`, RFC 5545 section 3.6.1: whether it lasts all day, and on which dates it occurs.
 
 use jiff::Span;
 use jiff::civil::Date;
@@ -6,13 +6,13 @@ use jiff::civil::Date;
 use super::lines::{ContentLine, Property};
 use super::recurrence::Rule;
 use super::time::{Midnight, Moment, Side, Zones, digits};
-use super::{DateRange, Steps, Unreadable, window};
+use super::{DateRange, InvalidLine, Work, window};
 
 const AMBIGUOUS: &str = "the time is midnight of different dates east and west of UTC, and the file \
      defines no time zone to tell them apart";
 const RULE_OF_OVERRIDE: &str = "an event with RECURRENCE-ID cannot repeat";
 const RULE_IN_UTC: &str = "the rule counts days in UTC, which are not those of the event";
-const NO_MIDNIGHT: &str = "the event is marked as all-day, but this is not midnight";
+const NOT_MIDNIGHT: &str = "the event is marked as all-day, but this is not midnight";
 
 /// An event.
 #[derive(Debug)]
@@ -22,13 +22,13 @@ pub(super) struct Event {
     pub kind: Kind,
 }
 
-/// What `RECURRENCE-ID` says: which occurrence of a series the event stands for.
+/// The occurrence of a series that the event replaces, according to its `RECURRENCE-ID`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Replaces {
     Nothing,
-    /// The one that begins on this date.
+    /// The occurrence that begins on this date.
     Date(Date),
-    /// One with a time of day, so none of an all-day event.
+    /// An occurrence with a time of day, which no all-day event has.
     Time,
 }
 
@@ -44,10 +44,10 @@ pub(super) enum Kind {
 pub(super) struct AllDay {
     /// `DTSTART`.
     pub first: Date,
-    /// Days that each occurrence lasts beyond its first.
-    pub more_days: i32,
+    /// How many days each occurrence lasts after its first.
+    pub extra_days: i32,
     pub repeats: Repeats,
-    /// The first days of the occurrences, sorted, each once.
+    /// The first days of the occurrences, in ascending order and without duplicates.
     pub occurrences: Vec<Date>,
 }
 
@@ -57,7 +57,7 @@ pub(super) enum Repeats {
     Never,
 }
 
-/// The properties of an event that say when it takes place.
+/// The properties that decide when an event takes place.
 #[derive(Debug, Default)]
 pub(super) struct Properties {
     start: Single,
@@ -66,12 +66,12 @@ pub(super) struct Properties {
     status: Single,
     uid: Single,
     recurrence_id: Single,
-    mark: Single,
-    /// In the order of the file.
+    all_day_flag: Single,
+    /// `RRULE`, `EXRULE`, `RDATE` and `EXDATE`, in the order of the file.
     recurrence: Vec<(Recurrence, Property)>,
 }
 
-/// A property that may be given once.
+/// A property that may be given only once.
 #[derive(Debug, Default)]
 struct Single {
     first: Option<Property>,
@@ -86,27 +86,27 @@ enum Recurrence {
     ExceptionDates,
 }
 
-/// Why an event lasts all day.
+/// Why an event counts as all-day.
 #[derive(Clone, Copy)]
 enum Basis {
     /// Its `DTSTART` is a date.
     Date,
-    /// It is marked so, as Outlook and Exchange do.
-    Mark,
-    /// It begins at midnight; it has to end at midnight, too.
+    /// It has the flag of Outlook and Exchange.
+    Flag,
+    /// It begins at midnight, and must end at midnight as well.
     Midnights,
 }
 
-/// What the recurrence of an event depends on.
-struct Series {
+/// What the occurrences of an event depend on.
+struct RecurrenceContext {
     first: Date,
     window: DateRange,
     side: Side,
-    /// Why the event may have no rule.
-    no_rule: Option<&'static str>,
+    /// The reason to refuse a rule of the event, if it must not have one.
+    rule_refusal: Option<&'static str>,
 }
 
-/// How the end of an event is given.
+/// The end of an event, as it is given.
 enum End<'a> {
     Absent,
     At(&'a Property, Moment),
@@ -114,7 +114,7 @@ enum End<'a> {
 }
 
 impl Properties {
-    /// Keeps a property if it matters.
+    /// Keeps a property if it is one of these.
     pub fn add(&mut self, content: &ContentLine<'_>, line: usize) {
         let single = [
             ("DTSTART", &mut self.start),
@@ -123,9 +123,9 @@ impl Properties {
             ("STATUS", &mut self.status),
             ("UID", &mut self.uid),
             ("RECURRENCE-ID", &mut self.recurrence_id),
-            ("X-MICROSOFT-CDO-ALLDAYEVENT", &mut self.mark),
+            ("X-MICROSOFT-CDO-ALLDAYEVENT", &mut self.all_day_flag),
         ];
-        if let Some((_, single)) = single.into_iter().find(|(name, _)| content.is(name)) {
+        if let Some((_, single)) = single.into_iter().find(|(name, _)| content.is_named(name)) {
             single.add(content, line);
             return;
         }
@@ -135,20 +135,23 @@ impl Properties {
             ("RDATE", Recurrence::Dates),
             ("EXDATE", Recurrence::ExceptionDates),
         ];
-        if let Some((_, kind)) = recurrence.into_iter().find(|(name, _)| content.is(name)) {
+        if let Some((_, kind)) = recurrence
+            .into_iter()
+            .find(|(name, _)| content.is_named(name))
+        {
             self.recurrence.push((kind, content.to_property(line)));
         }
     }
 
-    /// The event that began on line `begin`.
+    /// The event that begins on line `begin`.
     pub fn event(
         &self,
         begin: usize,
         today: Date,
         zones: &Zones,
-        steps: &mut Steps,
-    ) -> Result<Event, Unreadable> {
-        let start = self.start.get()?.ok_or(Unreadable {
+        work: &mut Work,
+    ) -> Result<Event, InvalidLine> {
+        let start = self.start.get()?.ok_or(InvalidLine {
             line: begin,
             reason: "the event has no DTSTART",
         })?;
@@ -157,25 +160,25 @@ impl Properties {
         let side = zones.side(start.zone.as_deref());
         let replaces = self.replaces(uid.as_deref(), side)?;
         let moment = start.moment()?;
-        let kind = if status.is_some_and(|status| status.says("CANCELLED")) {
+        let kind = if status.is_some_and(|status| status.has_value("CANCELLED")) {
             Kind::Cancelled
-        } else if let Some((first, more_days)) = self.days(start, side)? {
-            let no_rule = match moment {
+        } else if let Some((first, extra_days)) = self.days(start, side)? {
+            let rule_refusal = match moment {
                 _ if replaces != Replaces::Nothing => Some(RULE_OF_OVERRIDE),
                 Moment::Utc { date, .. } if date != first => Some(RULE_IN_UTC),
                 _ => None,
             };
-            let series = Series {
+            let context = RecurrenceContext {
                 first,
                 window: window(today, first),
                 side,
-                no_rule,
+                rule_refusal,
             };
             Kind::AllDay(AllDay {
                 first,
-                more_days,
+                extra_days,
                 repeats: self.repeats(),
-                occurrences: self.occurrences(&series, steps)?,
+                occurrences: self.occurrences(&context, work)?,
             })
         } else {
             Kind::WithTime
@@ -187,16 +190,16 @@ impl Properties {
         })
     }
 
-    fn replaces(&self, uid: Option<&str>, side: Side) -> Result<Replaces, Unreadable> {
+    fn replaces(&self, uid: Option<&str>, side: Side) -> Result<Replaces, InvalidLine> {
         let Some(property) = self.recurrence_id.get()? else {
             return Ok(Replaces::Nothing);
         };
         if uid.is_none() {
-            return Err(property.unreadable("RECURRENCE-ID needs a UID"));
+            return Err(property.invalid("RECURRENCE-ID needs a UID"));
         }
         if property.has_range {
             let reason = "an event that changes all following ones cannot be read";
-            return Err(property.unreadable(reason));
+            return Err(property.invalid(reason));
         }
         Ok(match property.moment()?.midnight(side) {
             Midnight::Of(date) => Replaces::Date(date),
@@ -204,58 +207,58 @@ impl Properties {
         })
     }
 
-    /// Why the event lasts all day; none if it has a time of day.
-    fn basis(&self, moment: Moment) -> Result<Option<Basis>, Unreadable> {
+    /// Why the event may count as all-day; `None` if it has a time of day.
+    fn basis(&self, moment: Moment) -> Result<Option<Basis>, InvalidLine> {
         if let Moment::Date(_) = moment {
             return Ok(Some(Basis::Date));
         }
-        Ok(match (self.mark.get()?, moment) {
-            (Some(mark), _) if mark.says("TRUE") => Some(Basis::Mark),
-            (Some(mark), _) if mark.says("FALSE") => None,
+        Ok(match (self.all_day_flag.get()?, moment) {
+            (Some(flag), _) if flag.has_value("TRUE") => Some(Basis::Flag),
+            (Some(flag), _) if flag.has_value("FALSE") => None,
             (_, Moment::Local { second: 0, .. }) => Some(Basis::Midnights),
             _ => None,
         })
     }
 
-    /// The first day of an all-day event, and how many days it lasts beyond; none if it has a time
-    /// of day.
-    fn days(&self, start: &Property, side: Side) -> Result<Option<(Date, i32)>, Unreadable> {
+    /// The first day of an all-day event and the number of further days; `None` if the event has a
+    /// time of day.
+    fn days(&self, start: &Property, side: Side) -> Result<Option<(Date, i32)>, InvalidLine> {
         let moment = start.moment()?;
         let Some(basis) = self.basis(moment)? else {
             return Ok(None);
         };
         let first = midnight(start, moment, side)?;
-        let more_days = match (basis, self.end()?) {
-            (Basis::Date | Basis::Mark, End::Absent) => 0,
+        let extra_days = match (basis, self.end()?) {
+            (Basis::Date | Basis::Flag, End::Absent) => 0,
             (Basis::Date, End::At(end, Moment::Date(date))) => days_until(end, first, date)?,
             (Basis::Date, End::At(end, _)) => {
-                return Err(end.unreadable("DTEND has a time of day, DTSTART has none"));
+                return Err(end.invalid("DTEND has a time of day, DTSTART has none"));
             }
-            (Basis::Mark, End::At(end, moment)) => {
+            (Basis::Flag, End::At(end, moment)) => {
                 days_until(end, first, midnight(end, moment, side)?)?
             }
-            (Basis::Date | Basis::Mark, End::After(duration)) => days_of(duration, first)?
-                .ok_or_else(|| duration.unreadable("DURATION is no number of days or weeks"))?,
+            (Basis::Date | Basis::Flag, End::After(duration)) => days_of(duration, first)?
+                .ok_or_else(|| duration.invalid("DURATION is no number of days or weeks"))?,
             (Basis::Midnights, End::At(end, Moment::Local { date, second: 0 }))
                 if end.zone == start.zone && date > first =>
             {
                 days_until(end, first, date)?
             }
             (Basis::Midnights, End::After(duration)) => match days_of(duration, first)? {
-                Some(more_days) => more_days,
+                Some(extra_days) => extra_days,
                 None => return Ok(None),
             },
             (Basis::Midnights, End::Absent | End::At(..)) => return Ok(None),
         };
-        Ok(Some((first, more_days)))
+        Ok(Some((first, extra_days)))
     }
 
-    fn end(&self) -> Result<End<'_>, Unreadable> {
+    fn end(&self) -> Result<End<'_>, InvalidLine> {
         match (self.end.get()?, self.duration.get()?) {
             (None, None) => Ok(End::Absent),
             (Some(end), None) => Ok(End::At(end, end.moment()?)),
             (None, Some(duration)) => Ok(End::After(duration)),
-            (Some(_), Some(duration)) => Err(duration.unreadable("DTEND is given too")),
+            (Some(_), Some(duration)) => Err(duration.invalid("DTEND is given too")),
         }
     }
 
@@ -268,25 +271,29 @@ impl Properties {
         }
     }
 
-    /// The first days of all occurrences, but for those that other events replace.
-    fn occurrences(&self, series: &Series, steps: &mut Steps) -> Result<Vec<Date>, Unreadable> {
+    /// The first days of all occurrences, including those that other events replace.
+    fn occurrences(
+        &self,
+        context: &RecurrenceContext,
+        work: &mut Work,
+    ) -> Result<Vec<Date>, InvalidLine> {
         let (mut dates, mut exceptions) = (Vec::new(), Vec::new());
         if self.repeats() == Repeats::Never {
-            dates.push(series.first);
+            dates.push(context.first);
         }
         for (kind, property) in &self.recurrence {
-            steps.read(property.value.len());
+            work.count_bytes(property.value.len());
             match kind {
                 Recurrence::Rule => {
-                    let occurrences = series.occurrences(&property.value, steps);
-                    dates.extend(occurrences.map_err(|reason| property.unreadable(reason))?);
+                    let occurrences = context.occurrences(&property.value, work);
+                    dates.extend(occurrences.map_err(|reason| property.invalid(reason))?);
                 }
                 Recurrence::ExceptionRule => {
-                    return Err(property.unreadable("EXRULE is obsolete and cannot be read"));
+                    return Err(property.invalid("EXRULE is obsolete and cannot be read"));
                 }
                 Recurrence::Dates if property.has_type("PERIOD") => {}
-                Recurrence::Dates => add_dates(property, series.side, &mut dates)?,
-                Recurrence::ExceptionDates => add_dates(property, series.side, &mut exceptions)?,
+                Recurrence::Dates => add_dates(property, context.side, &mut dates)?,
+                Recurrence::ExceptionDates => add_dates(property, context.side, &mut exceptions)?,
             }
         }
         dates.sort_unstable();
@@ -297,11 +304,11 @@ impl Properties {
     }
 }
 
-impl Series {
-    fn occurrences(&self, rule: &str, steps: &mut Steps) -> Result<Vec<Date>, &'static str> {
-        match self.no_rule {
+impl RecurrenceContext {
+    fn occurrences(&self, rule: &str, work: &mut Work) -> Result<Vec<Date>, &'static str> {
+        match self.rule_refusal {
             Some(reason) => Err(reason),
-            None => Rule::parse(rule, self.side)?.occurrences(self.first, self.window, steps),
+            None => Rule::parse(rule, self.side)?.occurrences(self.first, self.window, work),
         }
     }
 }
@@ -315,55 +322,57 @@ impl Single {
         }
     }
 
-    fn get(&self) -> Result<Option<&Property>, Unreadable> {
+    fn get(&self) -> Result<Option<&Property>, InvalidLine> {
         match &self.second {
             None => Ok(self.first.as_ref()),
-            Some(second) => Err(second.unreadable("the property is given twice")),
+            Some(second) => Err(second.invalid("the property is given twice")),
         }
     }
 }
 
-/// The date that begins when an all-day event begins or ends.
-fn midnight(property: &Property, moment: Moment, side: Side) -> Result<Date, Unreadable> {
+/// The date whose midnight is the start or end of an all-day event.
+fn midnight(property: &Property, moment: Moment, side: Side) -> Result<Date, InvalidLine> {
     match moment.midnight(side) {
         Midnight::Of(date) => Ok(date),
-        Midnight::Ambiguous => Err(property.unreadable(AMBIGUOUS)),
-        Midnight::Never => Err(property.unreadable(NO_MIDNIGHT)),
+        Midnight::Ambiguous => Err(property.invalid(AMBIGUOUS)),
+        Midnight::Never => Err(property.invalid(NOT_MIDNIGHT)),
     }
 }
 
-/// The dates of a list; what is no midnight excludes or adds no day.
-fn add_dates(property: &Property, side: Side, dates: &mut Vec<Date>) -> Result<(), Unreadable> {
+/// Adds the dates of a list. Times of day other than midnight are ignored.
+fn add_dates(property: &Property, side: Side, dates: &mut Vec<Date>) -> Result<(), InvalidLine> {
     for moment in property.moments() {
         match moment?.midnight(side) {
             Midnight::Of(date) => dates.push(date),
-            Midnight::Ambiguous => return Err(property.unreadable(AMBIGUOUS)),
+            Midnight::Ambiguous => return Err(property.invalid(AMBIGUOUS)),
             Midnight::Never => {}
         }
     }
     Ok(())
 }
 
-/// Days beyond `first` of an event that ends before `end`.
-fn days_until(property: &Property, first: Date, end: Date) -> Result<i32, Unreadable> {
+/// The number of days after `first` that an event lasts if `end` is the first day after it.
+fn days_until(property: &Property, first: Date, end: Date) -> Result<i32, InvalidLine> {
     if end <= first {
-        return Err(property.unreadable("DTEND is not after DTSTART"));
+        return Err(property.invalid("DTEND is not after DTSTART"));
     }
     Ok((end - first).get_days() - 1)
 }
 
-/// Days beyond `first` of an event that lasts for a `DURATION`; none if that is no number of days.
-fn days_of(property: &Property, first: Date) -> Result<Option<i32>, Unreadable> {
+/// The number of days after `first` that an event with this `DURATION` lasts; `None` if the
+/// duration is not a number of days.
+fn days_of(property: &Property, first: Date) -> Result<Option<i32>, InvalidLine> {
     let Some(days) = whole_days(&property.value) else {
         return Ok(None);
     };
     match first.checked_add(Span::new().days(days - 1)) {
         Ok(_) => Ok(Some(days - 1)),
-        Err(_) => Err(property.unreadable("the event lasts beyond the year 9999")),
+        Err(_) => Err(property.invalid("the event lasts beyond the year 9999")),
     }
 }
 
-/// Reads `P3D` or `P2W`; at most the days of all years there are.
+/// Reads a number of days or weeks, such as `P3D` or `P2W`. It is limited to all the days up to the
+/// year 9999.
 fn whole_days(text: &str) -> Option<i32> {
     const MAX_DAYS: i32 = 9_999 * 366;
     let text = text.strip_prefix('+').unwrap_or(text);

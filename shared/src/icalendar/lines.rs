@@ -1,26 +1,26 @@
 //! Lines and properties, RFC 5545 section 3.1.
 //!
-//! Every byte is visited a fixed number of times, whatever the file says.
+//! Every byte is visited a fixed number of times, whatever the file contains.
 
 use std::borrow::Cow;
 use std::iter::{Enumerate, Peekable};
 use std::slice::Split;
 
-use super::Unreadable;
+use super::InvalidLine;
 use super::time::Moment;
 
-/// Blanks that exporters leave at the end of a value.
+/// The blanks that some exporters leave at the end of a value.
 pub(super) const BLANKS: [char; 2] = [' ', '\t'];
 
-/// A line as it was before folding.
+/// An unfolded line.
 pub(super) struct Line<'a> {
-    /// The physical line, from 1; of a folded line, the first.
+    /// The number of the physical line, from 1; that of the first, if the line is folded.
     pub number: usize,
     pub bytes: Cow<'a, [u8]>,
 }
 
-/// The lines of a file, without blank ones. Bytes are unfolded, not text, because a fold may part
-/// the bytes of one character.
+/// The lines of a file, without blank ones. Unfolding works on bytes rather than text, because a
+/// fold may separate the bytes of one character.
 pub(super) struct Lines<'a> {
     physical: Peekable<Enumerate<PhysicalLines<'a>>>,
 }
@@ -43,14 +43,14 @@ impl<'a> Iterator for Lines<'a> {
     fn next(&mut self) -> Option<Line<'a>> {
         let (number, first) = loop {
             let (index, bytes) = self.physical.next()?;
-            let bytes = without_return(bytes);
+            let bytes = without_carriage_return(bytes);
             if !bytes.is_empty() {
                 break (index + 1, bytes);
             }
         };
         let mut bytes = Cow::Borrowed(first);
         while let Some((_, next)) = self.physical.peek() {
-            match without_return(next) {
+            match without_carriage_return(next) {
                 [] => {}
                 [b' ' | b'\t', rest @ ..] => bytes.to_mut().extend_from_slice(rest),
                 _ => break,
@@ -61,11 +61,11 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-fn without_return(bytes: &[u8]) -> &[u8] {
+fn without_carriage_return(bytes: &[u8]) -> &[u8] {
     bytes.strip_suffix(b"\r").unwrap_or(bytes)
 }
 
-/// A content line, taken apart: its name, the parameters that matter, and its value without
+/// The parts of a content line: its name, the parameters that matter, and its value without
 /// trailing blanks.
 pub(super) struct ContentLine<'a> {
     pub name: &'a str,
@@ -105,11 +105,11 @@ impl<'a> ContentLine<'a> {
         }
     }
 
-    pub fn is(&self, name: &str) -> bool {
+    pub fn is_named(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 
-    pub fn says(&self, value: &str) -> bool {
+    pub fn has_value(&self, value: &str) -> bool {
         self.value.eq_ignore_ascii_case(value)
     }
 
@@ -124,21 +124,21 @@ impl<'a> ContentLine<'a> {
     }
 }
 
-/// A property that is kept until its component ends.
+/// A property that is kept until the end of its component.
 #[derive(Debug)]
 pub(super) struct Property {
     pub line: usize,
     pub value: String,
-    /// `VALUE`.
+    /// The parameter `VALUE`.
     value_type: Option<String>,
-    /// `TZID`.
+    /// The parameter `TZID`.
     pub zone: Option<String>,
-    /// Whether there is a `RANGE`.
+    /// Whether there is a parameter `RANGE`.
     pub has_range: bool,
 }
 
 impl Property {
-    pub fn says(&self, value: &str) -> bool {
+    pub fn has_value(&self, value: &str) -> bool {
         self.value.eq_ignore_ascii_case(value)
     }
 
@@ -147,25 +147,25 @@ impl Property {
         value_type.is_some_and(|value_type| value_type.eq_ignore_ascii_case(name))
     }
 
-    pub fn unreadable(&self, reason: &'static str) -> Unreadable {
-        Unreadable {
+    pub fn invalid(&self, reason: &'static str) -> InvalidLine {
+        InvalidLine {
             line: self.line,
             reason,
         }
     }
 
-    pub fn moment(&self) -> Result<Moment, Unreadable> {
+    pub fn moment(&self) -> Result<Moment, InvalidLine> {
         self.moment_of(&self.value)
     }
 
     /// The moments of a list.
-    pub fn moments(&self) -> impl Iterator<Item = Result<Moment, Unreadable>> {
+    pub fn moments(&self) -> impl Iterator<Item = Result<Moment, InvalidLine>> {
         let items = self.value.split(',');
         items.map(|item| self.moment_of(item.trim_end_matches(BLANKS)))
     }
 
-    fn moment_of(&self, text: &str) -> Result<Moment, Unreadable> {
-        let moment = Moment::parse(text).ok_or_else(|| self.unreadable("not a date"))?;
+    fn moment_of(&self, text: &str) -> Result<Moment, InvalidLine> {
+        let moment = Moment::parse(text).ok_or_else(|| self.invalid("not a date"))?;
         let is_date = matches!(moment, Moment::Date(_));
         let fits = match self.value_type {
             None => true,
@@ -174,12 +174,12 @@ impl Property {
         if fits {
             Ok(moment)
         } else {
-            Err(self.unreadable("the value is not of the type that VALUE says"))
+            Err(self.invalid("the value is not of the type that VALUE says"))
         }
     }
 }
 
-/// The name that a text begins with, and what follows it.
+/// The name at the beginning of a text, and what follows it.
 fn token(text: &str) -> Option<(&str, &str)> {
     let end = text
         .find(|c: char| !c.is_ascii_alphanumeric() && c != '-')
@@ -188,7 +188,7 @@ fn token(text: &str) -> Option<(&str, &str)> {
         .filter(|(name, _)| !name.is_empty())
 }
 
-/// The parameter value that a text begins with, perhaps quoted, and what follows.
+/// The parameter value at the beginning of a text, without its quotes, and what follows it.
 fn parameter_value(text: &str) -> Option<(&str, &str)> {
     match text.strip_prefix('"') {
         Some(quoted) => quoted.split_once('"'),

@@ -1,22 +1,23 @@
-//! Recurrence rules of all-day events, RFC 5545 section 3.3.10, expanded in a bounded number of
-//! [`Steps`].
+//! Recurrence rules of all-day events, RFC 5545 section 3.3.10. They are expanded in a bounded
+//! number of steps; see [`Work`].
 //!
-//! The lists of a rule become sets of bits, so that testing a day costs the same however long they
-//! are. Years, months and weeks that a rule does not select are passed over whole. A rule without
-//! `COUNT` is not expanded from its beginning but from the first dates that count.
+//! The lists of a rule become bit sets, so that testing a day costs the same however long they are.
+//! Years, months and weeks that a rule does not select are skipped as a whole. The expansion of a
+//! rule without `COUNT` begins shortly before the first date that counts, not at the start of the
+//! event.
 
 mod rule;
 
 use jiff::Span;
 use jiff::civil::{Date, Weekday};
 
-use super::{DateRange, Steps};
+use super::{DateRange, Work};
 use crate::domain::calendar::MAX_HOLIDAYS;
 
-/// Steps that a period costs even if no day of it is tested.
+/// The steps that a period costs even if none of its days is tested.
 const PERIOD_STEPS: usize = 4;
 
-/// Steps that it costs to find the numbered weeks of a year.
+/// The steps that it costs to find the numbered weeks of a year.
 const WEEKS_STEPS: usize = 14;
 
 /// An `RRULE` of an all-day event.
@@ -47,7 +48,7 @@ enum End {
     Count(u32),
 }
 
-/// What becomes of a day that a month does not have, RFC 7529.
+/// What happens to a day that a month does not have, RFC 7529.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Skip {
     #[default]
@@ -56,7 +57,7 @@ enum Skip {
     Forward,
 }
 
-/// The days that the `BY…` parts select; a part that is absent selects all.
+/// The days that the `BY…` parts select. An absent part selects all days.
 #[derive(Clone, Debug, Default)]
 struct Days {
     months: Option<Positions<1>>,
@@ -69,20 +70,20 @@ struct Days {
 /// `BYDAY`.
 #[derive(Clone, Copy, Debug, Default)]
 struct Weekdays {
-    /// Every one of its kind; Monday is 1.
+    /// Weekdays without a number, of which every one is selected; Monday is 1.
     all: Positions<1>,
-    /// Only some, such as the last one of a month; from Monday.
+    /// Weekdays with a number, such as the last one of a month; Monday comes first.
     numbered: [Positions<1>; 7],
 }
 
-/// What numbered weekdays are counted within.
+/// The period within which numbered weekdays are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
     Month,
     Year,
 }
 
-/// A set of numbers that count from the first (1) or from the last (-1), up to `64 * WORDS - 1`.
+/// A set of positions, counted from the first (1) or the last (-1), up to `64 * WORDS - 1`.
 #[derive(Clone, Copy, Debug)]
 struct Positions<const WORDS: usize> {
     from_first: [u64; WORDS],
@@ -94,13 +95,12 @@ impl Rule {
     ///
     /// # Errors
     ///
-    /// What is wrong with the rule: it gives more than [`MAX_HOLIDAYS`] dates, or too few `steps`
-    /// are left.
+    /// The reason, if the rule gives more than [`MAX_HOLIDAYS`] dates or takes too many steps.
     pub fn occurrences(
         &self,
         start: Date,
         window: DateRange,
-        steps: &mut Steps,
+        work: &mut Work,
     ) -> Result<Vec<Date>, &'static str> {
         let (last, mut left) = match self.end {
             End::Never => (window.last, u32::MAX),
@@ -116,9 +116,9 @@ impl Rule {
         let mut previous = None;
         let mut dates = Vec::new();
         while let Some(first) = self.period(start, number).filter(|first| *first <= last) {
-            self.select(&days, first, &mut candidates, steps)?;
+            self.select(&days, first, &mut candidates, work)?;
             for date in candidates.drain(..) {
-                // A day that SKIP moves into the next month may be selected there again.
+                // A day that SKIP moves into the next month may be selected again in that month.
                 if date < start || Some(date) <= previous {
                     continue;
                 }
@@ -142,7 +142,7 @@ impl Rule {
         Ok(dates)
     }
 
-    /// How many periods give no date on or after `date`; perhaps one too few.
+    /// The number of periods without a date on or after `date`, or one less.
     fn periods_before(&self, start: Date, date: Date) -> i64 {
         let years = i64::from(date.year()) - i64::from(start.year());
         let days = start.duration_until(date).as_hours() / 24;
@@ -152,12 +152,12 @@ impl Rule {
             Frequency::Monthly => years * 12 + i64::from(date.month()) - i64::from(start.month()),
             Frequency::Yearly => years,
         };
-        // A period may reach into the next: a week into the next year, a day that SKIP moves into
-        // the next month.
+        // A period may extend into the next one: a week into the next year, or a month whose day
+        // SKIP moves into the next month.
         (units / self.interval - 1).max(0)
     }
 
-    /// The first day of a period, numbered from that of `start`; none after the year 9999.
+    /// The first day of a period; `None` after the year 9999. Period 0 contains `start`.
     fn period(&self, start: Date, number: i64) -> Option<Date> {
         let offset = number.checked_mul(self.interval)?;
         match self.frequency {
@@ -175,44 +175,44 @@ impl Rule {
                 let year = i16::try_from(year).ok()?;
                 match self.days.week_numbers {
                     None => Date::new(year, 1, 1).ok(),
-                    // The first week has at least four days in the year, so it has the fourth.
+                    // The first week has at least four days in the year, so it contains 4 January.
                     Some(_) => self.week_of(Date::new(year, 1, 4).ok()?),
                 }
             }
         }
     }
 
-    /// The first day of a date's week.
+    /// The first day of the week that contains a date.
     fn week_of(&self, date: Date) -> Option<Date> {
         add_days(date, -i64::from(date.weekday().since(self.week_start)))
     }
 
-    /// Puts the days that the rule selects from a period into `selected`, in order.
+    /// Appends the days that the rule selects from a period to `selected`, in ascending order.
     fn select(
         &self,
         days: &Days,
         first: Date,
         selected: &mut Vec<Date>,
-        steps: &mut Steps,
+        work: &mut Work,
     ) -> Result<(), &'static str> {
-        steps.expand(PERIOD_STEPS)?;
+        work.charge_steps(PERIOD_STEPS)?;
         match (self.frequency, days.week_numbers) {
-            (Frequency::Daily, _) => days.select(first, 1, Scope::Month, selected, steps)?,
-            (Frequency::Weekly, _) => days.select(first, 7, Scope::Month, selected, steps)?,
-            (Frequency::Monthly, _) => self.select_month(days, first, selected, steps)?,
+            (Frequency::Daily, _) => days.select(first, 1, Scope::Month, selected, work)?,
+            (Frequency::Weekly, _) => days.select(first, 7, Scope::Month, selected, work)?,
+            (Frequency::Monthly, _) => self.select_month(days, first, selected, work)?,
             (Frequency::Yearly, None) => {
                 for month in 1..=12 {
                     if let Ok(first) = Date::new(first.year(), month, 1) {
-                        self.select_month(days, first, selected, steps)?;
+                        self.select_month(days, first, selected, work)?;
                     }
                 }
             }
             (Frequency::Yearly, Some(numbers)) => {
                 let weeks = weeks_of_year(first);
-                steps.expand(WEEKS_STEPS)?;
+                work.charge_steps(WEEKS_STEPS)?;
                 for week in (1..=weeks).filter(|week| numbers.contains(*week, weeks)) {
                     if let Some(first) = add_days(first, i64::from(week - 1) * 7) {
-                        days.select(first, 7, Scope::Year, selected, steps)?;
+                        days.select(first, 7, Scope::Year, selected, work)?;
                     }
                 }
             }
@@ -237,7 +237,7 @@ impl Rule {
         days: &Days,
         first: Date,
         selected: &mut Vec<Date>,
-        steps: &mut Steps,
+        work: &mut Work,
     ) -> Result<(), &'static str> {
         let is_selected = |months: Positions<1>| months.contains(first.month().into(), 12);
         if !days.months.is_none_or(is_selected) {
@@ -248,7 +248,7 @@ impl Rule {
             _ => Scope::Month,
         };
         let length = first.days_in_month().into();
-        days.select(first, length, scope, selected, steps)?;
+        days.select(first, length, scope, selected, work)?;
         let missing = |month_days: Positions<1>| {
             (length + 1..=31).any(|day| month_days.contains_from_first(day))
         };
@@ -264,7 +264,7 @@ impl Rule {
 }
 
 impl Days {
-    /// What the rule leaves open is taken from the first day of the event.
+    /// Takes what the rule does not specify from the first day of the event.
     fn with_defaults(&self, frequency: Frequency, start: Date) -> Days {
         let mut days = self.clone();
         let selects_days = days.month_days.is_some()
@@ -293,20 +293,20 @@ impl Days {
         days
     }
 
-    /// Puts those of some days in a row that are selected into `selected`.
+    /// Appends to `selected` those of `length` days, from `first` on, that the rule selects.
     fn select(
         &self,
         first: Date,
         length: i32,
         scope: Scope,
         selected: &mut Vec<Date>,
-        steps: &mut Steps,
+        work: &mut Work,
     ) -> Result<(), &'static str> {
-        steps.expand(usize::try_from(length).unwrap_or_default())?;
+        work.charge_steps(usize::try_from(length).unwrap_or_default())?;
         let mut next = Some(first);
         for _ in 0..length {
             let Some(date) = next else { break };
-            if self.contain(date, scope) {
+            if self.contains(date, scope) {
                 selected.push(date);
             }
             next = date.tomorrow().ok();
@@ -314,8 +314,8 @@ impl Days {
         Ok(())
     }
 
-    /// Whether a day of a selected week or year is selected itself.
-    fn contain(&self, date: Date, scope: Scope) -> bool {
+    /// Whether a day of a selected week, month or year is itself selected.
+    fn contains(&self, date: Date, scope: Scope) -> bool {
         let in_months = |months: &Positions<1>| months.contains(date.month().into(), 12);
         let in_month_days =
             |days: &Positions<1>| days.contains(date.day().into(), date.days_in_month().into());
@@ -328,7 +328,7 @@ impl Days {
             && self
                 .weekdays
                 .as_ref()
-                .is_none_or(|days| days.contain(date, scope))
+                .is_none_or(|days| days.contains(date, scope))
     }
 }
 
@@ -337,7 +337,7 @@ impl Weekdays {
         self.numbered.iter().any(|numbers| !numbers.is_empty())
     }
 
-    fn contain(&self, date: Date, scope: Scope) -> bool {
+    fn contains(&self, date: Date, scope: Scope) -> bool {
         let weekday = date.weekday();
         if self
             .all
@@ -382,13 +382,13 @@ impl<const WORDS: usize> Positions<WORDS> {
         words.all(|word| *word == 0)
     }
 
-    /// Whether the set has number `position` of `total`.
+    /// Whether the set contains number `position` of `total`.
     fn contains(&self, position: i32, total: i32) -> bool {
-        has(&self.from_first, position) || has(&self.from_last, total + 1 - position)
+        is_set(&self.from_first, position) || is_set(&self.from_last, total + 1 - position)
     }
 
     fn contains_from_first(&self, position: i32) -> bool {
-        has(&self.from_first, position)
+        is_set(&self.from_first, position)
     }
 }
 
@@ -401,7 +401,8 @@ impl<const WORDS: usize> Default for Positions<WORDS> {
     }
 }
 
-/// The numbered weeks of the year whose first week begins on `first`: the last one has 28 December.
+/// The number of weeks in the year whose first week begins on `first`. The last week contains 28
+/// December.
 fn weeks_of_year(first: Date) -> i32 {
     let year = first.saturating_add(Span::new().days(3)).year();
     let last = Date::new(year, 12, 28).unwrap_or(Date::MAX);
@@ -412,13 +413,13 @@ fn add_days(date: Date, days: i64) -> Option<Date> {
     date.checked_add(Span::new().try_days(days).ok()?).ok()
 }
 
-/// A small number as the type that days are counted in.
+/// Converts a small number to the type that counts days.
 fn count(number: impl TryInto<i32>) -> i32 {
     number.try_into().unwrap_or(i32::MAX)
 }
 
-/// Whether a number is in a set; what the work of a rule consists of.
-fn has(bits: &[u64], number: i32) -> bool {
+/// Whether a number is in a set. The work of a rule consists of these lookups.
+fn is_set(bits: &[u64], number: i32) -> bool {
     #[cfg(test)]
     tests::count_lookup();
     let (word, bit) = (number.unsigned_abs() / 64, number.unsigned_abs() % 64);

@@ -1,4 +1,5 @@
-//! Files as calendar programs export them, and as nobody should.
+//! Holiday files as calendar programs export them, and malformed or hostile ones.
+
 use std::fmt::Write as _;
 
 use jiff::civil::date;
@@ -8,7 +9,7 @@ use super::*;
 
 const TODAY: Date = date(2026, 11, 22);
 
-fn read_text(text: &str) -> Result<HolidayFile, Refusal> {
+fn read_text(text: &str) -> Result<HolidayFile, HolidayFileError> {
     read(text.as_bytes(), TODAY)
 }
 
@@ -33,14 +34,14 @@ fn dates_of(text: &str) -> String {
     dates.join(" ")
 }
 
-fn refusal_of(text: &str) -> (usize, &'static str) {
+fn invalid_line_of(text: &str) -> (usize, &'static str) {
     match read_text(text) {
-        Err(Refusal::Unreadable(Unreadable { line, reason })) => (line, reason),
+        Err(HolidayFileError::InvalidLine(InvalidLine { line, reason })) => (line, reason),
         other => panic!("{other:?}"),
     }
 }
 
-/// All-day events, those with a time of day, cancelled ones.
+/// The numbers of all-day events, of events with a time of day, and of cancelled ones.
 fn counts_of(text: &str) -> (usize, usize, usize) {
     let file = read_text(text).unwrap();
     (
@@ -50,14 +51,14 @@ fn counts_of(text: &str) -> (usize, usize, usize) {
     )
 }
 
-/// Whether a file takes no more steps than any file may.
+/// Whether reading a file takes no more work than is allowed for any file.
 fn is_bounded(text: &str) -> bool {
-    let mut steps = Steps::default();
-    let _ = read_in(text.as_bytes(), TODAY, &mut steps);
-    steps.expanding <= MAX_RULE_STEPS && steps.reading <= 2 * text.len()
+    let mut work = Work::default();
+    let _ = read_in(text.as_bytes(), TODAY, &mut work);
+    work.rule_steps <= MAX_RULE_STEPS && work.bytes_read <= 2 * text.len()
 }
 
-/// The dates of a rule, its `DTSTART` being on line 4 and its rule on line 5.
+/// A file with one rule. Its `DTSTART` is on line 4, and the rule on line 5.
 fn rule(start: &str, rule: &str) -> String {
     file(&[
         &format!("DTSTART;VALUE=DATE:{start}"),
@@ -157,7 +158,7 @@ fn outlook_export() {
     assert_eq!(dates_of(text), "2026-11-26 2027-11-25 2030-11-28");
 }
 
-/// A file with a time zone before its events, the first property of the first on line 10.
+/// A file with a time zone before its events. The first property of the first event is on line 10.
 fn zoned(offset: &str, events: &[&[&str]]) -> String {
     let zone = format!(
         "BEGIN:VTIMEZONE\r\nTZID:Zone Standard Time\r\nBEGIN:STANDARD\r\n\
@@ -167,50 +168,62 @@ fn zoned(offset: &str, events: &[&[&str]]) -> String {
     calendar(events).replacen(version, &format!("{version}{zone}"), 1)
 }
 
-const MARKED: &str = "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE";
+const FLAGGED: &str = "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE";
 
-/// `DTSTART` and the other properties of an event, and its dates, if it lasts all day.
+/// The properties of an event, and its dates; empty if it does not last all day.
 const MIDNIGHTS: &[(&[&str], &str)] = &[
-    // As Outlook and Exchange write.
+    // As Outlook and Exchange write it.
     (
         &[
             "DTSTART;TZID=\"Zone Standard Time\":20261225T000000",
             "DTEND;TZID=\"Zone Standard Time\":20261226T000000",
-            MARKED,
+            FLAGGED,
         ],
         "2026-12-25",
     ),
     (
-        &["DTSTART;TZID=Zone Standard Time:20261225T000000", MARKED],
+        &["DTSTART;TZID=Zone Standard Time:20261225T000000", FLAGGED],
         "2026-12-25",
     ),
     (
-        &["DTSTART:20261225T000000", "DURATION:P2D", MARKED],
+        &["DTSTART:20261225T000000", "DURATION:P2D", FLAGGED],
         "2026-12-25 2026-12-26",
     ),
-    // Midnight of one date in one zone, of another in the other: what counts is what is written.
+    // Midnights of two zones: the dates count as they are written.
     (
         &[
             "DTSTART;TZID=A:20261225T000000",
             "DTEND;TZID=B:20261227T000000",
-            MARKED,
+            FLAGGED,
         ],
         "2026-12-25 2026-12-26",
     ),
-    // As older versions write: 23:00 in winter, 22:00 in summer.
+    // As older versions write it: 23:00 in winter, 22:00 in summer.
     (
-        &["DTSTART:20261224T230000Z", "DTEND:20261225T230000Z", MARKED],
+        &[
+            "DTSTART:20261224T230000Z",
+            "DTEND:20261225T230000Z",
+            FLAGGED,
+        ],
         "2026-12-25",
     ),
     (
-        &["DTSTART:20260630T220000Z", "DTEND:20260701T220000Z", MARKED],
+        &[
+            "DTSTART:20260630T220000Z",
+            "DTEND:20260701T220000Z",
+            FLAGGED,
+        ],
         "2026-07-01",
     ),
     (
-        &["DTSTART:20261225T000000Z", "DTEND:20261226T000000Z", MARKED],
+        &[
+            "DTSTART:20261225T000000Z",
+            "DTEND:20261226T000000Z",
+            FLAGGED,
+        ],
         "2026-12-25",
     ),
-    // Without a mark.
+    // Without the flag.
     (
         &["DTSTART:20261225T000000", "DTEND:20261227T000000"],
         "2026-12-25 2026-12-26",
@@ -263,7 +276,7 @@ const MIDNIGHTS: &[(&[&str], &str)] = &[
         ],
         "",
     ),
-    // A date lasts all day whatever the mark says.
+    // A date lasts all day, whatever the flag says.
     (
         &[
             "DTSTART;VALUE=DATE:20261225",
@@ -274,7 +287,7 @@ const MIDNIGHTS: &[(&[&str], &str)] = &[
 ];
 
 #[test]
-fn all_day_events_may_last_from_midnight_to_midnight() {
+fn events_from_midnight_to_midnight_may_last_all_day() {
     for (event, dates) in MIDNIGHTS {
         let text = zoned("+0100", &[event]);
         assert_eq!(dates_of(&text), *dates, "{event:?}");
@@ -288,64 +301,68 @@ fn all_day_events_may_last_from_midnight_to_midnight() {
 }
 
 #[test]
-fn all_day_events_that_begin_or_end_within_a_day_are_refused_by_line() {
-    let no_midnight = "the event is marked as all-day, but this is not midnight";
+fn all_day_events_that_begin_or_end_within_a_day_are_reported_by_line() {
+    let not_midnight = "the event is marked as all-day, but this is not midnight";
     let ambiguous = "the time is midnight of different dates east and west of UTC, and the file \
          defines no time zone to tell them apart";
     let start = "DTSTART:20261225T000000";
     let cases: &[(&[&str], usize, &str)] = &[
-        (&["DTSTART:20261225T090000", MARKED], 4, no_midnight),
-        (&["DTSTART:20261224T231000Z", MARKED], 4, no_midnight),
-        (&[start, "DTEND:20261225T235900", MARKED], 5, no_midnight),
-        (&[start, start, MARKED], 5, "the property is given twice"),
+        (&["DTSTART:20261225T090000", FLAGGED], 4, not_midnight),
+        (&["DTSTART:20261224T231000Z", FLAGGED], 4, not_midnight),
+        (&[start, "DTEND:20261225T235900", FLAGGED], 5, not_midnight),
+        (&[start, start, FLAGGED], 5, "the property is given twice"),
         (
-            &[start, "DTEND:20261225T000000", MARKED],
+            &[start, "DTEND:20261225T000000", FLAGGED],
             5,
             "DTEND is not after DTSTART",
         ),
         (
-            &[start, "DURATION:PT9H", MARKED],
+            &[start, "DURATION:PT9H", FLAGGED],
             5,
             "DURATION is no number of days or weeks",
         ),
-        (&["DTSTART:20261224T110000Z", MARKED], 4, ambiguous),
+        (&["DTSTART:20261224T110000Z", FLAGGED], 4, ambiguous),
         (
             &[
                 "DTSTART:20261224T230000Z",
-                MARKED,
+                FLAGGED,
                 "RRULE:FREQ=YEARLY;BYMONTHDAY=24",
             ],
             6,
             "the rule counts days in UTC, which are not those of the event",
         ),
-        (&[start, MARKED, "EXDATE:20261224T101500Z"], 6, ambiguous),
+        (&[start, FLAGGED, "EXDATE:20261224T101500Z"], 6, ambiguous),
     ];
     for (event, line, reason) in cases {
-        assert_eq!(refusal_of(&file(event)), (*line, *reason), "{event:?}");
+        assert_eq!(invalid_line_of(&file(event)), (*line, *reason), "{event:?}");
     }
 }
 
 #[test]
 fn the_date_of_a_midnight_in_utc_follows_from_the_side_of_the_zone() {
-    let event: &[&str] = &["DTSTART:20261224T110000Z", "DTEND:20261225T110000Z", MARKED];
+    let event: &[&str] = &[
+        "DTSTART:20261224T110000Z",
+        "DTEND:20261225T110000Z",
+        FLAGGED,
+    ];
     assert_eq!(dates_of(&zoned("+1300", &[event])), "2026-12-25");
     assert_eq!(dates_of(&zoned("-1100", &[event])), "2026-12-24");
-    // Outside the zones that people live in, either side has one midnight only.
+    // Outside these two hours, only one side has midnight in inhabited zones.
     for (time, date) in [("T050000Z", "2026-12-24"), ("T130000Z", "2026-12-25")] {
         let start = format!("DTSTART:20261224{time}");
-        assert_eq!(dates_of(&file(&[&start, MARKED])), date);
+        assert_eq!(dates_of(&file(&[&start, FLAGGED])), date);
     }
-    // Zones on both sides decide nothing.
+    // If there are zones on both sides, the date remains ambiguous.
     let text = zoned("-1100", &[event]);
     let other = "BEGIN:VTIMEZONE\r\nTZID:Other\r\nBEGIN:DAYLIGHT\r\nTZOFFSETTO:+1300\r\n\
          END:DAYLIGHT\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT";
-    let (line, _) = refusal_of(&text.replacen("BEGIN:VEVENT", other, 1));
+    let (line, _) = invalid_line_of(&text.replacen("BEGIN:VEVENT", other, 1));
     assert_eq!(line, 16);
 }
 
-/// As Exchange writes a series: all of it in times, `UNTIL` in UTC.
+/// Exchange writes a series with times of day, and `UNTIL` in UTC.
 #[test]
-fn recurring_midnights() {
+fn midnights_may_recur() {
     let zone = "TZID=Zone Standard Time";
     let (start, end) = (
         format!("DTSTART;{zone}:20201225T000000"),
@@ -364,14 +381,14 @@ fn recurring_midnights() {
     for (offset, until) in cases {
         let rule = format!("RRULE:FREQ=YEARLY;UNTIL={until};BYMONTHDAY=25;BYMONTH=12");
         let excluded = format!("EXDATE;{zone}:20271225T000000,20271224T000000");
-        let series: &[&str] = &["UID:1", &start, &end, &rule, &excluded, MARKED];
+        let series: &[&str] = &["UID:1", &start, &end, &rule, &excluded, FLAGGED];
         let replaced = format!("RECURRENCE-ID;{zone}:20281225T000000");
         let moved: &[&str] = &[
             "UID:1",
             &replaced,
             "DTSTART:20281227T000000",
             "DTEND:20281228T000000",
-            MARKED,
+            FLAGGED,
         ];
         let dates = "2025-12-25 2026-12-25 2028-12-27 2029-12-25 2030-12-25";
         assert_eq!(dates_of(&zoned(offset, &[series, moved])), dates, "{until}");
@@ -392,7 +409,7 @@ fn recurring_midnights() {
 }
 
 #[test]
-fn trailing_blanks_are_no_part_of_a_date() {
+fn trailing_blanks_are_ignored() {
     let text = calendar(&[
         &[
             "DTSTART;VALUE=DATE:20261225 ",
@@ -410,7 +427,7 @@ fn trailing_blanks_are_no_part_of_a_date() {
 }
 
 #[test]
-fn dates_are_sorted_and_unique_and_may_be_any() {
+fn dates_are_sorted_and_unique() {
     let text = calendar(&[
         &["DTSTART;VALUE=DATE:99991231"],
         &["dtstart;value=date:20261224", "DURATION:P1W"],
@@ -443,14 +460,14 @@ fn times_of_day_and_cancelled_events_are_counted_but_give_no_date() {
     ]);
     assert_eq!(dates_of(&text), "");
     assert_eq!(counts_of(&text), (0, 3, 1));
-    let over = rule("20000101", "FREQ=YEARLY;UNTIL=20201231");
+    let past = rule("20000101", "FREQ=YEARLY;UNTIL=20201231");
     assert_eq!(
-        (dates_of(&over).as_str(), counts_of(&over)),
+        (dates_of(&past).as_str(), counts_of(&past)),
         ("", (1, 0, 0))
     );
 }
 
-/// `DTSTART`, rule, dates.
+/// `DTSTART`, the rule and its dates.
 const RULES: &[(&str, &str, &str)] = &[
     (
         "20240229",
@@ -463,7 +480,7 @@ const RULES: &[(&str, &str, &str)] = &[
         "2026-01-01 2027-01-01 2028-01-01 2029-01-01 2030-01-01 2031-01-01 2032-01-01 \
              2033-01-01 2034-01-01 2035-01-01 2036-01-01",
     ),
-    // The window's ends: a year ago, and ten years from now without the day itself.
+    // The bounds of the window: one year ago, inclusive, and in ten years, exclusive.
     (
         "20201122",
         "FREQ=YEARLY;INTERVAL=5;COUNT=3",
@@ -523,14 +540,14 @@ const RULES: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn rules() {
+fn rules_are_expanded() {
     for (start, text, dates) in RULES {
         assert_eq!(dates_of(&rule(start, text)), *dates, "{text}");
     }
 }
 
 #[test]
-fn occurrences_last_as_long_as_their_event() {
+fn each_occurrence_lasts_as_long_as_its_event() {
     let text = file(&[
         "DTSTART;VALUE=DATE:20261231",
         "DTEND;VALUE=DATE:20270102",
@@ -578,21 +595,21 @@ fn overrides_replace_their_occurrence() {
         "RECURRENCE-ID;VALUE=DATE:20211226",
         "DTSTART;VALUE=DATE:20211228",
     ];
-    let of_another: &[&str] = &[
+    let of_other_series: &[&str] = &[
         "UID:other",
         "RECURRENCE-ID;VALUE=DATE:20301226",
         "DTSTART;VALUE=DATE:20211224",
     ];
-    let text = calendar(&[series, moved, cancelled, timed, long_ago, of_another]);
+    let text = calendar(&[series, moved, cancelled, timed, long_ago, of_other_series]);
     let dates = "2021-12-24 2025-12-26 2026-12-26 2027-12-28 2030-12-26";
     assert_eq!(dates_of(&text), dates);
-    // An override may stand before its series.
-    let text = calendar(&[moved, series, cancelled, timed, of_another, long_ago]);
+    // An override may precede its series.
+    let text = calendar(&[moved, series, cancelled, timed, of_other_series, long_ago]);
     assert_eq!(dates_of(&text), dates);
 }
 
 #[test]
-fn folds_part_names_dates_and_characters() {
+fn folds_may_split_names_dates_and_characters() {
     let text = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTST\r\n ART;VALUE=DATE:2026\r\n\t1225\r\n\
         RRULE:FREQ=YEAR\n LY;COU\r\n NT=1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
     assert_eq!(dates_of(text), "2026-12-25");
@@ -602,13 +619,13 @@ fn folds_part_names_dates_and_characters() {
 }
 
 #[test]
-fn a_folded_line_is_named_by_its_first() {
+fn a_folded_line_is_reported_by_its_first_physical_line() {
     let text = "BEGIN:VCALENDAR\r\n\r\nX-A:1\r\n 2\r\n 3\r\nX-B\r\n C\r\nEND:VCALENDAR\r\n";
-    assert_eq!(refusal_of(text), (6, "not a line of iCalendar"));
+    assert_eq!(invalid_line_of(text), (6, "not a line of iCalendar"));
 }
 
 #[test]
-fn structure_is_refused_by_line() {
+fn a_broken_structure_is_reported_by_line() {
     let begin = "the file must begin with BEGIN:VCALENDAR";
     let never = "a component begins here and never ends";
     let cases = [
@@ -636,7 +653,7 @@ fn structure_is_refused_by_line() {
         ),
     ];
     for (text, line, reason) in cases {
-        assert_eq!(refusal_of(text), (line, reason), "{text:?}");
+        assert_eq!(invalid_line_of(text), (line, reason), "{text:?}");
     }
     for line in [
         "DTSTART",
@@ -649,21 +666,24 @@ fn structure_is_refused_by_line() {
         "D\u{e9}:1",
     ] {
         assert_eq!(
-            refusal_of(&file(&[line])),
+            invalid_line_of(&file(&[line])),
             (4, "not a line of iCalendar"),
             "{line}"
         );
     }
     let bytes = b"BEGIN:VCALENDAR\nX:\xFF\nEND:VCALENDAR\n";
     let (line, reason) = (2, "not UTF-8");
-    let unreadable = Unreadable { line, reason };
-    assert_eq!(read(bytes, TODAY), Err(Refusal::Unreadable(unreadable)));
+    let invalid = InvalidLine { line, reason };
+    assert_eq!(
+        read(bytes, TODAY),
+        Err(HolidayFileError::InvalidLine(invalid))
+    );
 }
 
 #[test]
-fn events_are_refused_by_line() {
+fn invalid_properties_are_reported_by_line() {
     let start = "DTSTART;VALUE=DATE:20261225";
-    let no_duration = "DURATION is no number of days or weeks";
+    let not_days = "DURATION is no number of days or weeks";
     let mistyped = "the value is not of the type that VALUE says";
     let twice = "the property is given twice";
     let cases: &[(&str, &str)] = &[
@@ -675,14 +695,14 @@ fn events_are_refused_by_line() {
             "DTEND has a time of day, DTSTART has none",
         ),
         ("DTEND;VALUE=DATE:2026-12-26", "not a date"),
-        ("DURATION:PT24H", no_duration),
-        ("DURATION:P1DT1H", no_duration),
-        ("DURATION:-P1D", no_duration),
-        ("DURATION:P0D", no_duration),
-        ("DURATION:PD", no_duration),
-        ("DURATION:P+1D", no_duration),
-        ("DURATION:P99999999999D", no_duration),
-        ("DURATION:P999999999W", no_duration),
+        ("DURATION:PT24H", not_days),
+        ("DURATION:P1DT1H", not_days),
+        ("DURATION:-P1D", not_days),
+        ("DURATION:P0D", not_days),
+        ("DURATION:PD", not_days),
+        ("DURATION:P+1D", not_days),
+        ("DURATION:P99999999999D", not_days),
+        ("DURATION:P999999999W", not_days),
         ("DURATION:P3000000D", "the event lasts beyond the year 9999"),
         ("EXDATE;VALUE=DATE:20261225,", "not a date"),
         ("EXDATE;VALUE=DATE:20261225T000000", mistyped),
@@ -695,12 +715,16 @@ fn events_are_refused_by_line() {
         ),
     ];
     for (line, reason) in cases {
-        assert_eq!(refusal_of(&file(&[start, line])), (5, *reason), "{line}");
+        assert_eq!(
+            invalid_line_of(&file(&[start, line])),
+            (5, *reason),
+            "{line}"
+        );
     }
 }
 
 #[test]
-fn properties_that_contradict_are_refused_by_line() {
+fn contradictory_properties_are_reported_by_line() {
     let start = "DTSTART;VALUE=DATE:20261225";
     let twice = "the property is given twice";
     let cases: &[(&[&str], usize, &str)] = &[
@@ -731,12 +755,12 @@ fn properties_that_contradict_are_refused_by_line() {
     ];
     for (lines, line, reason) in cases {
         let text = file(&[&[start], *lines].concat());
-        assert_eq!(refusal_of(&text), (*line, *reason), "{lines:?}");
+        assert_eq!(invalid_line_of(&text), (*line, *reason), "{lines:?}");
     }
 }
 
 #[test]
-fn dates_are_refused_by_line() {
+fn invalid_dates_are_reported_by_line() {
     let mistyped = "the value is not of the type that VALUE says";
     for value in [
         "20261301",
@@ -754,31 +778,32 @@ fn dates_are_refused_by_line() {
         "",
     ] {
         let text = file(&[&format!("DTSTART:{value}")]);
-        assert_eq!(refusal_of(&text), (4, "not a date"), "{value}");
+        assert_eq!(invalid_line_of(&text), (4, "not a date"), "{value}");
     }
     let text = file(&["DTSTART;VALUE=DATE-TIME:20261225"]);
-    assert_eq!(refusal_of(&text), (4, mistyped));
+    assert_eq!(invalid_line_of(&text), (4, mistyped));
 }
 
-const RANGE: &str = "a number of the rule is out of range";
-const TWICE: &str = "a part of the rule is given twice";
-const EMPTY: &str = "a part of the rule has an empty value or spaces";
-const FREQUENCY: &str = "a part of the rule does not go with its FREQ";
-const WITHIN: &str = "an all-day event cannot repeat within a day";
-const TOO_MANY: &str = "the rule gives more dates than a calendar may have";
-/// Rules, and why they are refused.
-const REFUSED_RULES: &[(&str, &str)] = &[
+const OUT_OF_RANGE: &str = "a number of the rule is out of range";
+const REPEATED: &str = "a part of the rule is given twice";
+const EMPTY_OR_SPACES: &str = "a part of the rule has an empty value or spaces";
+const NOT_WITH_FREQ: &str = "a part of the rule does not go with its FREQ";
+const WITHIN_A_DAY: &str = "an all-day event cannot repeat within a day";
+const TOO_MANY_DATES: &str = "the rule gives more dates than a calendar may have";
+
+/// Rules, and the reasons for which they are refused.
+const INVALID_RULES: &[(&str, &str)] = &[
     ("", "a part of the rule has no value"),
     ("FREQ=YEARLY;", "a part of the rule has no value"),
     ("FREQ=YEARLY;BYEASTER=0", "a part of the rule is unknown"),
-    ("FREQ=YEARLY;freq=DAILY", TWICE),
-    ("FREQ=YEARLY;BYMONTH=1,,2", EMPTY),
-    ("FREQ=YEARLY;BYMONTH=1, 2", EMPTY),
+    ("FREQ=YEARLY;freq=DAILY", REPEATED),
+    ("FREQ=YEARLY;BYMONTH=1,,2", EMPTY_OR_SPACES),
+    ("FREQ=YEARLY;BYMONTH=1, 2", EMPTY_OR_SPACES),
     ("FREQ=FORTNIGHTLY", "FREQ of the rule is unknown"),
     ("INTERVAL=2", "the rule has no FREQ"),
-    ("FREQ=SECONDLY", WITHIN),
-    ("FREQ=MINUTELY;COUNT=1", WITHIN),
-    ("FREQ=HOURLY;INTERVAL=24", WITHIN),
+    ("FREQ=SECONDLY", WITHIN_A_DAY),
+    ("FREQ=MINUTELY;COUNT=1", WITHIN_A_DAY),
+    ("FREQ=HOURLY;INTERVAL=24", WITHIN_A_DAY),
     ("FREQ=YEARLY;UNTIL=2027", "UNTIL of the rule is no date"),
     ("FREQ=YEARLY;UNTIL=2027+1+1", "UNTIL of the rule is no date"),
     (
@@ -798,20 +823,20 @@ const REFUSED_RULES: &[(&str, &str)] = &[
         "FREQ=YEARLY;INTERVAL=x",
         "INTERVAL of the rule is no number",
     ),
-    ("FREQ=YEARLY;BYMONTH=13", RANGE),
-    ("FREQ=YEARLY;BYMONTHDAY=0", RANGE),
-    ("FREQ=YEARLY;BYYEARDAY=367", RANGE),
-    ("FREQ=YEARLY;BYWEEKNO=54", RANGE),
-    ("FREQ=YEARLY;BYDAY=0MO", RANGE),
-    ("FREQ=YEARLY;BYDAY=54MO", RANGE),
+    ("FREQ=YEARLY;BYMONTH=13", OUT_OF_RANGE),
+    ("FREQ=YEARLY;BYMONTHDAY=0", OUT_OF_RANGE),
+    ("FREQ=YEARLY;BYYEARDAY=367", OUT_OF_RANGE),
+    ("FREQ=YEARLY;BYWEEKNO=54", OUT_OF_RANGE),
+    ("FREQ=YEARLY;BYDAY=0MO", OUT_OF_RANGE),
+    ("FREQ=YEARLY;BYDAY=54MO", OUT_OF_RANGE),
     ("FREQ=YEARLY;BYDAY=é", "the rule names an unknown weekday"),
     (
         "FREQ=YEARLY;BYDAY=xMO",
         "a number of the rule cannot be read",
     ),
     ("FREQ=YEARLY;WKST=XX", "the rule names an unknown weekday"),
-    ("FREQ=WEEKLY;BYMONTHDAY=1", FREQUENCY),
-    ("FREQ=WEEKLY;BYDAY=1MO", FREQUENCY),
+    ("FREQ=WEEKLY;BYMONTHDAY=1", NOT_WITH_FREQ),
+    ("FREQ=WEEKLY;BYDAY=1MO", NOT_WITH_FREQ),
     (
         "FREQ=YEARLY;BYSETPOS=1",
         "BYSETPOS has nothing to choose from",
@@ -832,14 +857,18 @@ const REFUSED_RULES: &[(&str, &str)] = &[
         "FREQ=YEARLY;BYWEEKNO=1;BYDAY=1MO",
         "the rule counts weekdays within numbered weeks",
     ),
-    ("FREQ=DAILY", TOO_MANY),
-    ("FREQ=WEEKLY;BYDAY=SA,SU", TOO_MANY),
+    ("FREQ=DAILY", TOO_MANY_DATES),
+    ("FREQ=WEEKLY;BYDAY=SA,SU", TOO_MANY_DATES),
 ];
 
 #[test]
-fn rules_are_refused_by_line() {
-    for (text, reason) in REFUSED_RULES {
-        assert_eq!(refusal_of(&rule("20261225", text)), (5, *reason), "{text}");
+fn invalid_rules_are_reported_by_line() {
+    for (text, reason) in INVALID_RULES {
+        assert_eq!(
+            invalid_line_of(&rule("20261225", text)),
+            (5, *reason),
+            "{text}"
+        );
     }
 }
 
@@ -855,11 +884,14 @@ fn more_than_a_thousand_dates_are_too_many() {
     );
     assert_eq!(
         read_text(&days(MAX_HOLIDAYS + 1)),
-        Err(Refusal::TooManyDates)
+        Err(HolidayFileError::TooManyDates)
     );
     let forever = ["DTSTART;VALUE=DATE:00010101", "DTEND;VALUE=DATE:99991231"];
-    assert_eq!(read_text(&file(&forever)), Err(Refusal::TooManyDates));
-    // Many events on the same dates are not.
+    assert_eq!(
+        read_text(&file(&forever)),
+        Err(HolidayFileError::TooManyDates)
+    );
+    // Many events on the same thousand dates are not.
     let event = ["DTSTART;VALUE=DATE:20260101", "DURATION:P1000D"];
     let text = calendar(&vec![event.as_slice(); 1_000]);
     assert_eq!(read_text(&text).map(|file| file.dates.len()), Ok(1_000));
@@ -872,7 +904,7 @@ fn numbers(max: i32) -> String {
 }
 
 #[test]
-fn hostile_rules_take_few_steps() {
+fn hostile_rules_take_a_bounded_number_of_steps() {
     let rules = [
         format!("FREQ=DAILY;BYMONTHDAY=1;BYSETPOS={}", numbers(366)),
         format!("FREQ=YEARLY;BYYEARDAY={};BYSETPOS=366", numbers(366)),
@@ -903,25 +935,25 @@ fn hostile_rules_take_few_steps() {
 }
 
 #[test]
-fn hostile_files_take_few_steps() {
+fn hostile_files_take_a_bounded_number_of_steps() {
     let too_long = "the rules up to this one take too long to expand";
     let event = [
         "DTSTART;VALUE=DATE:20260101",
         "RRULE:FREQ=YEARLY;BYWEEKNO=53;BYDAY=MO,TU",
     ];
     let text = calendar(&vec![event.as_slice(); 3_200]);
-    let (line, reason) = refusal_of(&text);
+    let (line, reason) = invalid_line_of(&text);
     assert_eq!(reason, too_long);
-    // More rules than that give more dates than a calendar may have.
+    // A thousand rules fit, and the dates of more would not fit into a calendar.
     assert!(line > 4 * 1_000, "{line}");
     assert!(is_bounded(&text));
-    // A rule that has to be counted from the year 1 costs more than the rest of the file.
+    // A rule with a count since the year 1 takes too many steps on its own.
     let event = [
         "DTSTART;VALUE=DATE:00010101",
         "RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30;COUNT=1",
     ];
-    assert_eq!(refusal_of(&file(&event)), (5, too_long));
-    // Without rules, a file is read in as many steps as it has bytes, or twice as many.
+    assert_eq!(invalid_line_of(&file(&event)), (5, too_long));
+    // Without rules, every byte of a file is read once or twice.
     for text in [
         calendar(&vec![
             ["DTSTART:20260101", "EXDATE:20260101,20260102"]
@@ -938,7 +970,7 @@ fn hostile_files_take_few_steps() {
 }
 
 #[test]
-fn a_hundred_yearly_holidays_are_read_wherever_they_begin() {
+fn a_hundred_yearly_holidays_can_be_counted_from_1900() {
     let text = |end: &str| {
         let rules: Vec<[String; 2]> = (0..100)
             .map(|n| {
@@ -976,7 +1008,10 @@ fn hostile_lines_are_refused() {
             &format!("RDATE:{}", "20260101,".repeat(28_000)),
         ]),
     ] {
-        assert!(matches!(read_text(&text), Err(Refusal::Unreadable(_))));
+        assert!(matches!(
+            read_text(&text),
+            Err(HolidayFileError::InvalidLine(_))
+        ));
         assert!(is_bounded(&text));
     }
 }
@@ -1047,12 +1082,12 @@ fn fragment() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn arbitrary_bytes_never_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = read(&bytes, TODAY);
     }
 
     #[test]
-    fn lines_never_panic(
+    fn arbitrary_lines_never_cause_a_panic(
         lines in prop::collection::vec(fragment(), 0..16),
         year in -9999_i16..=9999,
     ) {

@@ -1,4 +1,4 @@
-//! Dates, times of day, and which date a midnight written in UTC begins.
+//! Dates, times of day, and the date that begins at a midnight in UTC.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -7,14 +7,15 @@ use jiff::civil::Date;
 
 const HOUR: u32 = 3_600;
 
-/// Offsets of time zones are whole quarters of an hour, so a time in UTC that is none is nowhere
-/// midnight.
+/// The offsets of time zones are multiples of a quarter of an hour. A time in UTC that is not such
+/// a multiple is not midnight anywhere.
 const QUARTER: u32 = HOUR / 4;
 
-/// The easternmost time zones are 14 hours ahead of UTC: their midnight is 10:00 UTC of the day before.
+/// The easternmost time zones are 14 hours ahead of UTC: their midnight is 10:00 UTC on the day
+/// before.
 const EARLIEST_EASTERN_MIDNIGHT: u32 = 10 * HOUR;
 
-/// West of UTC, time zones in which people live are less than 12 hours behind.
+/// The inhabited time zones west of UTC are less than 12 hours behind it.
 const END_OF_WESTERN_MIDNIGHTS: u32 = 12 * HOUR;
 
 const DAY: u32 = 24 * HOUR;
@@ -23,7 +24,7 @@ const DAY: u32 = 24 * HOUR;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Moment {
     Date(Date),
-    /// A time of day in the zone of the property, or in whichever zone reads it.
+    /// A time of day in the zone of the property or, if it has none, in that of the reader.
     Local {
         date: Date,
         second: u32,
@@ -38,13 +39,13 @@ pub(super) enum Moment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Midnight {
     Of(Date),
-    /// In time zones to the east it is midnight of one date, in those to the west of another.
+    /// It is midnight of one date in time zones to the east, and of another in those to the west.
     Ambiguous,
-    /// The moment is no midnight.
+    /// The moment is not midnight in any time zone.
     Never,
 }
 
-/// Where a time zone lies.
+/// The side of UTC on which a time zone lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     /// Ahead of UTC at least part of the year.
@@ -55,7 +56,7 @@ pub(super) enum Side {
 }
 
 impl Moment {
-    /// Reads `YYYYMMDD`, or with `THHMMSS` and perhaps `Z` behind it.
+    /// Reads `YYYYMMDD`, optionally followed by `THHMMSS`, and that optionally by `Z`.
     pub fn parse(text: &str) -> Option<Moment> {
         let (date, time) = match text.split_once(['T', 't']) {
             Some((date, time)) => (date, Some(time)),
@@ -90,8 +91,8 @@ impl Moment {
         }
     }
 
-    /// The date that begins at this moment. Midnight begins its own date whatever the zone; any
-    /// other time can only do so if it is in UTC, and midnight where the event takes place.
+    /// The date that begins at this moment. At `000000` that is its own date, whatever the zone.
+    /// Any other time must be in UTC, and midnight where the event takes place.
     pub fn midnight(self, side: Side) -> Midnight {
         let (date, second) = match self {
             Moment::Date(date) => return Midnight::Of(date),
@@ -114,22 +115,27 @@ impl Moment {
         }
     }
 
-    /// The last date that begins no later than this moment: what `UNTIL` means for all-day events.
+    /// The last date that begins no later than this moment. This is how `UNTIL` applies to all-day
+    /// events.
     ///
-    /// A time in UTC is usually the last occurrence's own midnight, or the last second of its day.
-    /// If it could be either of two midnights, the later one is taken: at worst that adds one day
-    /// to a rule that recurs on consecutive days.
+    /// A time in UTC is usually the midnight at which the last occurrence begins, or the last
+    /// second of its day. If two dates are possible, the result is the later one: at worst, a rule
+    /// that recurs on consecutive days gets one day too many.
     pub fn last_date(self, side: Side) -> Date {
         let (date, second) = match self {
             Moment::Date(date) | Moment::Local { date, .. } => return date,
             Moment::Utc { date, second } => (date, second),
         };
         if second % 60 == 59 {
-            let (of, second) = match (second + 1, date.tomorrow()) {
+            let (next_date, second) = match (second + 1, date.tomorrow()) {
                 (DAY, Ok(tomorrow)) => (tomorrow, 0),
                 (next, _) => (date, next),
             };
-            return match (Moment::Utc { date: of, second }).midnight(side) {
+            let next_second = Moment::Utc {
+                date: next_date,
+                second,
+            };
+            return match next_second.midnight(side) {
                 Midnight::Of(next) => next.yesterday().unwrap_or(date),
                 Midnight::Ambiguous | Midnight::Never => date,
             };
@@ -142,26 +148,26 @@ impl Moment {
     }
 }
 
-/// A number of as many digits, and what follows it.
+/// Reads a number of exactly `DIGITS` digits, and returns it with what follows it.
 fn number<const DIGITS: usize>(text: &str) -> Option<(u32, &str)> {
     let (number, rest) = text.split_at_checked(DIGITS)?;
     Some((digits(number)?, rest))
 }
 
-/// A number without a sign.
+/// Reads a number without a sign.
 pub(super) fn digits(text: &str) -> Option<u32> {
-    // Parsing alone would admit a plus sign.
+    // Parsing alone would accept a plus sign.
     text.bytes()
         .all(|byte| byte.is_ascii_digit())
         .then(|| text.parse().ok())?
 }
 
-/// On which side of UTC the time zones of a file lie. More is not needed: a midnight in UTC can only
-/// be mistaken for another across the date line.
+/// The sides of UTC on which the time zones of a file lie. Nothing more is needed: which date a
+/// midnight in UTC belongs to is only uncertain across the date line.
 #[derive(Debug, Default)]
 pub(super) struct Zones {
     sides: HashMap<String, Side>,
-    /// That of all zones, if it is the same.
+    /// The side of all zones together; unknown if they lie on both sides.
     common: Option<Side>,
 }
 
@@ -170,19 +176,20 @@ impl Zones {
         let (Some(id), Some(side)) = (zone.id, zone.side) else {
             return;
         };
-        self.common = Some(both(self.common, side));
+        self.common = Some(combined(self.common, side));
         match self.sides.entry(id) {
             Entry::Vacant(entry) => {
                 entry.insert(side);
             }
             Entry::Occupied(mut entry) => {
                 let known = *entry.get();
-                entry.insert(both(Some(known), side));
+                entry.insert(combined(Some(known), side));
             }
         }
     }
 
-    /// The side of a zone, or of all zones where none or an undefined one is named.
+    /// The side of a zone. If none is named, or the file does not define it, that of all zones
+    /// together.
     pub fn side(&self, zone: Option<&str>) -> Side {
         let named = zone.and_then(|zone| self.sides.get(zone)).copied();
         named.or(self.common).unwrap_or(Side::Unknown)
@@ -198,19 +205,19 @@ pub(super) struct Zone {
 }
 
 impl Zone {
-    /// Takes a `TZOFFSETTO` into account, such as `+0100`. Zero says nothing: London is ahead of UTC
-    /// in summer, the Azores are behind in winter.
+    /// Takes a `TZOFFSETTO` such as `+0100` into account. Zero does not decide the side: London is
+    /// ahead of UTC in summer, the Azores are behind it in winter.
     pub fn add_offset(&mut self, offset: &str) {
         let side = match offset.split_at_checked(1) {
             Some(("+", digits)) if digits.contains(|c| c != '0') => Side::East,
             Some(("-", digits)) if digits.contains(|c| c != '0') => Side::West,
             _ => return,
         };
-        self.side = Some(both(self.side, side));
+        self.side = Some(combined(self.side, side));
     }
 }
 
-fn both(known: Option<Side>, side: Side) -> Side {
+fn combined(known: Option<Side>, side: Side) -> Side {
     match known {
         None => side,
         Some(known) if known == side => side,

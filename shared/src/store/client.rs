@@ -1,4 +1,4 @@
-//! How DynamoDB is reached: whom to trust, how long to wait, how often to ask again.
+//! The DynamoDB client: which certificates it trusts, how long it waits and how often it retries.
 
 use std::time::Duration;
 
@@ -16,15 +16,17 @@ use crate::config::{Config, TrustStore};
 use crate::problem::Cause;
 use crate::store::Table;
 
-/// Connecting within a region takes a millisecond or two; half a second is an outage.
+/// The time to connect. Within a region it takes a millisecond or two; half a second is an outage.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
-/// One attempt. DynamoDB answers in single-digit milliseconds; a lost packet costs 200.
+/// The time for one attempt. DynamoDB responds within single-digit milliseconds; a lost packet
+/// costs 200.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
-/// One operation with all its attempts. Three in sequence stay below [`crate::serve::DEADLINE`].
+/// The time for one operation with all its attempts. Three in sequence stay below
+/// [`crate::serve::DEADLINE`].
 const OPERATION_TIMEOUT: Duration = Duration::from_millis(2_500);
-/// The first and two more.
+/// The first attempt and two retries.
 const MAX_ATTEMPTS: u32 = 3;
-/// The longest first pause between attempts; the actual one is drawn from below it.
+/// The upper bound of the first pause between attempts; the actual pause is random.
 const BASE_BACKOFF: Duration = Duration::from_millis(25);
 
 /// All of Amazon's roots, as Mozilla ships them: Amazon Root CA 1 to 4, and Starfield Services Root
@@ -32,7 +34,7 @@ const BASE_BACKOFF: Duration = Duration::from_millis(25);
 /// <https://www.amazontrust.com/repository/>.
 const AMAZON_ROOTS: &str = include_str!("amazon_roots.pem");
 
-/// Makes a client for a database on this machine, whose credentials nobody checks.
+/// Makes a client for a local database, which does not check credentials.
 pub fn connect_to(endpoint: &str, table: &str) -> Table {
     let aws = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
@@ -52,9 +54,9 @@ pub fn connect_to(endpoint: &str, table: &str) -> Table {
     Table::new(Client::from_conf(aws), table.to_owned())
 }
 
-/// Makes the client, once a process. Opens no connection yet.
+/// Makes the client. It is made once per process, and connects when it is first used.
 ///
-/// Credentials, region and endpoint come from wherever the usual AWS environment says.
+/// Credentials, region and endpoint come from the usual sources of AWS configuration.
 pub async fn connect(config: &Config) -> Result<Table, Cause> {
     let roots = match config.trust_store {
         TrustStore::Amazon => Roots::empty().with_pem_certificate(AMAZON_ROOTS),
@@ -69,7 +71,7 @@ pub async fn connect(config: &Config) -> Result<Table, Cause> {
         .http_client(http)
         .timeout_config(timeouts())
         .retry_config(retries())
-        // The attempt's own timeout is shorter than its grace period.
+        // An attempt times out before the grace period of this protection ends.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .load()
         .await;
@@ -95,14 +97,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amazons_five_roots_are_all_there_and_can_be_read() {
+    fn all_five_of_amazons_roots_are_present_and_can_be_parsed() {
         assert_eq!(AMAZON_ROOTS.matches("BEGIN CERTIFICATE").count(), 5);
         let roots = Roots::empty().with_pem_certificate(AMAZON_ROOTS);
         let tls = TlsContext::builder()
             .with_trust_store(roots)
             .build()
             .expect("a context");
-        // Reads the certificates, and panics at one that it cannot.
+        // This parses the certificates, and panics if it cannot.
         let provider = Provider::rustls(CryptoMode::Ring);
         let _client = Builder::new()
             .tls_provider(provider)

@@ -1,4 +1,4 @@
-//! Every key of the table is spelled here and nowhere else.
+//! The keys of the table's items. No other module spells them out.
 
 use crate::domain::id::{CalendarId, KeyId, PolicyId, RuleId, TeamId, UserId};
 use crate::domain::minutes::Minutes;
@@ -6,47 +6,47 @@ use crate::domain::principal::Mode;
 use crate::domain::text::PolicyName;
 use crate::domain::version::Version;
 
-/// The partition key's attribute.
+/// The attribute of the partition key.
 pub(super) const PK: &str = "pk";
-/// The sort key's attribute.
+/// The attribute of the sort key.
 pub(super) const SK: &str = "sk";
 
-/// Where nothing lies: what is read to see whether anything can be read.
+/// The key of an item that never exists. Reading it checks that the table can be reached.
 pub(super) const NOWHERE: &str = "NOWHERE";
 
-/// A credential is found by what it hashes to, and by nothing else.
+/// A credential, found by the digest of its secret.
 pub(super) fn credential(digest_hex: &str) -> (String, String) {
     (format!("CREDENTIAL#{digest_hex}"), "CREDENTIAL".to_owned())
 }
 
-/// All that a team has in one mode lies under one partition key.
+/// The partition of everything that a team has in one mode.
 pub(super) fn team(team: &TeamId, mode: Mode) -> String {
     format!("TEAM#{team}#{}", mode.as_str())
 }
 
-/// The team's settings.
+/// The settings of a team.
 pub(super) const TEAM: &str = "TEAM";
 
-/// All teams, listed under one partition key for operators.
+/// The partition in which operators find all teams.
 pub(super) const TEAMS: &str = "TEAMS";
 
-/// What all ids of teams begin with.
+/// The prefix of all team ids.
 pub(super) const TEAM_IDS: &str = "team_";
 
-/// How operators find a key's credential.
+/// The pointer by which operators find the credential of a key.
 pub(super) fn key_pointer(id: &KeyId) -> String {
     format!("{KEY_POINTERS}{id}")
 }
 
-/// What all key pointers begin with.
+/// The prefix of all key pointers.
 pub(super) const KEY_POINTERS: &str = "KEY#";
 
-/// How operators find a user's credential.
+/// The pointer by which operators find the credential of a user.
 pub(super) fn user_pointer(id: &UserId) -> String {
     format!("{USER_POINTERS}{id}")
 }
 
-/// What all user pointers begin with.
+/// The prefix of all user pointers.
 pub(super) const USER_POINTERS: &str = "USER#";
 
 /// A rule. Ids sort by creation, so a query lists the oldest first.
@@ -54,7 +54,7 @@ pub(super) fn rule(id: &RuleId) -> String {
     format!("{RULES}{id}")
 }
 
-/// What all rules begin with.
+/// The prefix of all rules.
 pub(super) const RULES: &str = "RULE#";
 
 /// A policy.
@@ -62,10 +62,10 @@ pub(super) fn policy(id: &PolicyId) -> String {
     format!("{POLICIES}{id}")
 }
 
-/// What all policies begin with.
+/// The prefix of all policies.
 pub(super) const POLICIES: &str = "POLICY#";
 
-/// A record of a finished request is found by what its scope hashes to.
+/// The record of a completed request, found by the digest of its scope.
 pub(super) fn idempotency(scope: &str) -> (String, String) {
     (format!("IDEMPOTENCY#{scope}"), "IDEMPOTENCY".to_owned())
 }
@@ -75,40 +75,42 @@ pub(super) fn calendar(id: &CalendarId) -> String {
     format!("{CALENDARS}{id}")
 }
 
-/// What all calendars begin with.
+/// The prefix of all calendars.
 pub(super) const CALENDARS: &str = "CALENDAR#";
 
-/// The schedules of a calendar begin with this.
+/// The prefix of all schedules of a calendar.
 pub(super) fn schedules(id: &CalendarId) -> String {
     format!("SCHEDULE#{id}#")
 }
 
-/// The schedule that a version of a calendar brought about. Padded, so that the newest sorts last.
+/// The schedule that a version of a calendar introduced. The version is padded, so that the newest
+/// schedule sorts last.
 ///
-/// It lies beside the calendar, and not under a partition key of its own, so that it belongs to a
-/// team and a mode, and is found when everything of a team is deleted, its calendar being long gone.
+/// It is stored in the team's partition rather than in one of its own, so that it is found when a
+/// team's data is deleted, even if the calendar itself was deleted long ago.
 pub(super) fn schedule(id: &CalendarId, version: Version) -> String {
     format!("{}{:020}", schedules(id), version.get())
 }
 
-/// Which calendar is the default one.
+/// The pointer to the default calendar.
 pub(super) const DEFAULT_CALENDAR: &str = "DEFAULT#CALENDAR";
 
-/// How many calendars there are.
+/// The number of calendars.
 pub(super) const CALENDAR_COUNT: &str = "COUNT#CALENDAR";
 
-/// How many rules there are.
+/// The number of rules.
 pub(super) const RULE_COUNT: &str = "COUNT#RULE";
 
-/// How many policies there are.
+/// The number of policies.
 pub(super) const POLICY_COUNT: &str = "COUNT#POLICY";
 
-/// Only one policy can hold its name: at 200 characters of four bytes still within 1,024 bytes.
+/// The claim to a policy's name, which only one policy can hold. A name of 200 four-byte characters
+/// still fits a sort key's 1,024 bytes.
 pub(super) fn policy_name(name: &PolicyName) -> String {
     format!("UNIQUE#policy-name#{}", name.as_str())
 }
 
-/// Only one policy can hold its due time.
+/// The claim to a policy's due time, which only one policy can hold.
 pub(super) fn policy_due(due: Minutes) -> String {
     format!("UNIQUE#policy-due#{}", due.get())
 }

@@ -1,19 +1,19 @@
-//! Open hours on a wall clock that never changes: the local line.
+//! Open time on the local timeline: that of a wall clock which never changes.
 //!
-//! A *local second* counts the seconds that a wall clock shows, from
-//! 1970-01-01T00:00 on that same clock. On this line every day has 86,400
-//! seconds and every date exists; what a zone skips or repeats is added in
-//! [`super::line`]. A *local day* is a local second divided by 86,400.
+//! A *local second* is a wall-clock time, as the number of seconds from 1970-01-01T00:00 on the
+//! same clock. On this timeline every day has 86,400 seconds and every date exists. [`super::line`]
+//! adds what a zone skips or repeats. A *local day* is a local second divided by 86,400, rounded
+//! down.
 //!
-//! The two questions, both without a loop over days:
+//! It answers two questions, both without a loop over days:
 //!
-//! - [`LocalHours::open_before`]: how many open seconds lie before a local second?
-//! - [`LocalHours::select`]: where does the n-th open second lie?
+//! - [`LocalHours::open_before`]: how many open seconds are there before a local second?
+//! - [`LocalHours::select`]: which local second is the n-th open one?
 //!
-//! Whole weeks are a multiplication; dates with hours of their own carry the
-//! sum of their differences from an ordinary day, and are found by bisection.
+//! Whole weeks take one multiplication. Each special day (a holiday or an exception) keeps the sum
+//! of the differences between special and ordinary days so far, and is found by binary search.
 
-/// The length of a day on the local line.
+/// The length of a day on the local timeline.
 pub(super) const DAY_SECONDS: i64 = 86_400;
 
 const WEEK_DAYS: i64 = 7;
@@ -31,7 +31,7 @@ pub(super) struct Interval {
 }
 
 impl Interval {
-    /// No time at all; not stored.
+    /// No time at all. It is never stored.
     pub(super) const EMPTY: Interval = Interval { start: 0, end: 0 };
 
     /// From midnight to midnight.
@@ -58,14 +58,13 @@ impl Day {
     };
 }
 
-/// The intervals of all days, one allocation for a whole calendar.
+/// The intervals of all days, in one allocation for the whole calendar.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Intervals(Vec<Interval>);
 
 impl Intervals {
-    /// Stores the hours of one day, joining intervals that touch.
-    ///
-    /// `sorted` is in order and without overlaps.
+    /// Stores the hours of one day, and joins intervals that touch. `sorted` must be in ascending
+    /// order and free of overlaps.
     pub(super) fn store(&mut self, sorted: impl IntoIterator<Item = Interval>) -> Day {
         let first = self.0.len();
         let mut open_seconds = 0;
@@ -90,7 +89,7 @@ impl Intervals {
     }
 }
 
-/// A date whose hours replace those of its weekday.
+/// A holiday or an exception: a date whose hours replace those of its weekday.
 #[derive(Clone, Copy, Debug)]
 struct SpecialDay {
     /// The local day.
@@ -98,43 +97,41 @@ struct SpecialDay {
     hours: Day,
     /// Open seconds before this day.
     open_before: i64,
-    /// Open seconds that the special days up to and with this one have more
-    /// (or, negative, fewer) than their weekdays.
+    /// How many more open seconds the special days up to and including this one have than their
+    /// weekdays; negative if they have fewer.
     surplus: i64,
 }
 
-/// What a second is, and how much open time lies before it.
+/// How much open time there is before a second, and whether the second itself is open.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Position {
     pub(super) open_before: i64,
     pub(super) is_open: bool,
 }
 
-/// An open local second, found by its number.
+/// An open local second.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OpenLocalSecond {
     pub(super) local: i64,
-    /// Open seconds from this one, with it, to the end of its interval.
+    /// Open seconds from this one, inclusive, to the end of its interval.
     pub(super) run: i64,
 }
 
-/// The hours of a calendar on the local line.
+/// The hours of a calendar on the local timeline.
 #[derive(Clone, Debug)]
 pub(super) struct LocalHours {
     intervals: Intervals,
-    /// Monday first; with the open seconds of the week before each day.
+    /// The hours of each weekday, Monday first, with the open seconds of the week before it.
     weekdays: [(Day, i64); 7],
-    /// Open seconds of an ordinary week.
+    /// Open seconds of a week without special days.
     week_open_seconds: i64,
-    /// In order of date.
+    /// In ascending order.
     special_days: Vec<SpecialDay>,
 }
 
 impl LocalHours {
-    /// Joins the parts.
-    ///
-    /// `weekdays` begins with Monday; `special_days` are local days in
-    /// ascending order, each once.
+    /// Puts the parts together. `weekdays` begins with Monday; `special_days` are local days in
+    /// ascending order, without duplicates.
     pub(super) fn new(
         intervals: Intervals,
         weekdays: [Day; 7],
@@ -153,13 +150,13 @@ impl LocalHours {
             special_days: Vec::with_capacity(special_days.len()),
         };
         let mut surplus = 0;
-        for &(day, own) in special_days {
+        for &(day, own_hours) in special_days {
             let (weekday, ordinary_before) = hours.ordinary(day);
             let open_before = ordinary_before + surplus;
-            surplus += own.open_seconds - weekday.open_seconds;
+            surplus += own_hours.open_seconds - weekday.open_seconds;
             hours.special_days.push(SpecialDay {
                 day,
-                hours: own,
+                hours: own_hours,
                 open_before,
                 surplus,
             });
@@ -167,8 +164,8 @@ impl LocalHours {
         hours
     }
 
-    /// Open seconds before `local`, counted from Monday 1969-12-29 (negative
-    /// before it), and whether `local` itself is open.
+    /// Open seconds before `local`, counted from Monday 1969-12-29 (negative before that day), and
+    /// whether `local` itself is open.
     pub(super) fn position(&self, local: i64) -> Position {
         let (hours, before_day) = self.day(local.div_euclid(DAY_SECONDS));
         self.position_in_day(hours, before_day, local.rem_euclid(DAY_SECONDS))
@@ -179,8 +176,8 @@ impl LocalHours {
         self.position(local).open_before
     }
 
-    /// Open seconds before each of two local seconds, which mostly lie on one
-    /// day: the readings of a clock before and after it is changed.
+    /// Open seconds before each of two local seconds: the readings of a clock before and after it
+    /// is changed. They nearly always lie on the same day.
     pub(super) fn open_before_both(&self, first: i64, second: i64) -> (i64, i64) {
         let day = first.div_euclid(DAY_SECONDS);
         if second.div_euclid(DAY_SECONDS) != day {
@@ -196,8 +193,7 @@ impl LocalHours {
 
     /// The open second that has exactly `open_before` open seconds before it.
     ///
-    /// Always found if the week has open time, which a calendar is refused
-    /// without.
+    /// It exists if the week has open time. Calendars without any are refused.
     pub(super) fn select(&self, open_before: i64) -> Option<OpenLocalSecond> {
         let later = self
             .special_days
@@ -226,8 +222,8 @@ impl LocalHours {
         None
     }
 
-    /// Open seconds from `local` on without a break, up to `limit`; 0 if
-    /// `local` is closed.
+    /// The number of consecutive open seconds from `local` on, at most `limit`; 0 if `local` is
+    /// closed.
     pub(super) fn run(&self, local: i64, limit: i64) -> i64 {
         let last = local + limit;
         let mut at = local;
@@ -250,8 +246,8 @@ impl LocalHours {
         at.min(last) - local
     }
 
-    /// In a week without closed time, the local second until which no date has
-    /// hours of its own: a run over such weeks would otherwise go day by day.
+    /// If the week has no closed time, the local second at which the next special day begins.
+    /// Without this shortcut, a run over such weeks would go day by day.
     fn always_open_until(&self, day: i64) -> i64 {
         if self.week_open_seconds < WEEK_SECONDS {
             return i64::MIN;
@@ -277,8 +273,8 @@ impl LocalHours {
         }
     }
 
-    /// How many special days are before `day`. Most days asked about are before
-    /// the first or after the last.
+    /// The number of special days before `day`. Most days in question are before the first or after
+    /// the last.
     fn special_days_before(&self, day: i64) -> usize {
         let special_days = &self.special_days;
         match (special_days.first(), special_days.last()) {
@@ -288,8 +284,8 @@ impl LocalHours {
         }
     }
 
-    /// The hours of a date's weekday and the open seconds before the date, as
-    /// though no date had hours of its own.
+    /// The hours of a date's weekday and the open seconds before the date, as if there were no
+    /// special days.
     fn ordinary(&self, day: i64) -> (Day, i64) {
         let from_monday = day + EPOCH_DAYS_AFTER_MONDAY;
         let week = from_monday.div_euclid(WEEK_DAYS);

@@ -1,59 +1,57 @@
-//! Open time on the line of Unix seconds.
+//! Open time on the Unix timeline.
 //!
-//! Between two clock changes a zone's offset is constant, so a period of Unix
-//! seconds is a period of local seconds, and its open time is a difference of
-//! two sums over the local line. Adding those periods up is the whole
-//! treatment of clock changes: skipped hours are in no period, repeated hours
-//! are in two, and a date that a zone skipped is in none.
+//! Between two clock changes the offset of a zone is constant, so a period of Unix seconds
+//! corresponds to a period of local seconds, and its open time is the difference of two sums on the
+//! local timeline. Adding up those periods is all that clock changes need: skipped hours are in no
+//! period, repeated hours are in two, and a date that a zone skipped is in none.
 //!
-//! Every boundary of open time falls on a whole second, since hours are minutes
-//! and clock changes are seconds. Fractions are dealt with in
-//! [`crate::domain::deadline`].
+//! Every boundary of open time is a whole second, because hours are given in minutes and clocks
+//! change at whole seconds. [`crate::domain::deadline`] takes care of fractions.
 
 use std::sync::Arc;
 
 use super::hours::{LocalHours, OpenLocalSecond};
-use super::zone::{Reach, WINDOW_END, Zone};
+use super::zone::{OffsetPeriod, WINDOW_END, Zone};
 
-/// A period of constant offset within the window, with its sums.
+/// A period of constant offset within the window, with sums of open time.
 #[derive(Clone, Copy, Debug)]
 struct Segment {
-    /// Unix second.
+    /// Its first Unix second.
     start: i64,
-    /// Seconds from Unix to local.
+    /// Seconds to add to a Unix second for the local second.
     offset: i64,
-    /// Open seconds from the window's start to this segment's.
+    /// Open seconds from the start of the window to the start of this segment.
     open_before: i64,
-    /// What turns a sum over the local line into one from the window's start.
+    /// What to add to a sum on the local timeline for the sum from the start of the window.
     anchor: i64,
 }
 
-/// An open Unix second, found by its number.
+/// An open Unix second.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::domain) struct OpenSecond {
     pub(in crate::domain) second: i64,
-    /// Open seconds from this one, with it, that are sure to follow at once.
+    /// Consecutive open seconds from this one, inclusive. There may be more.
     pub(in crate::domain) run: i64,
 }
 
-/// The open time of a calendar on the line of Unix seconds.
+/// The open time of a calendar on the Unix timeline.
 #[derive(Clone, Debug)]
-pub(in crate::domain) struct OpenLine {
+pub(in crate::domain) struct OpenTimeline {
     zone: Arc<Zone>,
     hours: LocalHours,
-    /// From the window's start to its end, without holes.
+    /// The segments of the window, without gaps.
     segments: Vec<Segment>,
 }
 
-impl OpenLine {
+impl OpenTimeline {
     pub(super) fn new(zone: Arc<Zone>, hours: LocalHours) -> Self {
         let mut segments = Vec::with_capacity(zone.changes().len());
-        let mut before: Option<Segment> = None;
+        let mut previous: Option<Segment> = None;
         for change in zone.changes() {
-            let offset_before = before.map_or(change.offset, |segment| segment.offset);
+            let old_offset = previous.map_or(change.offset, |segment| segment.offset);
             let (old_sum, new_sum) =
-                hours.open_before_both(change.start + offset_before, change.start + change.offset);
-            let open_before = before.map_or(0, |segment| segment.anchor + old_sum);
+                hours.open_before_both(change.start + old_offset, change.start + change.offset);
+            let open_before = previous.map_or(0, |segment| segment.anchor + old_sum);
             let segment = Segment {
                 start: change.start,
                 offset: change.offset,
@@ -61,7 +59,7 @@ impl OpenLine {
                 anchor: open_before - new_sum,
             };
             segments.push(segment);
-            before = Some(segment);
+            previous = Some(segment);
         }
         Self {
             zone,
@@ -78,11 +76,11 @@ impl OpenLine {
     /// Whether a Unix second is open.
     pub(in crate::domain) fn is_open(&self, second: i64) -> bool {
         self.hours
-            .position(second + self.reach(second).offset)
+            .position(second + self.offset_period(second).offset)
             .is_open
     }
 
-    /// Open seconds in `[from, to)`; 0 unless `from < to`.
+    /// The number of open seconds in `[from, to)`; 0 unless `from < to`.
     pub(in crate::domain) fn open_between(&self, from: i64, to: i64) -> i64 {
         if to <= from {
             return 0;
@@ -93,7 +91,7 @@ impl OpenLine {
         let mut open = 0;
         let mut at = from;
         while at < to {
-            let Reach { offset, end } = self.reach(at);
+            let OffsetPeriod { offset, end } = self.offset_period(at);
             let end = end.min(to);
             open += self.hours.open_before(end + offset) - self.hours.open_before(at + offset);
             at = end;
@@ -101,8 +99,8 @@ impl OpenLine {
         open
     }
 
-    /// The open second with exactly `skip` open seconds in `[from, it)`, if it
-    /// is not later than `last`.
+    /// The open second that has exactly `skip` open seconds between `from` and itself, if it is not
+    /// later than `last`.
     pub(in crate::domain) fn nth_open(
         &self,
         from: i64,
@@ -120,12 +118,11 @@ impl OpenLine {
         found.filter(|open| open.second <= last)
     }
 
-    /// The first second at or after `from` that is closed, or `last` if none
-    /// before it is.
+    /// The first closed second at or after `from`, or `last` if all seconds before that are open.
     pub(in crate::domain) fn next_closed(&self, from: i64, last: i64) -> i64 {
         let mut at = from;
         while at < last {
-            let Reach { offset, end } = self.reach(at);
+            let OffsetPeriod { offset, end } = self.offset_period(at);
             let end = end.min(last);
             let run = self.hours.run(at + offset, end - at);
             at += run;
@@ -136,13 +133,13 @@ impl OpenLine {
         last
     }
 
-    /// Open seconds from the window's start to `second`; `None` outside of it.
+    /// Open seconds from the start of the window to `second`; `None` outside the window.
     fn open_before(&self, second: i64) -> Option<i64> {
         let segment = self.segment(second)?;
         Some(segment.anchor + self.hours.open_before(second + segment.offset))
     }
 
-    /// The index of a second's segment; `None` outside of the window.
+    /// The index of a second's segment; `None` outside the window.
     fn segment_index(&self, second: i64) -> Option<usize> {
         let hint = self.zone.hint(second)?;
         let later = self.segments.get(hint + 1..)?;
@@ -153,7 +150,7 @@ impl OpenLine {
         Some(hint + passed)
     }
 
-    /// The segment of a second; `None` outside of the window.
+    /// The segment of a second; `None` outside the window.
     fn segment(&self, second: i64) -> Option<&Segment> {
         self.segments.get(self.segment_index(second)?)
     }
@@ -164,40 +161,44 @@ impl OpenLine {
             .map_or(WINDOW_END, |segment| segment.start)
     }
 
-    /// The open second with `open_before` others since the window's start, which
-    /// is in the segment of index `first` or later; past the window's end it is
-    /// not to be trusted.
+    /// The open second that has exactly `open_before` open seconds between the start of the window
+    /// and itself. It must be in the segment with index `first` or a later one. A result after the
+    /// end of the window is unreliable.
     ///
-    /// The segment is looked for in leaps of doubling length, so that a date of
-    /// next week is found at once, and one in ten years in a handful of steps.
+    /// This is an exponential search: a date next week is found at once, one in ten years in a few
+    /// steps.
     fn select(&self, first: usize, open_before: i64) -> Option<OpenSecond> {
         let later = self.segments.get(first + 1..)?;
         let is_before = |segment: &Segment| segment.open_before <= open_before;
-        let mut known = 0;
-        let mut leap = 1;
-        while later.get(known + leap - 1).is_some_and(is_before) {
-            known += leap;
-            leap *= 2;
+        let mut passed = 0;
+        let mut step = 1;
+        while later.get(passed + step - 1).is_some_and(is_before) {
+            passed += step;
+            step *= 2;
         }
-        let unknown = later.get(known..later.len().min(known + leap - 1))?;
-        let index = first + known + unknown.partition_point(is_before);
+        let rest = later.get(passed..later.len().min(passed + step - 1))?;
+        let index = first + passed + rest.partition_point(is_before);
         let segment = self.segments.get(index)?;
         let open = self.hours.select(open_before - segment.anchor)?;
-        Some(on_unix_line(open, segment.offset, self.segment_end(index)))
+        Some(on_unix_timeline(
+            open,
+            segment.offset,
+            self.segment_end(index),
+        ))
     }
 
-    /// [`Self::nth_open`] for any instant, at a cost that grows with the clock
-    /// changes up to `last`.
+    /// [`Self::nth_open`] for any instant, at a cost that grows with the number of clock changes up
+    /// to `last`.
     fn nth_open_by_walk(&self, from: i64, skip: i64, last: i64) -> Option<OpenSecond> {
         let mut skip = skip;
         let mut at = from;
         while at <= last {
-            let Reach { offset, end } = self.reach(at);
+            let OffsetPeriod { offset, end } = self.offset_period(at);
             let before = self.hours.open_before(at + offset);
             let open = self.hours.open_before(end.min(last + 1) + offset) - before;
             if skip < open {
                 let open = self.hours.select(before + skip)?;
-                return Some(on_unix_line(open, offset, end));
+                return Some(on_unix_timeline(open, offset, end));
             }
             skip -= open;
             at = end;
@@ -205,19 +206,19 @@ impl OpenLine {
         None
     }
 
-    fn reach(&self, second: i64) -> Reach {
+    fn offset_period(&self, second: i64) -> OffsetPeriod {
         let index = self.segment_index(second);
         match index.and_then(|index| Some((index, self.segments.get(index)?))) {
-            Some((index, segment)) => Reach {
+            Some((index, segment)) => OffsetPeriod {
                 offset: segment.offset,
                 end: self.segment_end(index),
             },
-            None => self.zone.reach(second),
+            None => self.zone.offset_period(second),
         }
     }
 }
 
-fn on_unix_line(open: OpenLocalSecond, offset: i64, segment_end: i64) -> OpenSecond {
+fn on_unix_timeline(open: OpenLocalSecond, offset: i64, segment_end: i64) -> OpenSecond {
     let second = open.local - offset;
     OpenSecond {
         second,

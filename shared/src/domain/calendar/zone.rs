@@ -1,57 +1,56 @@
-//! A time zone as a list of offsets, cheap to ask.
+//! A time zone as a list of offsets, which is fast to search.
 //!
-//! The bundled database is read once per zone and process, and its clock
-//! changes within [`WINDOW_START`]..[`WINDOW_END`] are kept. Outside of that
-//! window `jiff` is asked anew, which is exact too and slower. The memory of
-//! what was read changes no answer, only its cost.
+//! A process reads each zone once from the bundled database, and caches its clock changes within
+//! [`WINDOW_START`]..[`WINDOW_END`]. Outside that window it uses `jiff` every time, which is just
+//! as exact, but slower. The cache never changes a result, only its cost.
 
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-/// 2000-01-01T00:00:00Z: the first second whose clock changes are kept. Tickets
-/// are of today; a calendar pays for every kept change when it is parsed.
+/// 2000-01-01T00:00:00Z: the start of the window. Tickets are recent, and parsing a calendar costs
+/// time for every clock change in the window.
 pub(super) const WINDOW_START: i64 = 946_684_800;
 
-/// 2070-01-01T00:00:00Z: the end of the kept clock changes. A zone with summer
-/// time has 140 until then, and a search of ten years stays within for tickets
-/// opened before 2060.
+/// 2070-01-01T00:00:00Z: the end of the window. A zone with summer time has 140 clock changes in
+/// it, and a search of ten years stays within it for tickets that are created before 2060.
 pub(super) const WINDOW_END: i64 = 3_155_760_000;
 
-/// The end of time, 10000-01-01T00:00:00Z: after the last instant of `jiff`.
+/// 10000-01-01T00:00:00Z, which is after the last instant that `jiff` can represent.
 const TIME_END: i64 = 253_402_300_800;
 
-/// The directory has an entry every 2^22 seconds, 48 days, since few zones
-/// change their clocks twice in that time.
+/// The directory has an entry for every 2^22 seconds, which is 48 days: few zones change their
+/// clocks twice in that time.
 const DIRECTORY_SHIFT: u32 = 22;
 
-/// Zones remembered at once: more than the teams of one process use, and a
-/// quarter of a megabyte at most. The next one starts over.
-const MAX_REMEMBERED_ZONES: usize = 64;
+/// The most zones in the cache: more than the teams of one process use, and at most a quarter of a
+/// megabyte. A full cache is emptied.
+const MAX_CACHED_ZONES: usize = 64;
 
-/// Zone names of the database that are places nobody lives in: `Factory` means
-/// that the zone was never set, and `jiff` reads `Etc/Unknown` as UTC.
-const NAMES_WITHOUT_TIME: [&str; 2] = ["Factory", "Etc/Unknown"];
+/// Names in the database that do not stand for a time zone: `Factory` means that the zone was never
+/// set, and `jiff` reads `Etc/Unknown` as UTC.
+const PLACEHOLDER_NAMES: [&str; 2] = ["Factory", "Etc/Unknown"];
 
-static REMEMBERED: RwLock<Vec<Arc<Zone>>> = RwLock::new(Vec::new());
+static CACHE: RwLock<Vec<Arc<Zone>>> = RwLock::new(Vec::new());
 
 static UTC: LazyLock<Arc<Zone>> =
     LazyLock::new(|| Arc::new(Zone::read("UTC".to_owned(), TimeZone::UTC)));
 
-/// The instant from which an offset holds, until the next one does.
+/// A clock change: the instant from which an offset applies, until the next change.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Change {
-    /// Unix second.
+    /// The first Unix second with this offset.
     pub(super) start: i64,
     /// Seconds to add to a Unix second for the local second.
     pub(super) offset: i64,
 }
 
-/// The offset at a second, and the first second that may have another.
+/// A period of constant offset.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reach {
+pub(super) struct OffsetPeriod {
     pub(super) offset: i64,
+    /// The first Unix second that may have another offset.
     pub(super) end: i64,
 }
 
@@ -62,27 +61,27 @@ pub(super) struct Zone {
     source: TimeZone,
     /// The first one starts at [`WINDOW_START`].
     changes: Vec<Change>,
-    /// For each 2^22 seconds from [`WINDOW_START`] on, the number of changes
-    /// that start at or before the first of them.
+    /// For every 2^22 seconds from [`WINDOW_START`] on, the number of changes that start at or
+    /// before the first of these seconds.
     directory: Vec<u16>,
 }
 
 impl Zone {
-    /// The zone of an IANA name in any case; `None` if there is none.
+    /// The zone with this IANA name, in upper or lower case; `None` if there is none.
     pub(super) fn named(name: &str) -> Option<Arc<Self>> {
-        if let Some(zone) = remembered(name) {
+        if let Some(zone) = cached(name) {
             return Some(zone);
         }
         let source = TimeZoneDatabase::bundled().get(name).ok()?;
         let canonical = source.iana_name()?.to_owned();
-        if NAMES_WITHOUT_TIME.contains(&canonical.as_str()) {
+        if PLACEHOLDER_NAMES.contains(&canonical.as_str()) {
             return None;
         }
-        if let Some(zone) = remembered(&canonical) {
+        if let Some(zone) = cached(&canonical) {
             return Some(zone);
         }
         let zone = Arc::new(Self::read(canonical, source));
-        remember(&zone);
+        cache(&zone);
         Some(zone)
     }
 
@@ -96,13 +95,14 @@ impl Zone {
         &self.name
     }
 
-    /// The kept clock changes in order; the first starts at [`WINDOW_START`].
+    /// The clock changes within the window, in ascending order. The first starts at
+    /// [`WINDOW_START`].
     pub(super) fn changes(&self) -> &[Change] {
         &self.changes
     }
 
-    /// A position in [`Self::changes`] that is not after the change which holds
-    /// at a second, and mostly is that change; `None` outside of the window.
+    /// An index in [`Self::changes`] at or before the change that applies at a second, usually
+    /// exactly there; `None` outside the window.
     pub(super) fn hint(&self, second: i64) -> Option<usize> {
         if second >= WINDOW_END {
             return None;
@@ -112,18 +112,18 @@ impl Zone {
         usize::from(*started).checked_sub(1)
     }
 
-    /// The offset at any second, asked of the database.
-    pub(super) fn reach(&self, second: i64) -> Reach {
-        reach(&self.source, second)
+    /// The offset at any second, from the database.
+    pub(super) fn offset_period(&self, second: i64) -> OffsetPeriod {
+        offset_period(&self.source, second)
     }
 
     fn read(name: String, source: TimeZone) -> Self {
         let mut changes = Vec::new();
         let mut start = WINDOW_START;
-        let mut known = None;
+        let mut previous = None;
         while start < WINDOW_END {
-            let Reach { offset, end } = reach(&source, start);
-            if known.replace(offset) != Some(offset) {
+            let OffsetPeriod { offset, end } = offset_period(&source, start);
+            if previous.replace(offset) != Some(offset) {
                 changes.push(Change { start, offset });
             }
             start = end;
@@ -143,8 +143,9 @@ impl Zone {
     }
 }
 
-/// Seconds beyond what `jiff` can represent read as its nearest instant.
-fn reach(source: &TimeZone, second: i64) -> Reach {
+/// The offset at a second. A second that `jiff` cannot represent has the offset of its nearest
+/// instant.
+fn offset_period(source: &TimeZone, second: i64) -> OffsetPeriod {
     let at = Timestamp::from_second(second).unwrap_or(if second < 0 {
         Timestamp::MIN
     } else {
@@ -154,14 +155,14 @@ fn reach(source: &TimeZone, second: i64) -> Reach {
         .following(at)
         .next()
         .map_or(TIME_END, |change| change.timestamp().as_second());
-    Reach {
+    OffsetPeriod {
         offset: i64::from(source.to_offset(at).seconds()),
         end,
     }
 }
 
-fn remembered(name: &str) -> Option<Arc<Zone>> {
-    REMEMBERED
+fn cached(name: &str) -> Option<Arc<Zone>> {
+    CACHE
         .read()
         .unwrap_or_else(PoisonError::into_inner)
         .iter()
@@ -169,12 +170,12 @@ fn remembered(name: &str) -> Option<Arc<Zone>> {
         .cloned()
 }
 
-fn remember(zone: &Arc<Zone>) {
-    let mut zones = REMEMBERED.write().unwrap_or_else(PoisonError::into_inner);
-    if zones.len() >= MAX_REMEMBERED_ZONES {
+fn cache(zone: &Arc<Zone>) {
+    let mut zones = CACHE.write().unwrap_or_else(PoisonError::into_inner);
+    if zones.len() >= MAX_CACHED_ZONES {
         zones.clear();
     }
-    if zones.iter().all(|known| known.name != zone.name) {
+    if zones.iter().all(|cached| cached.name != zone.name) {
         zones.push(Arc::clone(zone));
     }
 }

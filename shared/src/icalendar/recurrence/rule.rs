@@ -1,5 +1,5 @@
-//! The text of a rule. What it says is taken literally: parts that are unknown or given twice, gaps
-//! in lists and numbers out of range are refused.
+//! Parses the text of a rule, strictly: unknown or repeated parts, gaps in lists and numbers out of
+//! range are refused.
 
 use std::ops::RangeInclusive;
 
@@ -9,16 +9,16 @@ use super::{Days, End, Frequency, Positions, Rule, Skip, Weekdays};
 use crate::icalendar::lines::BLANKS;
 use crate::icalendar::time::{Moment, Side};
 
-/// `BYDAY` counts the weekdays of a month or a year; no year has more.
+/// The highest number of a weekday in `BYDAY`: no weekday occurs more often in a year.
 const MAX_WEEKDAY_NUMBER: i32 = 53;
 
 const OUT_OF_RANGE: &str = "a number of the rule is out of range";
 const UNKNOWN_WEEKDAY: &str = "the rule names an unknown weekday";
 const NOT_WITH_FREQ: &str = "a part of the rule does not go with its FREQ";
-const NO_NUMBER: &str = "a number of the rule cannot be read";
+const NOT_A_NUMBER: &str = "a number of the rule cannot be read";
 
-/// The parts of a rule, as they are written.
-const PARTS: [(&str, Part); 16] = [
+/// The parts of a rule and their names.
+const PART_NAMES: [(&str, Part); 16] = [
     ("FREQ", Part::Frequency),
     ("UNTIL", Part::Until),
     ("COUNT", Part::Count),
@@ -43,7 +43,7 @@ enum Part {
     Until,
     Count,
     Interval,
-    /// Hours, minutes or seconds from 0, which mean nothing on dates.
+    /// Hours, minutes or seconds from 0 to this maximum, which have no meaning for dates.
     Time(i32),
     Weekdays,
     MonthDays,
@@ -56,9 +56,10 @@ enum Part {
     Skip,
 }
 
+/// The values of the parts that have been read.
 #[derive(Default)]
-struct Draft {
-    /// Which of [`PARTS`] were there.
+struct Parts {
+    /// The bits of those [`PART_NAMES`] that have occurred.
     seen: u32,
     frequency: Option<Frequency>,
     until: Option<End>,
@@ -72,30 +73,31 @@ struct Draft {
 }
 
 impl Rule {
-    /// Reads a rule; `side` is where the event takes place, for an `UNTIL` in UTC.
+    /// Reads a rule. `side` is the side of UTC on which the event takes place, for an `UNTIL` in
+    /// UTC.
     pub fn parse(text: &str, side: Side) -> Result<Rule, &'static str> {
-        let mut draft = Draft::default();
+        let mut parts = Parts::default();
         for part in text.split(';') {
             let (name, value) = part
                 .split_once('=')
                 .ok_or("a part of the rule has no value")?;
-            let (index, part) = PARTS
+            let (index, part) = PART_NAMES
                 .iter()
                 .enumerate()
                 .find(|(_, (known, _))| known.eq_ignore_ascii_case(name))
                 .map(|(index, (_, part))| (index, *part))
                 .ok_or("a part of the rule is unknown")?;
-            if draft.seen & (1 << index) != 0 {
+            if parts.seen & (1 << index) != 0 {
                 return Err("a part of the rule is given twice");
             }
-            draft.seen |= 1 << index;
-            draft.set(part, value.trim_end_matches(BLANKS), side)?;
+            parts.seen |= 1 << index;
+            parts.set(part, value.trim_end_matches(BLANKS), side)?;
         }
-        draft.rule()
+        parts.rule()
     }
 }
 
-impl Draft {
+impl Parts {
     fn set(&mut self, part: Part, value: &str, side: Side) -> Result<(), &'static str> {
         let has_gap = |item: &str| item.is_empty() || item.contains(char::is_whitespace);
         if value.split(',').any(has_gap) {
@@ -142,7 +144,7 @@ impl Draft {
         Ok(())
     }
 
-    /// The rule, unless its parts contradict each other.
+    /// The rule that the parts make up, unless they contradict each other.
     fn rule(self) -> Result<Rule, &'static str> {
         let days = self.days;
         let frequency = self.frequency.ok_or("the rule has no FREQ")?;
@@ -240,7 +242,7 @@ fn weekday(text: &str) -> Result<Weekday, &'static str> {
     found.map(|(_, weekday)| *weekday).ok_or(UNKNOWN_WEEKDAY)
 }
 
-/// Weekdays with or without a number, such as `MO,-1SU`.
+/// Reads weekdays with or without a number, such as `MO,-1SU`.
 fn weekdays(text: &str) -> Result<Weekdays, &'static str> {
     let mut weekdays = Weekdays::default();
     for item in text.split(',') {
@@ -262,7 +264,7 @@ fn weekdays(text: &str) -> Result<Weekdays, &'static str> {
     Ok(weekdays)
 }
 
-/// Numbers up to `max` that count from the first or, with a minus sign, from the last.
+/// Reads positions up to `max`, counted from the first or, with a minus sign, from the last.
 fn signed<const WORDS: usize>(text: &str, max: i32) -> Result<Positions<WORDS>, &'static str> {
     let mut positions = Positions::default();
     for number in text.split(',') {
@@ -275,7 +277,7 @@ fn signed<const WORDS: usize>(text: &str, max: i32) -> Result<Positions<WORDS>, 
 }
 
 fn in_range(text: &str, range: RangeInclusive<i32>) -> Result<i32, &'static str> {
-    let number = text.parse().map_err(|_| NO_NUMBER)?;
+    let number = text.parse().map_err(|_| NOT_A_NUMBER)?;
     if range.contains(&number) {
         Ok(number)
     } else {

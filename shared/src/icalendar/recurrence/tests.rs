@@ -1,5 +1,5 @@
-//! The expansion beside that of `ical-rs`, which shares no code with it, and beside its own count of
-//! steps.
+//! Compares the expansion with that of `ical-rs`, which shares no code with it, and the work it
+//! does with the steps that it counts.
 
 use std::cell::Cell;
 
@@ -14,7 +14,7 @@ use crate::icalendar::{MAX_RULE_STEPS, window};
 
 const TODAY: Date = date(2026, 11, 22);
 
-/// Lookups that one step may cost: six lists for a day, each looked up from both ends at most.
+/// The most lookups that one step may cost: six lists for a day, each counted from both ends.
 const MAX_LOOKUPS_PER_STEP: usize = 12;
 
 thread_local! {
@@ -25,12 +25,12 @@ pub(super) fn count_lookup() {
     LOOKUPS.set(LOOKUPS.get() + 1);
 }
 
-fn occurrences(text: &str, start: Date, steps: &mut Steps) -> Result<Vec<Date>, &'static str> {
+fn occurrences(text: &str, start: Date, work: &mut Work) -> Result<Vec<Date>, &'static str> {
     let rule = Rule::parse(text, Side::Unknown)?;
-    rule.occurrences(start, window(TODAY, start), steps)
+    rule.occurrences(start, window(TODAY, start), work)
 }
 
-/// The same by `ical-rs`, which looks at every day.
+/// The same occurrences, found by `ical-rs`, which looks at every day.
 fn expected(text: &str, start: Date) -> Vec<Date> {
     let moment = |date: Date, hour| IcalRecurDateTime {
         year: date.year().into(),
@@ -68,7 +68,7 @@ fn weekday_list(max: i32) -> impl Strategy<Value = String> {
     })
 }
 
-/// `;NAME=1,-2`, one time out of so many.
+/// A part such as `;NAME=1,-2`, in one of `one_in` cases.
 fn part(one_in: u32, name: &'static str, max: i32) -> impl Strategy<Value = String> {
     let part = list(max).prop_map(move |list| {
         let list: Vec<String> = list.iter().map(ToString::to_string).collect();
@@ -77,7 +77,7 @@ fn part(one_in: u32, name: &'static str, max: i32) -> impl Strategy<Value = Stri
     prop_oneof![one_in - 1 => Just(String::new()), 1 => part]
 }
 
-/// A rule whose parts go together.
+/// A rule whose parts are compatible.
 fn rule() -> impl Strategy<Value = String> {
     let frequency = prop::sample::select(vec!["DAILY", "WEEKLY", "MONTHLY", "YEARLY", "YEARLY"]);
     let months = prop::collection::vec(1..=12, 1..4).prop_map(|months| {
@@ -99,14 +99,14 @@ fn rule() -> impl Strategy<Value = String> {
         part(4, "BYSETPOS", 9),
     );
     let rest = (1..30, end, week_start);
-    (frequency, months, lists, weekdays, rest).prop_map(together)
+    (frequency, months, lists, weekdays, rest).prop_map(assemble)
 }
 
 type Lists = (String, String, String, String);
 type WeekdayLists = (bool, String, String);
 type Rest = (i32, String, &'static str);
 
-fn together(
+fn assemble(
     (frequency, months, lists, weekdays, rest): (&str, String, Lists, WeekdayLists, Rest),
 ) -> String {
     let (month_days, year_days, week_numbers, positions) = lists;
@@ -150,9 +150,9 @@ fn start() -> impl Strategy<Value = Date> {
 
 proptest! {
     #[test]
-    fn dates_are_those_of_ical_rs(text in rule(), start in start()) {
+    fn occurrences_are_those_of_ical_rs(text in rule(), start in start()) {
         let expected = expected(&text, start);
-        match occurrences(&text, start, &mut Steps::default()) {
+        match occurrences(&text, start, &mut Work::default()) {
             Ok(dates) => prop_assert_eq!(dates, expected),
             Err("the rule gives more dates than a calendar may have") => {
                 prop_assert!(expected.len() > MAX_HOLIDAYS);
@@ -164,25 +164,25 @@ proptest! {
         }
     }
 
-    /// Searches for a rule that does more than it is charged for.
+    /// Searches for rules that do more work than they count.
     #[test]
-    fn work_is_charged(texts in prop::collection::vec(rule(), 1..40), start in start()) {
-        let mut steps = Steps::default();
+    fn all_work_is_counted(texts in prop::collection::vec(rule(), 1..40), start in start()) {
+        let mut work = Work::default();
         LOOKUPS.set(0);
         for text in &texts {
-            let _ = occurrences(text, start, &mut steps);
-            prop_assert!(steps.expanding <= MAX_RULE_STEPS);
+            let _ = occurrences(text, start, &mut work);
+            prop_assert!(work.rule_steps <= MAX_RULE_STEPS);
             prop_assert!(
-                LOOKUPS.get() <= MAX_LOOKUPS_PER_STEP * steps.expanding,
-                "{} lookups in {} steps", LOOKUPS.get(), steps.expanding
+                LOOKUPS.get() <= MAX_LOOKUPS_PER_STEP * work.rule_steps,
+                "{} lookups in {} steps", LOOKUPS.get(), work.rule_steps
             );
         }
     }
 }
 
-/// `DTSTART`, rule, dates: RFC 7529, which `ical-rs` reads differently.
+/// Rules of RFC 7529, which `ical-rs` interprets differently.
 #[test]
-fn days_that_a_month_does_not_have_can_be_moved() {
+fn skip_moves_days_that_a_month_does_not_have() {
     let cases = [
         (
             "FREQ=YEARLY;RSCALE=GREGORIAN;SKIP=FORWARD;COUNT=4",
@@ -206,20 +206,19 @@ fn days_that_a_month_does_not_have_can_be_moved() {
         ),
     ];
     for (text, start, expected) in cases {
-        let dates = occurrences(text, start, &mut Steps::default()).expect(text);
+        let dates = occurrences(text, start, &mut Work::default()).expect(text);
         let dates: Vec<String> = dates.iter().map(ToString::to_string).collect();
         assert_eq!(dates.join(" "), expected, "{text}");
     }
 }
 
-/// However far back it begins.
 #[test]
-fn a_rule_without_count_costs_what_is_in_the_window() {
-    let steps = |year| {
-        let mut steps = Steps::default();
+fn a_rule_without_count_costs_the_same_however_early_it_starts() {
+    let cost = |year| {
+        let mut work = Work::default();
         let start = date(year, 12, 25);
-        let dates = occurrences("FREQ=YEARLY;INTERVAL=3", start, &mut steps).expect("a rule");
-        (dates.len(), steps.expanding)
+        let dates = occurrences("FREQ=YEARLY;INTERVAL=3", start, &mut work).expect("a rule");
+        (dates.len(), work.rule_steps)
     };
-    assert_eq!(steps(1), steps(1_990));
+    assert_eq!(cost(1), cost(1_990));
 }

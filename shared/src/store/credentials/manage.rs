@@ -1,7 +1,8 @@
 //! Teams and their credentials, as operators manage them.
 //!
-//! A credential is found by its digest. A pointer under its team, made in the same transaction,
-//! lets an operator find it by its id, and keeps what only operators need to know about it.
+//! A credential is stored under its digest. A pointer in its team's partition, written in the same
+//! transaction, lets operators find it by its id, and holds what only operators need to know about
+//! it.
 
 mod change;
 mod reach;
@@ -19,79 +20,80 @@ use crate::problem::Problem;
 use crate::store::credentials::CredentialItem;
 use crate::store::{Store, key, malformed, number};
 
-/// How often work that meets someone else's change starts again. Operators rarely work on one team
-/// at the same moment, so a second round is an exception and a fourth a fault.
-const MAX_ROUNDS: u32 = 4;
+/// How often a change is attempted when someone else changes the same team or user meanwhile.
+/// Operators rarely work on one team at the same moment, so a second attempt is an exception, and
+/// needing more than four is a fault.
+const MAX_ATTEMPTS: u32 = 4;
 
 /// A team as operators see it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Team {
-    /// Who it is.
+    /// Its id.
     pub id: TeamId,
-    /// What its people call it.
+    /// Its name.
     pub name: String,
-    /// What it has paid for.
+    /// Its plan.
     pub plan: Plan,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
-/// A credential to be made.
+/// A credential to be created.
 #[derive(Clone, Debug)]
 pub struct NewCredential {
-    /// What operators call it.
+    /// Its holder.
     pub holder: Holder,
-    /// What its secret hashes to.
+    /// The digest of its secret.
     pub digest: Digest,
-    /// The end of its secret, if it is known.
+    /// The last four characters of its secret, if they are known.
     pub last_four: Option<LastFour>,
-    /// Whose it is.
+    /// The team that it belongs to.
     pub team: TeamId,
-    /// Which world it sees.
+    /// The mode of the data that it sees.
     pub mode: Mode,
-    /// When it stops working.
+    /// When it expires, if it does.
     pub expires_at: Option<Timestamp>,
-    /// How often it may be used; as deployed, if `None`.
+    /// Its own limit; `None` for the limit of the deployment.
     pub limit: Option<OwnLimit>,
-    /// When it was made.
+    /// When it is created.
     pub now: Timestamp,
 }
 
-/// How often a credential may be used, if not as deployed.
+/// A limit of a credential's own, in place of the deployment's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnLimit {
     /// Calls in one window.
     pub calls: u32,
-    /// The window's length in seconds; as deployed, if `None`.
+    /// The window's length in seconds; `None` for that of the deployment.
     pub window_seconds: Option<u32>,
 }
 
 /// Who holds a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
-    /// Whoever has the key.
+    /// The unnamed holder of a key.
     Key {
         /// The key's id.
         id: KeyId,
-        /// What operators call the key.
+        /// The name that operators gave it.
         name: Option<String>,
-        /// What the key is.
+        /// Its kind.
         kind: CredentialKind,
     },
     /// A Rocket.Chat user.
     User {
         /// The user's id.
         id: UserId,
-        /// What the user is called.
+        /// The user's name.
         name: String,
-        /// What the user may do.
+        /// The user's permissions.
         permissions: Vec<Permission>,
     },
 }
 
-/// The last four characters of a secret, by which people recognise it. Of a key they are part of
-/// the checksum, so the 26 random characters stay unknown.
+/// The last four characters of a secret, by which people recognise it. In a key they belong to the
+/// checksum, so the 26 random characters stay secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LastFour(String);
@@ -99,23 +101,23 @@ pub struct LastFour(String);
 /// A credential as operators see it.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// What operators call it.
+    /// Its holder.
     pub holder: Holder,
-    /// Which world it sees.
+    /// The mode of the data that it sees.
     pub mode: Mode,
-    /// The end of its secret, if it is known.
+    /// The last four characters of its secret, if they are known.
     pub last_four: Option<LastFour>,
-    /// Whether it has not been revoked.
+    /// `false` once it has been revoked.
     pub active: bool,
-    /// When it stops working.
+    /// When it expires, if it does.
     pub expires_at: Option<Timestamp>,
-    /// How often it may be used, if that is its own.
+    /// Its own limit; `None` for the limit of the deployment.
     pub limit: Option<OwnLimit>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it was last admitted.
+    /// When it was last admitted, if ever.
     pub last_used_at: Option<Timestamp>,
-    /// The key that takes its place, if it is a key that has been rotated.
+    /// The key that replaced it, if it is a key that has been rotated.
     pub successor: Option<KeyId>,
 }
 
@@ -123,11 +125,11 @@ pub struct Listed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It works, and nothing ends that.
+    /// It works, and does not expire.
     Active,
-    /// It works until an instant that lies ahead.
+    /// It works, but expires in the future.
     Expiring,
-    /// That instant has passed.
+    /// It has expired.
     Expired,
     /// It has been revoked.
     Revoked,
@@ -136,39 +138,39 @@ pub enum State {
 /// A change to a credential.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// It works no more.
+    /// Stops it from working.
     Revoke,
-    /// It works until then, at the longest.
+    /// Lets it expire at this instant, unless it already expires earlier.
     ExpireAt(Timestamp),
-    /// It may be used so often; as deployed, if `None`. Not for revoked credentials.
+    /// Sets its limit; `None` for the limit of the deployment. Not for revoked credentials.
     Allow(Option<OwnLimit>),
-    /// Its user may do this, and nothing else. Not for revoked credentials.
+    /// Sets the permissions of its user. Not for revoked credentials.
     Permit(Vec<Permission>),
-    /// Its team has this plan.
+    /// Sets its copy of the team's plan.
     Plan(Plan),
 }
 
-/// A secret that takes another's place.
+/// A secret that replaces another.
 #[derive(Clone, Debug)]
 pub struct Replacement {
-    /// What it hashes to.
+    /// Its digest.
     pub digest: Digest,
-    /// Its end.
+    /// Its last four characters.
     pub last_four: LastFour,
-    /// When the secret before it stops working, at the latest.
+    /// When the secret that it replaces stops working, at the latest.
     pub grace_ends_at: Timestamp,
-    /// Now.
+    /// The time of the rotation.
     pub now: Timestamp,
 }
 
-/// What became of a rotation.
+/// The outcome of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    /// It happened.
+    /// The secret has been replaced.
     Done,
-    /// Someone else rotated the credential meanwhile.
-    Overtaken,
-    /// Too many of the user's earlier tokens still work.
+    /// The secret has not been replaced: someone else rotated the credential meanwhile.
+    WriteConflict,
+    /// The secret has not been replaced: too many of the user's earlier tokens still work.
     TooManyTokens,
 }
 
@@ -178,13 +180,13 @@ pub struct Unreached {
     /// The URL that was tried; `None` if no request could be sent, for want of a region or of
     /// credentials.
     pub endpoint: Option<String>,
-    /// What went wrong: unavailable if nothing answered.
+    /// What went wrong; [`Problem::Unavailable`] if nothing responded.
     pub problem: Problem,
 }
 
-/// A credential as it was read, to be shown or replaced.
+/// A stored credential, for operators to inspect or rotate.
 pub struct Found {
-    /// What operators may see of it.
+    /// The credential as operators see it.
     pub listed: Listed,
     credential: CredentialItem,
     pointer: PointerItem,
@@ -200,17 +202,17 @@ struct PointerItem {
     name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_four: Option<LastFour>,
-    /// Of a rotated key: the key that takes its place.
+    /// Of a rotated key: the key that replaced it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     successor: Option<KeyId>,
-    /// Of a rotated key: when its grace ends.
+    /// Of a rotated key: when its grace period ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     grace_ends_at: Option<i64>,
-    /// Of a rotated key: the expiry that it was made with, since its credential may now have that
-    /// of its grace.
+    /// Of a rotated key: the expiry that it was created with. Its credential may now expire
+    /// earlier, with the grace period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     own_expires_at: Option<i64>,
-    /// Of a user whose token was rotated: earlier tokens, which may still work.
+    /// Of a user whose token was rotated: the digests of earlier tokens, which may still work.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     earlier: Vec<Digest>,
     created_at: Timestamp,
@@ -220,7 +222,7 @@ struct PointerItem {
 impl LastFour {
     const CHARS: usize = 4;
 
-    /// Reads the end of a secret that was made elsewhere; `None` if no secret could end so.
+    /// Reads the end of a secret that was made elsewhere; `None` if no secret can end like this.
     pub fn parse(text: &str) -> Option<LastFour> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         let fits = text.len() == LastFour::CHARS && text.bytes().all(allowed);
@@ -240,7 +242,7 @@ impl LastFour {
 }
 
 impl Listed {
-    /// Whether it works at this instant.
+    /// Whether it works at `now`.
     pub fn state(&self, now: Timestamp) -> State {
         match self.expires_at {
             _ if !self.active => State::Revoked,
@@ -252,7 +254,8 @@ impl Listed {
 }
 
 impl Store {
-    /// Makes a credential. `false` if its holder or its secret is there already.
+    /// Creates a credential. `false` if there already is one with the same holder or the same
+    /// secret.
     pub async fn create_credential(
         &self,
         new: &NewCredential,
@@ -305,21 +308,21 @@ impl Store {
         let in_use = || Problem::Internal("the credential exists already".into());
         transaction.put_new(&credential, in_use)?;
         transaction.put_new(&pointer, in_use)?;
-        let made = transaction.commit_if_allowed().await?;
-        if made {
+        let created = transaction.commit_if_allowed().await?;
+        if created {
             self.correct_plan(&new.team, &new.digest, plan).await?;
         }
-        Ok(made)
+        Ok(created)
     }
 
-    /// A team's keys, in both modes.
+    /// All keys of a team, in both modes.
     pub async fn list_keys(&self, team: &TeamId) -> Result<Vec<Listed>, Problem> {
         let mut listed = self.listed(team, Mode::Live, key::KEY_POINTERS).await?;
         listed.extend(self.listed(team, Mode::Test, key::KEY_POINTERS).await?);
         Ok(listed)
     }
 
-    /// A workspace's users.
+    /// All users of a workspace.
     pub async fn list_users(&self, team: &TeamId) -> Result<Vec<Listed>, Problem> {
         self.listed(team, Mode::Live, key::USER_POINTERS).await
     }
@@ -410,7 +413,7 @@ impl Holder {
 }
 
 impl PointerItem {
-    /// What all its secrets hash to, the current one first.
+    /// The digests of all its secrets, the current one first.
     fn digests(&self) -> impl Iterator<Item = &Digest> {
         [&self.digest].into_iter().chain(&self.earlier)
     }
@@ -461,7 +464,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn four_characters_of_a_secret_are_kept_and_no_more() {
+    fn exactly_four_characters_of_a_secret_are_kept() {
         assert_eq!(LastFour::of("pk_test_x9-Z_").as_str(), "9-Z_");
         assert_eq!(LastFour::parse("9-Z_"), Some(LastFour::of("pk_test_x9-Z_")));
         for other in ["", "abc", "abcde", "ab c", "abé"] {

@@ -1,9 +1,9 @@
-//! Changes to a credential that its holder notices on the next call.
+//! Changes to credentials. They take effect with the next call.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{Change, MAX_ROUNDS, integer};
+use super::{Change, MAX_ATTEMPTS, integer};
 use crate::domain::digest::Digest;
 use crate::domain::id::{KeyId, TeamId, UserId};
 use crate::problem::Problem;
@@ -11,8 +11,8 @@ use crate::store::transaction::WRITE_ID;
 use crate::store::{Store, key, malformed, problem, string};
 
 impl Store {
-    /// Changes the credential of a key. `false` if the team has no such key, or if the change is
-    /// not for revoked keys and this one is.
+    /// Changes the credential of a key. `false` if the team has no such key, or if the key is
+    /// revoked and the change is not for revoked keys.
     pub async fn change_key(
         &self,
         team: &TeamId,
@@ -25,9 +25,9 @@ impl Store {
         }
     }
 
-    /// Changes the credentials of a user: the token and the earlier ones that may still work.
-    /// `false` if the workspace has no such user, or if the change is not for revoked users and
-    /// this one is.
+    /// Changes the credentials of a user: those of the current token, and of earlier ones that may
+    /// still work. `false` if the workspace has no such user, or if the user is revoked and the
+    /// change is not for revoked users.
     pub async fn change_user(
         &self,
         team: &TeamId,
@@ -35,11 +35,11 @@ impl Store {
         change: &Change,
     ) -> Result<bool, Problem> {
         let mut done: Option<(Digest, bool)> = None;
-        for _ in 0..MAX_ROUNDS {
+        for _ in 0..MAX_ATTEMPTS {
             let Some(pointer) = self.find_user_pointer(team, id).await? else {
                 return Ok(false);
             };
-            // A rotation may have made another token while these were changed.
+            // A rotation may have replaced the token while its credentials were changed.
             if let Some((digest, changed)) = &done
                 && *digest == pointer.digest
             {
@@ -56,7 +56,7 @@ impl Store {
         ))
     }
 
-    /// Changes a credential. `false` if its condition does not hold.
+    /// Changes a credential. `false` if the condition of the change is not met.
     pub(super) async fn change(&self, digest: &Digest, change: &Change) -> Result<bool, Problem> {
         let (pk, sk) = key::credential(digest.as_str());
         let mut update = self.table.client.update_item().table_name(&self.table.name);
@@ -99,7 +99,8 @@ impl Store {
 }
 
 impl Change {
-    /// What it sets, and what it removes. The first is `#a0` to the condition.
+    /// The attributes that it sets to a value, or removes. The condition refers to the first as
+    /// `#a0`.
     fn attributes(&self) -> Result<Vec<(&'static str, Option<AttributeValue>)>, Problem> {
         Ok(match self {
             Change::Revoke => vec![("active", Some(AttributeValue::Bool(false)))],
@@ -127,7 +128,7 @@ impl Change {
     fn condition(&self) -> &'static str {
         match self {
             Change::Revoke => "attribute_exists(#pk)",
-            // What expires earlier stays as it is.
+            // An earlier expiry stays as it is.
             Change::ExpireAt(_) => {
                 "attribute_exists(#pk) AND (attribute_not_exists(#a0) OR #a0 > :a0)"
             }

@@ -1,4 +1,4 @@
-//! Whether there is a database at all, and where it was looked for.
+//! Whether the table can be reached, and at which endpoint.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::Unreached;
 use crate::store::{Store, key, problem};
 
-/// Notes where requests go.
+/// Records the URL that requests are sent to.
 #[derive(Clone, Debug, Default)]
 struct Destination(Arc<Mutex<Option<String>>>);
 
@@ -32,18 +32,18 @@ impl Intercept for Destination {
 }
 
 impl Store {
-    /// Asks the table for nothing in particular, to learn whether it can be used.
+    /// Reads an item that does not exist, to check that the table can be used.
     pub async fn reach(&self) -> Result<(), Unreached> {
         let destination = Destination::default();
         let request = self.table.client.get_item().table_name(&self.table.name);
         let nowhere = AttributeValue::S(key::NOWHERE.to_owned());
         let request = request.key(key::PK, nowhere.clone()).key(key::SK, nowhere);
-        let answer = request
+        let response = request
             .customize()
             .interceptor(destination.clone())
             .send()
             .await;
-        match answer {
+        match response {
             Ok(_) => Ok(()),
             Err(error) => {
                 let endpoint = destination.0.lock();

@@ -1,8 +1,9 @@
-//! A new secret in place of another, which goes on working for a while.
+//! Rotation: a new secret replaces an old one, which works until its grace period ends.
 //!
-//! The new credential and the pointers change in one transaction. The old credential's expiry
-//! follows by a plain update: a transaction with it would refuse calls that are admitted at that
-//! moment. The pointer says until when it works, so an interrupted rotation can be completed.
+//! One transaction writes the new credential and the pointers. The expiry of the old credential
+//! follows in a plain update: in the transaction it would conflict with calls that are being
+//! admitted. The pointer records the end of the grace period, so an interrupted rotation can be
+//! completed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
@@ -15,12 +16,12 @@ use crate::problem::Problem;
 use crate::store::credentials::CredentialItem;
 use crate::store::{Store, key, malformed, string, transaction};
 
-/// The most earlier tokens of a user that may still work: each is a call more for every change.
+/// The most earlier tokens of a user that may still work: each adds a call to every change.
 const MAX_EARLIER_TOKENS: usize = 8;
 
 impl Store {
-    /// Makes a key that takes another's place: with its name, type, mode and limit, and with the
-    /// expiry it was made with.
+    /// Replaces a key with a new one, which has its name, kind, mode and limit, and the expiry that
+    /// the old one was created with.
     pub async fn replace_key(
         &self,
         old: Found,
@@ -58,7 +59,7 @@ impl Store {
         let rotated = rotated_key(&pointer, id, own_expires_at, new);
         transaction.update(rotated, || Problem::WriteConflict)?;
         if !transaction.commit_if_allowed().await? {
-            return Ok(Rotation::Overtaken);
+            return Ok(Rotation::WriteConflict);
         }
         self.change(&pointer.digest, &Change::ExpireAt(new.grace_ends_at))
             .await?;
@@ -67,7 +68,8 @@ impl Store {
         Ok(Rotation::Done)
     }
 
-    /// Limits a rotated key to its grace, if its rotation was interrupted before it did.
+    /// Lets a rotated key expire with its grace period, if its rotation was interrupted before
+    /// that.
     pub async fn complete_rotation(&self, rotated: &Found) -> Result<(), Problem> {
         let ends_at = rotated.pointer.grace_ends_at;
         if let Some(at) = ends_at.and_then(|second| Timestamp::from_second(second).ok()) {
@@ -77,8 +79,8 @@ impl Store {
         Ok(())
     }
 
-    /// Makes a token that takes a user's current one's place, with the same permissions, limit and
-    /// expiry. No earlier token works longer than the grace.
+    /// Replaces a user's token with a new one, which has the same permissions, limit and expiry. No
+    /// earlier token works longer than the grace period.
     pub async fn replace_token(&self, old: Found, new: &Replacement) -> Result<Rotation, Problem> {
         let Found {
             credential,
@@ -91,8 +93,8 @@ impl Store {
             self.change(digest, &grace).await?;
             let credential = self.credential(digest).await?;
             let works = |item: &CredentialItem| {
-                let ended = item.expires_at.is_some_and(|at| at <= new.now.as_second());
-                item.active && !ended
+                let has_expired = item.expires_at.is_some_and(|at| at <= new.now.as_second());
+                item.active && !has_expired
             };
             if credential.as_ref().is_some_and(works) {
                 earlier.push(digest.clone());
@@ -107,10 +109,10 @@ impl Store {
         let rotated = rotated_user(&pointer, &earlier, new);
         transaction.update(rotated, || Problem::WriteConflict)?;
         if !transaction.commit_if_allowed().await? {
-            return Ok(Rotation::Overtaken);
+            return Ok(Rotation::WriteConflict);
         }
         self.change(&pointer.digest, &grace).await?;
-        // Someone who read the pointer before it moved may have changed the old token only.
+        // Someone who read the pointer before this transaction may have changed only the old token.
         if let Some(original) = self.credential(&pointer.digest).await? {
             for change in copy.changes_to(&original) {
                 self.change(&new.digest, &change).await?;
@@ -141,7 +143,7 @@ impl CredentialItem {
         }
     }
 
-    /// What makes a copy like the credential it was copied from, which has changed since.
+    /// The changes that make this copy equal to its original, which may have changed since.
     fn changes_to(&self, original: &CredentialItem) -> Vec<Change> {
         let mut changes = Vec::new();
         if self.permissions != original.permissions {
@@ -157,7 +159,7 @@ impl CredentialItem {
     }
 }
 
-/// Notes on a key's pointer that it has been rotated.
+/// Records in the pointer of a key that the key has been rotated.
 fn rotated_key(
     pointer: &PointerItem,
     successor: &KeyId,
@@ -187,7 +189,7 @@ fn rotated_key(
     update.update_expression(expression)
 }
 
-/// Points a user at the new token, and keeps the earlier ones in sight.
+/// Points a user to the new token, and records the earlier ones.
 fn rotated_user(pointer: &PointerItem, earlier: &[Digest], new: &Replacement) -> UpdateBuilder {
     let earlier = earlier.iter().map(|digest| string(digest.as_str()));
     let earlier = AttributeValue::L(earlier.collect());

@@ -1,9 +1,9 @@
-//! Teams: their settings, and the plan that each of their credentials carries a copy of.
+//! Teams: their settings, and their plan, which each of their credentials has a copy of.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use serde::{Deserialize, Serialize};
 
-use super::{Change, MAX_ROUNDS, PointerItem, Team};
+use super::{Change, MAX_ATTEMPTS, PointerItem, Team};
 use crate::domain::digest::Digest;
 use crate::domain::id::TeamId;
 use crate::domain::principal::{Mode, Plan};
@@ -21,7 +21,7 @@ struct TeamItem {
 }
 
 impl Store {
-    /// Makes a team, in both modes.
+    /// Creates a team, in both modes.
     pub async fn create_team(&self, team: &Team) -> Result<(), Problem> {
         let mut transaction = self.transaction();
         for (pk, sk) in copies(&team.id) {
@@ -38,13 +38,13 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Every team, by id, which is by age.
+    /// All teams, oldest first.
     pub async fn list_teams(&self) -> Result<Vec<Team>, Problem> {
         let items: Vec<TeamItem> = self.all(key::TEAMS, key::TEAM_IDS).await?;
         Ok(items.into_iter().map(|item| item.team).collect())
     }
 
-    /// A team; `None` if there is none.
+    /// The team with this id; `None` if there is none.
     pub async fn find_team(&self, id: &TeamId) -> Result<Option<Team>, Problem> {
         let item = self.get(&key::team(id, Mode::Live), key::TEAM).await?;
         let item: Option<TeamItem> = item
@@ -56,7 +56,7 @@ impl Store {
 
     /// Changes a team's name, plan or both. `false` if there is no such team.
     ///
-    /// The team's credentials keep the plan they have until [`Store::copy_plan`] has run.
+    /// The team's credentials keep their copies of the old plan until [`Store::copy_plan`] has run.
     pub async fn update_team(
         &self,
         id: &TeamId,
@@ -64,20 +64,20 @@ impl Store {
         plan: Option<Plan>,
     ) -> Result<bool, Problem> {
         let mut transaction = self.transaction();
-        for at in copies(id) {
+        for key in copies(id) {
             let missing = || Problem::Internal("the team does not exist".into());
-            transaction.update(team_update(at, name, plan)?, missing)?;
+            transaction.update(team_update(key, name, plan)?, missing)?;
         }
         transaction.commit_if_allowed().await
     }
 
-    /// Copies a team's plan to each of its credentials, and counts those that had another one. It
+    /// Copies a team's plan to each of its credentials, and returns how many had another plan. It
     /// may be interrupted and run again.
     pub async fn copy_plan(&self, id: &TeamId) -> Result<u64, Problem> {
         let mut changed = 0;
         let mut copied = None;
-        for _ in 0..MAX_ROUNDS {
-            // Someone else may give the team another plan while this one is being copied.
+        for _ in 0..MAX_ATTEMPTS {
+            // Someone else may change the team's plan while this one is being copied.
             let plan = self.find_team(id).await?.map(|team| team.plan);
             let Some(plan) = plan.filter(|plan| Some(*plan) != copied) else {
                 return Ok(changed);
@@ -99,7 +99,7 @@ impl Store {
         ))
     }
 
-    /// Gives a new credential its team's plan, if that has changed since `plan` was read.
+    /// Corrects the plan of a new credential, if its team's has changed since `plan` was read.
     pub(super) async fn correct_plan(
         &self,
         team: &TeamId,
@@ -141,7 +141,7 @@ fn team_update(
     Ok(update.update_expression(expression))
 }
 
-/// Where a team's settings are kept: in each mode, and in the list of all teams.
+/// The keys under which a team's settings are stored: in each mode, and in the list of all teams.
 fn copies(id: &TeamId) -> [(String, String); 3] {
     [
         (key::team(id, Mode::Live), key::TEAM.to_owned()),
