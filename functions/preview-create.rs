@@ -1,9 +1,11 @@
 //! Computes when a ticket would fall due, and says which business hours count.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use shared::domain::coverage::Coverage;
 use shared::domain::forecast::Forecast;
+use shared::domain::plan::Plan;
 use shared::fields::preview::{RequestedCalendar, RequestedTargets};
 use shared::problem::Problem;
 use shared::reply::{self, Answer};
@@ -39,7 +41,11 @@ async fn preview(call: ReadCall) -> Answer {
         None => store.coverage(rule.as_ref()).await?,
     };
     let forecast = targets
-        .map(|targets| Forecast::new(&coverage.calendar, targets, request.options))
+        .map(|targets| {
+            let calendar = Arc::clone(&coverage.calendar);
+            let plan = Arc::new(Plan::new(targets.into(), calendar));
+            Forecast::new(&plan, request.options)
+        })
         .transpose()
         .map_err(Problem::without_due_date)?;
     let rule_id = rule.as_ref().map(|rule| &rule.id);

@@ -1,13 +1,14 @@
 //! The rules of SLAs, without a clock, a network or a database.
 
 pub mod calendar;
+pub mod clock;
 pub mod coverage;
-pub mod cycle;
 pub mod deadline;
 pub mod digest;
 pub mod forecast;
 pub mod id;
 pub mod minutes;
+pub mod plan;
 pub mod policy;
 pub mod principal;
 pub mod priority;

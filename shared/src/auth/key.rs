@@ -175,4 +175,47 @@ mod tests {
             None
         );
     }
+
+    #[test]
+    fn a_key_has_only_letters_and_digits_behind_its_prefix() {
+        let payload = format!("sk_live_{}-", "a".repeat(KEY_RANDOM_CHARS - 1));
+        let key = format!("{payload}{}", checksum(&payload));
+        assert_eq!(Key::parse(&key), None);
+    }
+
+    #[test]
+    fn a_token_is_recognised_by_its_length_and_alphabet() {
+        let token = Token::generate().expect("random bytes");
+        assert_eq!(token.len(), TOKEN_CHARS);
+        assert!(Token::parse(&token).is_some());
+        assert!(Token::parse(&format!("-_{}", &token[2..])).is_some());
+        for other in [
+            &token[1..],
+            &format!("{token}a"),
+            &format!(".{}", &token[1..]),
+        ] {
+            assert_eq!(Token::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn random_texts_use_the_whole_alphabet() {
+        let id = generate_user_id().expect("random bytes");
+        assert_eq!(id.len(), USER_ID_CHARS);
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..100 {
+            let token = Token::generate().expect("random bytes");
+            assert_eq!(token.len(), TOKEN_CHARS);
+            seen.extend(token.bytes());
+        }
+        assert_eq!(Vec::from_iter(seen), BASE62);
+    }
+
+    #[test]
+    fn a_lack_of_randomness_says_so() {
+        assert_eq!(
+            NoRandomness.to_string(),
+            "the operating system gave no random bytes"
+        );
+    }
 }

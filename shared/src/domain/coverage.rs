@@ -1,5 +1,7 @@
 //! Coverage: the business hours that count for a ticket, and why these.
 
+use std::sync::Arc;
+
 use crate::domain::calendar::{Calendar, Schedule, ScheduleViolation};
 use crate::domain::id::CalendarId;
 
@@ -26,7 +28,7 @@ pub struct Coverage {
     /// Why this calendar.
     pub source: CoverageSource,
     /// The calendar.
-    pub calendar: Calendar,
+    pub calendar: Arc<Calendar>,
 }
 
 impl Coverage {
@@ -43,7 +45,7 @@ impl Coverage {
         Ok(Coverage {
             calendar_id: Some(id),
             source,
-            calendar: Calendar::parse(schedule)?,
+            calendar: Arc::new(Calendar::parse(schedule)?),
         })
     }
 
@@ -52,7 +54,7 @@ impl Coverage {
         Coverage {
             calendar_id: None,
             source: CoverageSource::Inline,
-            calendar,
+            calendar: Arc::new(calendar),
         }
     }
 
@@ -61,7 +63,7 @@ impl Coverage {
         Coverage {
             calendar_id: None,
             source: CoverageSource::BuiltIn,
-            calendar: Calendar::built_in().clone(),
+            calendar: Arc::new(Calendar::built_in().clone()),
         }
     }
 
@@ -70,7 +72,7 @@ impl Coverage {
         Coverage {
             calendar_id: None,
             source: CoverageSource::None,
-            calendar: Calendar::always_open().clone(),
+            calendar: Arc::new(Calendar::always_open().clone()),
         }
     }
 }

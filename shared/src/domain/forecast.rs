@@ -1,11 +1,14 @@
 //! When the targets of a ticket fall due, if nothing happens to it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
-use crate::domain::calendar::Calendar;
-use crate::domain::cycle::{Marks, Standing};
+use crate::domain::clock::{Clock, Metric, Standing};
 use crate::domain::deadline::{DeadlineError, Trace, trace};
-use crate::domain::rule::Targets;
+use crate::domain::minutes::Minutes;
+use crate::domain::plan::Plan;
+use crate::domain::priority::Priority;
 
 /// What a forecast is made for, and how much it includes.
 #[derive(Clone, Copy, Debug)]
@@ -18,20 +21,26 @@ pub struct ForecastOptions {
     pub trace: bool,
 }
 
-/// When the targets of a ticket fall due.
+/// When the targets of a ticket fall due, of those that its plan has.
 #[derive(Clone, Debug)]
 pub struct Forecast {
     /// The first response.
-    pub first_response: MetricForecast,
+    pub first_response: Option<MetricForecast>,
     /// The resolution.
-    pub resolution: MetricForecast,
+    pub resolution: Option<MetricForecast>,
 }
 
 /// When one target falls due.
 #[derive(Clone, Debug)]
 pub struct MetricForecast {
-    /// The due, breach and warning instants.
-    pub marks: Marks,
+    /// The target.
+    pub target: Minutes,
+    /// The earliest instant at which the target is used up.
+    pub due_at: Timestamp,
+    /// The latest such instant.
+    pub breach_at: Timestamp,
+    /// When the warning begins.
+    pub warn_at: Timestamp,
     /// The standing at the wanted instant.
     pub standing: Option<Standing>,
     /// The open periods until it is due.
@@ -39,29 +48,42 @@ pub struct MetricForecast {
 }
 
 impl Forecast {
-    /// Computes both targets.
+    /// Computes the targets of a plan.
     ///
     /// # Errors
     ///
     /// If a target falls due later than is searched for, see [`DeadlineError`].
-    pub fn new(
-        calendar: &Calendar,
-        targets: Targets,
-        options: ForecastOptions,
-    ) -> Result<Forecast, DeadlineError> {
-        let from = options.created_at;
-        let response = Marks::of(calendar, from, targets.response())?;
-        let resolution = Marks::of(calendar, from, targets.resolution())?;
-        let forecast = |marks: Marks| MetricForecast {
-            marks,
-            standing: options
-                .as_of
-                .map(|as_of| marks.standing(calendar, from, as_of)),
-            trace: options.trace.then(|| trace(calendar, from, marks.due_at)),
-        };
+    pub fn new(plan: &Arc<Plan>, options: ForecastOptions) -> Result<Forecast, DeadlineError> {
+        // Only events of other priorities would tell them apart.
+        let clock = Clock::new(options.created_at, Priority::Normal, Some(Arc::clone(plan)));
         Ok(Forecast {
-            first_response: forecast(response),
-            resolution: forecast(resolution),
+            first_response: metric(&clock, Metric::FirstResponse, plan, options)?,
+            resolution: metric(&clock, Metric::Resolution, plan, options)?,
         })
     }
+}
+
+fn metric(
+    clock: &Clock,
+    metric: Metric,
+    plan: &Plan,
+    options: ForecastOptions,
+) -> Result<Option<MetricForecast>, DeadlineError> {
+    let (due, warning) = (clock.due(metric)?, clock.warning(metric)?);
+    let standing = clock.standing(metric, options.created_at);
+    let Some(((due, warning), standing)) = due.zip(warning).zip(standing) else {
+        return Ok(None);
+    };
+    Ok(Some(MetricForecast {
+        target: standing.target,
+        due_at: due.first,
+        breach_at: due.last.unwrap_or(due.first),
+        warn_at: warning.first,
+        standing: options
+            .as_of
+            .and_then(|as_of| clock.standing(metric, as_of)),
+        trace: options
+            .trace
+            .then(|| trace(&plan.calendar, options.created_at, due.first)),
+    }))
 }

@@ -45,8 +45,10 @@ struct CoverageView<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ForecastView {
-    first_response: MetricView,
-    resolution: MetricView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_response: Option<MetricView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolution: Option<MetricView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<TraceView>,
 }
@@ -93,15 +95,16 @@ impl ForecastView {
             first_response,
             resolution,
         } = forecast;
-        let traces = first_response.trace.as_ref().zip(resolution.trace.as_ref());
+        let trace = |metric: &Option<MetricForecast>| metric.as_ref().and_then(|m| m.trace.clone());
+        let traces = trace(first_response).zip(trace(resolution));
         ForecastView {
-            first_response: MetricView::of(first_response),
-            resolution: MetricView::of(resolution),
+            first_response: first_response.as_ref().map(MetricView::of),
+            resolution: resolution.as_ref().map(MetricView::of),
             trace: traces.map(|(first_response, resolution)| {
                 let truncated = first_response.is_truncated() || resolution.is_truncated();
                 TraceView {
-                    first_response: periods(first_response),
-                    resolution: periods(resolution),
+                    first_response: periods(&first_response),
+                    resolution: periods(&resolution),
                     truncated: truncated.then_some(true),
                 }
             }),
@@ -111,15 +114,14 @@ impl ForecastView {
 
 impl MetricView {
     fn of(metric: &MetricForecast) -> MetricView {
-        let marks = &metric.marks;
         MetricView {
-            target_minutes: marks.target.get(),
-            due_at: marks.due_at,
-            breach_at: (marks.breach_at != marks.due_at).then_some(marks.breach_at),
-            warn_at: marks.warn_at,
+            target_minutes: metric.target.get(),
+            due_at: metric.due_at,
+            breach_at: (metric.breach_at != metric.due_at).then_some(metric.breach_at),
+            warn_at: metric.warn_at,
             standing: metric.standing.map(|standing| StandingView {
-                elapsed_seconds: standing.elapsed_seconds,
-                remaining_seconds: standing.remaining_seconds,
+                elapsed_seconds: standing.elapsed.as_secs(),
+                remaining_seconds: standing.remaining.as_secs(),
                 status: standing.status.as_str(),
             }),
         }

@@ -1,0 +1,834 @@
+//! The clock of a ticket: its events folded into cycles, and the standing of each metric at an instant.
+//!
+//! A *metric* is what a target is set for: the first response, the next response and the resolution.
+//! A *cycle* is one run of a metric, from its start to its stop. It counts the open time while it
+//! runs, by the calendar of the plan in force, and compares it with that plan's target.
+//!
+//! The fold depends only on the events and their instants. Events that do not apply in a state, such
+//! as a pause while paused, change nothing, and nothing applies after a cancellation.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::calendar::Calendar;
+use crate::domain::deadline::{DeadlineError, due, elapsed};
+use crate::domain::minutes::Minutes;
+use crate::domain::plan::{OnReopen, Plan};
+use crate::domain::priority::Priority;
+
+/// What a target is set for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metric {
+    /// The first response to the customer.
+    FirstResponse,
+    /// The response to the customer's oldest message without one, after the first response.
+    NextResponse,
+    /// The resolution of the ticket.
+    Resolution,
+}
+
+/// The state of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The team is working on it.
+    Open,
+    /// The resolution waits for someone else.
+    Paused,
+    /// It is resolved.
+    Resolved,
+    /// It is cancelled, for good.
+    Cancelled,
+}
+
+/// Something that happens to a ticket.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When it happens.
+    pub at: Timestamp,
+    /// What happens.
+    pub kind: EventKind,
+}
+
+/// What happens to a ticket.
+#[derive(Clone, Debug)]
+pub enum EventKind {
+    /// A person of the team responds to the customer.
+    AgentReply,
+    /// The customer writes.
+    CustomerReply,
+    /// The resolution begins to wait for someone else.
+    Paused,
+    /// The resolution no longer waits.
+    Resumed,
+    /// The ticket is resolved.
+    Resolved,
+    /// The ticket is open again.
+    Reopened,
+    /// The ticket is cancelled.
+    Cancelled,
+    /// The priority changes, and with it the plan, unless one is assigned.
+    PriorityChanged {
+        /// The new priority.
+        priority: Priority,
+        /// The plan of that priority, if a rule applies to it.
+        plan: Option<Arc<Plan>>,
+    },
+    /// A plan is assigned, whatever the priority; `None` returns to the plan of the priority.
+    Assigned(Option<Arc<Plan>>),
+    /// The open cycles are counted as if this plan had been in force since they began.
+    Recalculated(Arc<Plan>),
+}
+
+/// A ticket's history: how it began, and its events in order.
+#[derive(Clone, Debug)]
+pub struct History {
+    created_at: Timestamp,
+    priority: Priority,
+    plan: Option<Arc<Plan>>,
+    events: Vec<Event>,
+}
+
+/// A ticket after some of its events.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    state: State,
+    priority: Priority,
+    /// The plan of the last priority that has one.
+    priority_plan: Option<Arc<Plan>>,
+    assigned: Option<Arc<Plan>>,
+    /// The plan in force.
+    plan: Option<Arc<Plan>>,
+    first_response: MetricClock,
+    next_response: MetricClock,
+    resolution: MetricClock,
+}
+
+/// The clock of one metric: its last cycle, if there has been one.
+#[derive(Clone, Debug, Default)]
+struct MetricClock {
+    cycle: Option<Cycle>,
+}
+
+/// What a plan says about one metric.
+#[derive(Clone, Debug)]
+struct Terms {
+    target: Minutes,
+    plan: Arc<Plan>,
+}
+
+/// One run of a metric.
+#[derive(Clone, Debug)]
+struct Cycle {
+    number: u32,
+    began_at: Timestamp,
+    /// In order, without overlaps. Only the last one can be without an end.
+    runs: Vec<Run>,
+    /// In order. Empty while no plan has a target for the metric.
+    phases: Vec<Phase>,
+    stop: Option<Stop>,
+}
+
+/// A period in which a cycle counts open time.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    from: Timestamp,
+    to: Option<Timestamp>,
+}
+
+/// A period in which a plan is in force for a cycle. The first one also counts the time before it.
+#[derive(Clone, Debug)]
+struct Phase {
+    since: Timestamp,
+    terms: Terms,
+}
+
+/// How a cycle stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// When.
+    pub at: Timestamp,
+    /// By which event.
+    pub by: StoppedBy,
+}
+
+/// The events that stop a cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoppedBy {
+    /// A response of the team.
+    AgentReply,
+    /// The resolution of the ticket.
+    Resolved,
+    /// The cancellation of the ticket.
+    Cancelled,
+}
+
+/// The status of a metric. If several would be right, the first of cancelled, breached, achieved,
+/// paused, warning and active is the status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// No cycle with a target.
+    Idle,
+    /// The cycle runs, and there is time.
+    Active,
+    /// The cycle runs, and the plan's share of the target is used up.
+    Warning,
+    /// The cycle waits.
+    Paused,
+    /// More open time has passed than the target allows.
+    Breached,
+    /// The cycle stopped in time.
+    Achieved,
+    /// The ticket was cancelled while the cycle was open.
+    Cancelled,
+}
+
+/// How a metric with a target stands at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The status; never [`Status::Idle`].
+    pub status: Status,
+    /// The number of the cycle, from 1.
+    pub cycle: u32,
+    /// The target in force, or at the stop.
+    pub target: Minutes,
+    /// The open time that the cycle has counted.
+    pub elapsed: SignedDuration,
+    /// The open time that is left; zero if there is none.
+    pub remaining: SignedDuration,
+    /// Whether the cycle is open and waits.
+    pub is_paused: bool,
+    /// When the target is used up, if nothing else happens: unless the cycle stopped in time, is
+    /// cancelled, or waits with time left.
+    pub due_at: Option<Timestamp>,
+    /// The latest instant at which it is still in time, if that differs from `due_at` and the cycle
+    /// runs and is not in breach.
+    pub breach_at: Option<Timestamp>,
+    /// When the warning begins, if it is to come.
+    pub warn_at: Option<Timestamp>,
+    /// The instant after which the cycle was in breach.
+    pub breached_at: Option<Timestamp>,
+    /// How the cycle stopped.
+    pub stop: Option<Stop>,
+}
+
+/// When a cycle uses up an amount of open time, if nothing else happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// The earliest instant at which the amount is used up.
+    pub first: Timestamp,
+    /// The latest such instant; `None` if the cycle waits or has stopped before it.
+    pub last: Option<Timestamp>,
+}
+
+/// A part of a run that one calendar counts.
+struct Piece<'a> {
+    from: Timestamp,
+    to: Option<Timestamp>,
+    calendar: &'a Calendar,
+}
+
+impl History {
+    /// A history with events in the order of their arrival. They apply in the order of their
+    /// instants, and those before the creation at the creation; of equal instants, the one that
+    /// arrived first applies first.
+    pub fn new(
+        created_at: Timestamp,
+        priority: Priority,
+        plan: Option<Arc<Plan>>,
+        mut events: Vec<Event>,
+    ) -> History {
+        for event in &mut events {
+            event.at = event.at.max(created_at);
+        }
+        events.sort_by_key(|event| event.at);
+        History {
+            created_at,
+            priority,
+            plan,
+            events,
+        }
+    }
+
+    /// The clock after all events up to an instant, including those at it.
+    pub fn at(&self, as_of: Timestamp) -> Clock {
+        let mut clock = Clock::new(self.created_at, self.priority, self.plan.clone());
+        let past = self.events.iter().take_while(|event| event.at <= as_of);
+        for event in past {
+            clock.apply(event);
+        }
+        clock
+    }
+}
+
+impl Clock {
+    /// The clock of a new ticket.
+    pub fn new(created_at: Timestamp, priority: Priority, plan: Option<Arc<Plan>>) -> Clock {
+        let started = |metric| {
+            let mut clock = MetricClock::default();
+            clock.start(created_at, Terms::of(plan.as_ref(), metric));
+            clock
+        };
+        Clock {
+            state: State::Open,
+            priority,
+            priority_plan: plan.clone(),
+            assigned: None,
+            first_response: started(Metric::FirstResponse),
+            next_response: MetricClock::default(),
+            resolution: started(Metric::Resolution),
+            plan,
+        }
+    }
+
+    /// The state of the ticket.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// The priority of the ticket.
+    pub fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    /// The plan in force.
+    pub fn plan(&self) -> Option<&Arc<Plan>> {
+        self.plan.as_ref()
+    }
+
+    /// Applies the next event.
+    pub fn apply(&mut self, event: &Event) {
+        if self.state == State::Cancelled {
+            return;
+        }
+        let at = event.at;
+        match &event.kind {
+            EventKind::AgentReply => {
+                self.first_response.stop(at, StoppedBy::AgentReply);
+                self.next_response.stop(at, StoppedBy::AgentReply);
+            }
+            EventKind::CustomerReply => self.customer_reply(at),
+            EventKind::Paused => self.pause(at),
+            EventKind::Resumed => self.resume(at),
+            EventKind::Resolved => self.resolve(at),
+            EventKind::Reopened => self.reopen(at),
+            EventKind::Cancelled => {
+                self.state = State::Cancelled;
+                for clock in self.metrics() {
+                    clock.stop(at, StoppedBy::Cancelled);
+                }
+            }
+            EventKind::PriorityChanged { priority, plan } => {
+                self.priority = *priority;
+                if plan.is_some() {
+                    self.priority_plan.clone_from(plan);
+                }
+                self.change_plan(at);
+            }
+            EventKind::Assigned(plan) => {
+                self.assigned.clone_from(plan);
+                self.change_plan(at);
+            }
+            EventKind::Recalculated(plan) => self.recalculate(plan),
+        }
+    }
+
+    /// How a metric stands at an instant that is not before the last event; `None` if it is idle.
+    pub fn standing(&self, metric: Metric, as_of: Timestamp) -> Option<Standing> {
+        let cycle = self.cycle(metric)?;
+        let terms = &cycle.phases.last()?.terms;
+        let target = length(terms.target);
+        let end = cycle.stop.map_or(as_of, |stop| stop.at);
+        let elapsed = cycle.elapsed(end);
+        let breached_at = cycle.breached_at(end);
+        let is_paused =
+            metric == Metric::Resolution && cycle.stop.is_none() && self.state == State::Paused;
+        let status = match cycle.stop {
+            Some(stop) if stop.by == StoppedBy::Cancelled => Status::Cancelled,
+            _ if breached_at.is_some() => Status::Breached,
+            Some(_) => Status::Achieved,
+            None if is_paused => Status::Paused,
+            None if elapsed >= terms.warning() => Status::Warning,
+            None => Status::Active,
+        };
+        let is_due = !matches!(status, Status::Achieved | Status::Cancelled);
+        let is_in_time = matches!(status, Status::Active | Status::Warning);
+        // What is beyond the search has no date.
+        let due = cycle.reach(target).ok().flatten().filter(|_| is_due);
+        let due_at = due.map(|due| due.first);
+        let warning = cycle.reach(terms.warning()).ok().flatten();
+        Some(Standing {
+            due_at,
+            breach_at: due
+                .filter(|_| is_in_time)
+                .and_then(|due| due.last)
+                .filter(|last| Some(*last) != due_at),
+            warn_at: warning
+                .filter(|_| status == Status::Active)
+                .map(|warning| warning.first),
+            status,
+            cycle: cycle.number,
+            target: terms.target,
+            elapsed,
+            remaining: (target - elapsed).max(SignedDuration::ZERO),
+            is_paused,
+            breached_at,
+            stop: cycle.stop,
+        })
+    }
+
+    /// When a metric's target is used up; `None` if it is idle, or waits or has stopped before it.
+    ///
+    /// # Errors
+    ///
+    /// If that is later than is searched for.
+    pub fn due(&self, metric: Metric) -> Result<Option<Reach>, DeadlineError> {
+        self.reach(metric, |terms| length(terms.target))
+    }
+
+    /// When the plan's share of a metric's target is used up, from which on there is a warning.
+    ///
+    /// # Errors
+    ///
+    /// If that is later than is searched for.
+    pub fn warning(&self, metric: Metric) -> Result<Option<Reach>, DeadlineError> {
+        self.reach(metric, Terms::warning)
+    }
+
+    fn reach(
+        &self,
+        metric: Metric,
+        amount: impl FnOnce(&Terms) -> SignedDuration,
+    ) -> Result<Option<Reach>, DeadlineError> {
+        let Some(cycle) = self.cycle(metric) else {
+            return Ok(None);
+        };
+        match cycle.phases.last() {
+            None => Ok(None),
+            Some(phase) => cycle.reach(amount(&phase.terms)),
+        }
+    }
+
+    fn cycle(&self, metric: Metric) -> Option<&Cycle> {
+        let clock = match metric {
+            Metric::FirstResponse => &self.first_response,
+            Metric::NextResponse => &self.next_response,
+            Metric::Resolution => &self.resolution,
+        };
+        clock.cycle.as_ref()
+    }
+
+    fn metrics(&mut self) -> [&mut MetricClock; 3] {
+        [
+            &mut self.first_response,
+            &mut self.next_response,
+            &mut self.resolution,
+        ]
+    }
+
+    fn customer_reply(&mut self, at: Timestamp) {
+        match self.state {
+            State::Paused => self.resume(at),
+            State::Resolved => self.reopen(at),
+            State::Open | State::Cancelled => {}
+        }
+        let responded = !self.first_response.is_open();
+        if responded && !self.next_response.is_open() {
+            let terms = Terms::of(self.plan.as_ref(), Metric::NextResponse);
+            self.next_response.start(at, terms);
+        }
+    }
+
+    fn pause(&mut self, at: Timestamp) {
+        if self.state == State::Open {
+            self.state = State::Paused;
+            self.resolution.pause(at);
+        }
+    }
+
+    fn resume(&mut self, at: Timestamp) {
+        if self.state == State::Paused {
+            self.state = State::Open;
+            self.resolution.resume(at);
+        }
+    }
+
+    fn resolve(&mut self, at: Timestamp) {
+        if matches!(self.state, State::Open | State::Paused) {
+            self.state = State::Resolved;
+            for clock in self.metrics() {
+                clock.stop(at, StoppedBy::Resolved);
+            }
+        }
+    }
+
+    fn reopen(&mut self, at: Timestamp) {
+        if self.state != State::Resolved {
+            return;
+        }
+        let on_reopen = self.plan.as_ref().map(|plan| plan.on_reopen);
+        self.state = State::Open;
+        match on_reopen.unwrap_or_default() {
+            OnReopen::Continue => self.resolution.reopen(at),
+            OnReopen::Restart => {
+                let terms = Terms::of(self.plan.as_ref(), Metric::Resolution);
+                self.resolution.start(at, terms);
+            }
+            OnReopen::Ignore => {}
+        }
+    }
+
+    /// Puts the assigned plan in force, or else that of the priority.
+    fn change_plan(&mut self, at: Timestamp) {
+        let plan = self.assigned.clone().or_else(|| self.priority_plan.clone());
+        for (metric, clock) in METRICS.into_iter().zip(self.metrics()) {
+            if let Some(terms) = Terms::of(plan.as_ref(), metric) {
+                clock.change_terms(at, terms);
+            }
+        }
+        self.plan = plan;
+    }
+
+    fn recalculate(&mut self, plan: &Arc<Plan>) {
+        for (metric, clock) in METRICS.into_iter().zip(self.metrics()) {
+            if let Some(terms) = Terms::of(Some(plan), metric) {
+                clock.recalculate(terms);
+            }
+        }
+        match &mut self.assigned {
+            Some(assigned) => assigned.clone_from(plan),
+            None => self.priority_plan = Some(Arc::clone(plan)),
+        }
+        self.plan = Some(Arc::clone(plan));
+    }
+}
+
+/// In the order of [`Clock::metrics`].
+const METRICS: [Metric; 3] = [
+    Metric::FirstResponse,
+    Metric::NextResponse,
+    Metric::Resolution,
+];
+
+impl MetricClock {
+    fn is_open(&self) -> bool {
+        self.open_cycle().is_some()
+    }
+
+    fn open_cycle(&self) -> Option<&Cycle> {
+        self.cycle.as_ref().filter(|cycle| cycle.stop.is_none())
+    }
+
+    fn open_cycle_mut(&mut self) -> Option<&mut Cycle> {
+        self.cycle.as_mut().filter(|cycle| cycle.stop.is_none())
+    }
+
+    /// Starts the next cycle.
+    fn start(&mut self, at: Timestamp, terms: Option<Terms>) {
+        let number = self.cycle.as_ref().map_or(0, |cycle| cycle.number);
+        let phase = terms.map(|terms| Phase { since: at, terms });
+        self.cycle = Some(Cycle {
+            number: number.saturating_add(1),
+            began_at: at,
+            runs: vec![Run { from: at, to: None }],
+            phases: phase.into_iter().collect(),
+            stop: None,
+        });
+    }
+
+    fn stop(&mut self, at: Timestamp, by: StoppedBy) {
+        if let Some(cycle) = self.open_cycle_mut() {
+            cycle.end_run(at);
+            cycle.stop = Some(Stop { at, by });
+        }
+    }
+
+    fn pause(&mut self, at: Timestamp) {
+        if let Some(cycle) = self.open_cycle_mut() {
+            cycle.end_run(at);
+        }
+    }
+
+    fn resume(&mut self, at: Timestamp) {
+        if let Some(cycle) = self.open_cycle_mut() {
+            cycle.runs.push(Run { from: at, to: None });
+        }
+    }
+
+    /// Continues a stopped cycle, by the terms that it had.
+    fn reopen(&mut self, at: Timestamp) {
+        if let Some(cycle) = &mut self.cycle {
+            cycle.stop = None;
+            cycle.runs.push(Run { from: at, to: None });
+        }
+    }
+
+    fn change_terms(&mut self, at: Timestamp, terms: Terms) {
+        if let Some(cycle) = self.open_cycle_mut() {
+            cycle.change_terms(at, terms);
+        }
+    }
+
+    fn recalculate(&mut self, terms: Terms) {
+        if let Some(cycle) = self.open_cycle_mut() {
+            cycle.phases = vec![Phase {
+                since: cycle.began_at,
+                terms,
+            }];
+        }
+    }
+}
+
+impl Terms {
+    fn of(plan: Option<&Arc<Plan>>, metric: Metric) -> Option<Terms> {
+        let plan = plan?;
+        let target = match metric {
+            Metric::FirstResponse => plan.targets.first_response,
+            Metric::NextResponse => plan.targets.next_response,
+            Metric::Resolution => plan.targets.resolution,
+        };
+        target.map(|target| Terms {
+            target,
+            plan: Arc::clone(plan),
+        })
+    }
+
+    /// The open time from which on there is a warning.
+    fn warning(&self) -> SignedDuration {
+        length(self.target) * i32::from(self.plan.warn_at_percent.get()) / 100
+    }
+}
+
+impl Cycle {
+    fn end_run(&mut self, at: Timestamp) {
+        if let Some(run) = self.runs.last_mut().filter(|run| run.to.is_none()) {
+            run.to = Some(at);
+        }
+    }
+
+    fn change_terms(&mut self, at: Timestamp, terms: Terms) {
+        let unchanged = self
+            .phases
+            .last()
+            .is_some_and(|phase| Arc::ptr_eq(&phase.terms.plan, &terms.plan));
+        if !unchanged {
+            self.phases.push(Phase { since: at, terms });
+        }
+    }
+
+    /// The runs, divided where another calendar begins to count.
+    fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        self.runs.iter().flat_map(move |run| {
+            let phases = self.phases.iter().enumerate();
+            phases.filter_map(move |(index, phase)| {
+                let from = if index == 0 {
+                    run.from
+                } else {
+                    run.from.max(phase.since)
+                };
+                let next = self.phases.get(index + 1).map(|next| next.since);
+                let to = match (run.to, next) {
+                    (Some(to), Some(next)) => Some(to.min(next)),
+                    (to, next) => to.or(next),
+                };
+                let calendar: &Calendar = &phase.terms.plan.calendar;
+                let is_empty = to.is_some_and(|to| to <= from);
+                (!is_empty).then_some(Piece { from, to, calendar })
+            })
+        })
+    }
+
+    /// The open time that is counted up to an instant.
+    fn elapsed(&self, until: Timestamp) -> SignedDuration {
+        let mut total = SignedDuration::ZERO;
+        for piece in self.pieces() {
+            let to = piece.to.map_or(until, |to| to.min(until));
+            if to > piece.from {
+                total += elapsed(piece.calendar, piece.from, to);
+            }
+        }
+        total
+    }
+
+    /// When an amount of open time is used up, if nothing else happens.
+    fn reach(&self, amount: SignedDuration) -> Result<Option<Reach>, DeadlineError> {
+        let mut left = amount;
+        let mut first = None;
+        for piece in self.pieces() {
+            if let Some(to) = piece.to {
+                let counted = elapsed(piece.calendar, piece.from, to);
+                let is_beyond = match first {
+                    None => counted < left,
+                    Some(_) => counted.is_zero(),
+                };
+                if is_beyond {
+                    left -= counted;
+                    continue;
+                }
+            }
+            let found = due(piece.calendar, piece.from, left)?;
+            let first = *first.get_or_insert(found.due_at());
+            if piece.to.is_none_or(|to| found.breach_at() < to) {
+                let last = Some(found.breach_at());
+                return Ok(Some(Reach { first, last }));
+            }
+            // Used up exactly at the end of this piece: a later one exceeds it.
+            left = SignedDuration::ZERO;
+        }
+        Ok(first.map(|first| Reach { first, last: None }))
+    }
+
+    /// The instant after which the cycle is in breach, if it is at `end`. A breach stays, whatever
+    /// the plan says later.
+    fn breached_at(&self, end: Timestamp) -> Option<Timestamp> {
+        let changes = self.phases.iter().skip(1).map(|next| Some(next.since));
+        let ends = changes.chain([None]);
+        for (phase, until) in self.phases.iter().zip(ends) {
+            if phase.since > end {
+                return None;
+            }
+            let target = length(phase.terms.target);
+            if self.elapsed(phase.since) > target {
+                return Some(phase.since);
+            }
+            let until = until.map_or(end, |until| until.min(end));
+            let reached = self
+                .reach(target)
+                .ok()
+                .flatten()
+                .and_then(|reach| reach.last);
+            if let Some(breach_at) = reached.filter(|breach_at| *breach_at < until) {
+                return Some(breach_at);
+            }
+        }
+        None
+    }
+}
+
+impl Metric {
+    /// All metrics.
+    pub const ALL: [Metric; 3] = METRICS;
+}
+
+impl State {
+    /// The state as clients see it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Open => "open",
+            State::Paused => "paused",
+            State::Resolved => "resolved",
+            State::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl StoppedBy {
+    /// The event as clients see it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StoppedBy::AgentReply => "agent_reply",
+            StoppedBy::Resolved => "resolved",
+            StoppedBy::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl Status {
+    /// The status as clients see it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Idle => "idle",
+            Status::Active => "active",
+            Status::Warning => "warning",
+            Status::Paused => "paused",
+            Status::Breached => "breached",
+            Status::Achieved => "achieved",
+            Status::Cancelled => "cancelled",
+        }
+    }
+}
+
+fn length(minutes: Minutes) -> SignedDuration {
+    SignedDuration::from_mins(i64::from(minutes.get()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::plan::PlanTargets;
+
+    const NOON_OF_A_FRIDAY: &str = "2026-01-09T12:00:00Z";
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a timestamp")
+    }
+
+    /// The clock of a ticket with only a target for its resolution, in an office that opens for
+    /// eight hours a day.
+    fn clock(minutes: i64) -> Clock {
+        let targets = PlanTargets {
+            resolution: Minutes::new(minutes, Minutes::MAX_RULE_TARGET),
+            ..PlanTargets::default()
+        };
+        let plan = Plan::new(targets, Arc::new(Calendar::built_in().clone()));
+        Clock::new(at(NOON_OF_A_FRIDAY), Priority::Low, Some(Arc::new(plan)))
+    }
+
+    #[test]
+    fn the_status_changes_exactly_at_the_warning_and_the_breach() {
+        let clock = clock(600);
+        let first = |reach: Result<Option<Reach>, DeadlineError>| reach.ok().flatten();
+        let due = first(clock.due(Metric::Resolution)).expect("a due date");
+        assert_eq!(due.first, at("2026-01-12T14:00:00Z"));
+        assert_eq!(due.last, Some(due.first));
+        let warning = first(clock.warning(Metric::Resolution)).expect("a warning");
+        assert_eq!(warning.first, at("2026-01-12T12:00:00Z"));
+        for (as_of, elapsed, remaining, status) in [
+            (NOON_OF_A_FRIDAY, 0, 36_000, "active"),
+            ("2026-01-12T11:59:59.5Z", 28_799, 7_200, "active"),
+            ("2026-01-12T12:00:00Z", 28_800, 7_200, "warning"),
+            ("2026-01-12T14:00:00Z", 36_000, 0, "warning"),
+            ("2026-01-12T14:00:00.001Z", 36_000, 0, "breached"),
+            ("2026-01-13T10:00:00Z", 50_400, 0, "breached"),
+        ] {
+            let standing = clock.standing(Metric::Resolution, at(as_of));
+            let standing = standing.expect("a target");
+            let seconds = (standing.elapsed.as_secs(), standing.remaining.as_secs());
+            assert_eq!(seconds, (elapsed, remaining), "{as_of}");
+            assert_eq!(standing.status.as_str(), status, "{as_of}");
+        }
+        assert_eq!(clock.standing(Metric::FirstResponse, due.first), None);
+    }
+
+    #[test]
+    fn a_target_that_ends_at_closing_time_is_breached_after_the_next_opening_time() {
+        let clock = clock(300);
+        let standing = |as_of| clock.standing(Metric::Resolution, at(as_of));
+        let warning = standing("2026-01-10T00:00:00Z").expect("a target");
+        assert_eq!(warning.status, Status::Warning);
+        assert_eq!(warning.due_at, Some(at("2026-01-09T17:00:00Z")));
+        assert_eq!(warning.breach_at, Some(at("2026-01-12T09:00:00Z")));
+        let breached = standing("2026-01-12T09:00:00.001Z").expect("a target");
+        assert_eq!(breached.status, Status::Breached);
+        assert_eq!(breached.breached_at, warning.breach_at);
+    }
+
+    #[test]
+    fn a_breach_after_a_pause_at_closing_time_lies_in_the_later_run() {
+        let mut clock = clock(300);
+        for (event, kind) in [
+            ("2026-01-09T17:00:00Z", EventKind::Paused),
+            ("2026-01-13T10:00:00Z", EventKind::Resumed),
+        ] {
+            let at = at(event);
+            clock.apply(&Event { at, kind });
+        }
+        let standing = |as_of| clock.standing(Metric::Resolution, at(as_of));
+        let in_time = standing("2026-01-13T10:00:00Z").expect("a target");
+        assert_eq!(in_time.status, Status::Warning);
+        assert_eq!(in_time.breach_at, Some(at("2026-01-13T10:00:00Z")));
+        let breached = standing("2026-01-13T10:00:00.5Z").expect("a target");
+        assert_eq!(breached.breached_at, Some(at("2026-01-13T10:00:00Z")));
+        assert_eq!(breached.due_at, Some(at("2026-01-09T17:00:00Z")));
+    }
+}

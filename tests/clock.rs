@@ -1,0 +1,485 @@
+//! The clocks of tickets, compared with the reference histories, and with a walk through every minute
+//! of random ones. It tests `shared` alone and needs no service.
+//!
+//! `DUELINE_HISTORIES` is the number of random histories (1,000 by default), `DUELINE_SEED` the seed.
+//! A failure prints the seed and the shortest history that fails.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "clock/walk.rs"]
+mod walk;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::sync::{Arc, LazyLock};
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
+use serde_json::{Map, Value, json};
+use shared::domain::calendar::{Calendar, Schedule, WEEKDAYS};
+use shared::domain::clock::{Clock, Event, EventKind, History, Metric, Standing};
+use shared::domain::minutes::Minutes;
+use shared::domain::plan::{OnReopen, Plan, PlanTargets, WarnAtPercent};
+use shared::domain::priority::Priority;
+
+const HISTORIES: &str = include_str!("tickets.jsonl");
+const WORLDS: &str = include_str!("ticket-worlds.json");
+
+/// This history was computed with older time zone data. From 20 September 2026 on, Morocco's offset is
+/// zero, so the second of two open days ends at midnight UTC, and the target is used up within it
+/// instead of on the next open day.
+const STALE_CASE: u64 = 192;
+
+/// The plan of each priority that has a rule.
+type World = BTreeMap<Priority, Arc<Plan>>;
+
+static REFERENCE_WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
+    let worlds: Vec<Value> = serde_json::from_str(WORLDS).unwrap();
+    worlds.iter().map(world).collect()
+});
+
+#[test]
+fn reference_histories() {
+    let mut wrong = Vec::new();
+    let mut counted = 0;
+    for line in HISTORIES.lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let world = &REFERENCE_WORLDS[usize::try_from(case["world"].as_u64().unwrap()).unwrap()];
+        let as_of = instant(&case["asOf"]);
+        let clock = history(world, &case).at(as_of);
+        let (found, mut expected) = (view(&clock, as_of), case["expect"].clone());
+        if case["id"] == STALE_CASE {
+            expected["resolution"]["dueAt"] = "2026-09-22T23:34:00Z".into();
+        }
+        if found != expected {
+            wrong.push(format!("{}\n  {found}\n  {expected}", case["id"]));
+        }
+        counted += 1;
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {counted}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert_eq!(counted, 200);
+}
+
+/// A random history and the instant at which it is looked at.
+#[derive(Clone, Debug)]
+struct Scene {
+    created_at: Timestamp,
+    plan: Option<Arc<Plan>>,
+    events: Vec<Event>,
+    as_of: Timestamp,
+}
+
+#[test]
+fn random_histories_agree_with_the_walk() {
+    for_random_scenes(|scene| {
+        let history = scene.history(scene.events.clone());
+        let clock = history.at(scene.as_of);
+        let mut events = scene.events.clone();
+        events.sort_by_key(|event| event.at);
+        let walk = walk::Walk::new(scene.created_at, scene.plan.clone(), &events, scene.as_of);
+        prop_assert_eq!(clock.state(), walk.state);
+        for metric in Metric::ALL {
+            let standing = clock.standing(metric, scene.as_of);
+            match (standing, walk.found(metric, scene.as_of)) {
+                (None, None) => {}
+                (Some(standing), Some(found)) => agree(metric, &standing, &found)?,
+                (standing, found) => {
+                    let message = format!("{metric:?}: {standing:?}\n{found:?}");
+                    return Err(TestCaseError::fail(message));
+                }
+            }
+        }
+        Ok(())
+    });
+}
+
+fn agree(metric: Metric, standing: &Standing, found: &walk::Found) -> Result<(), TestCaseError> {
+    let same = |name: &str, ours: Option<Timestamp>, theirs: Option<Option<Timestamp>>| {
+        // The walk has given up before it found an instant.
+        let Some(theirs) = theirs else { return Ok(()) };
+        prop_assert_eq!(
+            ours,
+            theirs,
+            "{:?} {}: {:?}\n{:?}",
+            metric,
+            name,
+            standing,
+            found
+        );
+        Ok(())
+    };
+    prop_assert_eq!(
+        standing.status.as_str(),
+        found.status,
+        "{:?}\n{:?}",
+        standing,
+        found
+    );
+    prop_assert_eq!(standing.cycle, found.cycle);
+    prop_assert_eq!(
+        standing.elapsed,
+        SignedDuration::from_mins(found.elapsed_minutes)
+    );
+    same("breachedAt", standing.breached_at, Some(found.breached_at))?;
+    same(
+        "stoppedAt",
+        standing.stop.map(|stop| stop.at),
+        Some(found.stopped_at),
+    )?;
+    same("dueAt", standing.due_at, found.due_at)?;
+    same("breachAt", standing.breach_at, found.breach_at)?;
+    same("warnAt", standing.warn_at, found.warn_at)
+}
+
+#[test]
+fn the_order_of_arrival_and_later_events_do_not_matter() {
+    for_random_scenes(|scene| {
+        let expected = scene.view(scene.events.clone());
+        // The events of one instant apply in the order of their arrival.
+        let mut reversed = scene.events.clone();
+        reversed.sort_by_key(|event| std::cmp::Reverse(event.at));
+        prop_assert_eq!(&scene.view(reversed), &expected);
+        let mut known = scene.events.clone();
+        known.retain(|event| event.at <= scene.as_of);
+        prop_assert_eq!(&scene.view(known), &expected);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_breach_stays_and_cycles_are_never_taken_back() {
+    for_random_scenes(|scene| {
+        let mut events = scene.events.clone();
+        events.retain(|event| !matches!(event.kind, EventKind::Recalculated(_)));
+        let history = scene.history(events);
+        for metric in Metric::ALL {
+            let mut before: Option<Standing> = None;
+            for hours in 0..72 {
+                let as_of = scene.created_at + SignedDuration::from_hours(hours);
+                // A new cycle is idle if the plan has no target for it.
+                let Some(now) = history.at(as_of).standing(metric, as_of) else {
+                    continue;
+                };
+                if let Some(before) = before {
+                    prop_assert!(now.cycle >= before.cycle, "{:?}\n{:?}", before, now);
+                    if now.cycle == before.cycle && before.breached_at.is_some() {
+                        prop_assert_eq!(now.breached_at, before.breached_at);
+                    }
+                }
+                before = Some(now);
+            }
+        }
+        Ok(())
+    });
+}
+
+impl Scene {
+    fn history(&self, events: Vec<Event>) -> History {
+        History::new(self.created_at, Priority::Normal, self.plan.clone(), events)
+    }
+
+    fn view(&self, events: Vec<Event>) -> Value {
+        view(&self.history(events).at(self.as_of), self.as_of)
+    }
+}
+
+fn for_random_scenes(test: impl Fn(Scene) -> Result<(), TestCaseError>) {
+    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse().ok());
+    let seed: u64 = number("DUELINE_SEED").unwrap_or(20_261_125);
+    let config = Config {
+        cases: number("DUELINE_HISTORIES").map_or(1_000, |n: u64| u32::try_from(n).unwrap()),
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        ..Config::default()
+    };
+    match TestRunner::new(config).run(&scene(), test) {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, scene)) => {
+            let events: Vec<_> = scene
+                .events
+                .iter()
+                .map(|e| format!("{} {}", e.at, name(&e.kind)))
+                .collect();
+            panic!(
+                "DUELINE_SEED={seed} replays this: {reason}\n{events:#?}\n{:?}",
+                scene.as_of
+            )
+        }
+        Err(TestError::Abort(reason)) => panic!("{reason}"),
+    }
+}
+
+fn scene() -> impl Strategy<Value = Scene> {
+    // Friday, 20 March 2026, and the minutes of the ten days around the clock change in Europe.
+    let created_at: Timestamp = "2026-03-20T15:00:00Z".parse().unwrap();
+    let at = move |minutes: i64| created_at + SignedDuration::from_mins(minutes);
+    let event = (0..5_000_i64, event_kind());
+    let events = vec(
+        event.prop_map(move |(minutes, kind)| Event {
+            at: at(minutes),
+            kind,
+        }),
+        0..14,
+    );
+    let as_of = (0..14_000_i64).prop_map(at);
+    (option::weighted(0.8, plan()), events, as_of).prop_map(move |(plan, events, as_of)| Scene {
+        created_at,
+        plan,
+        events,
+        as_of,
+    })
+}
+
+fn event_kind() -> impl Strategy<Value = EventKind> {
+    let priority = select(Priority::ALL.to_vec());
+    prop_oneof![
+        3 => Just(EventKind::AgentReply),
+        4 => Just(EventKind::CustomerReply),
+        3 => Just(EventKind::Paused),
+        3 => Just(EventKind::Resumed),
+        2 => Just(EventKind::Resolved),
+        2 => Just(EventKind::Reopened),
+        1 => Just(EventKind::Cancelled),
+        3 => (priority, option::weighted(0.8, plan()))
+            .prop_map(|(priority, plan)| EventKind::PriorityChanged { priority, plan }),
+        1 => option::weighted(0.7, plan()).prop_map(EventKind::Assigned),
+        1 => plan().prop_map(EventKind::Recalculated),
+    ]
+}
+
+fn plan() -> impl Strategy<Value = Arc<Plan>> {
+    let minutes = || {
+        let minutes = prop_oneof![1..60_i64, 1..3_000_i64];
+        minutes.prop_map(|minutes| Minutes::new(minutes, Minutes::MAX_RULE_TARGET).unwrap())
+    };
+    (
+        option::weighted(0.9, minutes()),
+        option::weighted(0.7, minutes()),
+        option::weighted(0.9, minutes()),
+        select(CALENDARS.clone()),
+        1..=99_i64,
+        select(OnReopen::ALL.to_vec()),
+    )
+        .prop_map(
+            |(first_response, next_response, resolution, calendar, percent, on_reopen)| {
+                Arc::new(Plan {
+                    targets: PlanTargets {
+                        first_response,
+                        next_response,
+                        resolution,
+                    },
+                    calendar,
+                    warn_at_percent: WarnAtPercent::new(percent).unwrap(),
+                    on_reopen,
+                })
+            },
+        )
+}
+
+/// Office hours in two zones, a night shift with a holiday, and every hour.
+static CALENDARS: LazyLock<Vec<Arc<Calendar>>> = LazyLock::new(|| {
+    let day = json!([["09:00", "12:00"], ["13:00", "17:00"]]);
+    let night = json!([["00:00", "06:00"], ["22:00", "24:00"]]);
+    let calendars = [
+        json!({"timeZone": "Europe/Berlin", "hours": {"monday": day, "tuesday": day, "friday": day,
+            "sunday": [["01:00", "05:00"]]}}),
+        json!({"timeZone": "America/New_York", "hours": {"monday": day, "thursday": day, "saturday": day},
+            "exceptions": {"2026-03-24": [["08:00", "08:01"]]}}),
+        json!({"timeZone": "Australia/Lord_Howe", "hours": {"friday": night, "saturday": night,
+            "monday": night, "wednesday": night}, "holidays": ["2026-03-23"]}),
+    ];
+    let parsed = calendars
+        .iter()
+        .map(|calendar| Calendar::parse(&schedule(calendar)).unwrap());
+    let all = parsed.chain([Calendar::always_open().clone()]);
+    all.map(Arc::new).collect()
+});
+
+/// The event's type, as clients write it.
+fn name(kind: &EventKind) -> String {
+    let plan = |plan: &Plan| {
+        let target = |target: Option<Minutes>| target.map(Minutes::get);
+        let targets = plan.targets;
+        format!(
+            "{:?} {:?} {:?} {} {}% {}",
+            target(targets.first_response),
+            target(targets.next_response),
+            target(targets.resolution),
+            plan.calendar.time_zone(),
+            plan.warn_at_percent.get(),
+            plan.on_reopen.as_str(),
+        )
+    };
+    match kind {
+        EventKind::AgentReply => "agent_reply".to_owned(),
+        EventKind::CustomerReply => "customer_reply".to_owned(),
+        EventKind::Paused => "paused".to_owned(),
+        EventKind::Resumed => "resumed".to_owned(),
+        EventKind::Resolved => "resolved".to_owned(),
+        EventKind::Reopened => "reopened".to_owned(),
+        EventKind::Cancelled => "cancelled".to_owned(),
+        EventKind::PriorityChanged { plan: new, .. } => {
+            format!("priority_changed {:?}", new.as_deref().map(plan))
+        }
+        EventKind::Assigned(new) => format!("assigned {:?}", new.as_deref().map(plan)),
+        EventKind::Recalculated(new) => format!("recalculated {}", plan(new)),
+    }
+}
+
+fn history(world: &World, case: &Value) -> History {
+    let priority = priority(&case["ticket"]["priority"]);
+    let events = case["events"].as_array().unwrap().iter();
+    let events = events.map(|event| Event {
+        at: instant(&event["at"]),
+        kind: kind(world, event),
+    });
+    History::new(
+        instant(&case["ticket"]["createdAt"]),
+        priority,
+        world.get(&priority).cloned(),
+        events.collect(),
+    )
+}
+
+fn kind(world: &World, event: &Value) -> EventKind {
+    match event["type"].as_str().unwrap() {
+        "agent_reply" => EventKind::AgentReply,
+        "customer_reply" => EventKind::CustomerReply,
+        "paused" => EventKind::Paused,
+        "resumed" => EventKind::Resumed,
+        "resolved" => EventKind::Resolved,
+        "reopened" => EventKind::Reopened,
+        "cancelled" => EventKind::Cancelled,
+        "priority_changed" => {
+            let priority = priority(&event["priority"]);
+            EventKind::PriorityChanged {
+                priority,
+                plan: world.get(&priority).cloned(),
+            }
+        }
+        other => unreachable!("{other}"),
+    }
+}
+
+/// A ticket as the reference histories show it.
+fn view(clock: &Clock, as_of: Timestamp) -> Value {
+    let metric = |metric| {
+        let Some(standing) = clock.standing(metric, as_of) else {
+            return json!({"status": "idle"});
+        };
+        let mut view = Map::new();
+        let mut add = |name: &str, value: Value| view.insert(name.to_owned(), value);
+        add("status", standing.status.as_str().into());
+        add("cycle", standing.cycle.into());
+        add("targetMinutes", standing.target.get().into());
+        add("elapsedSeconds", standing.elapsed.as_secs().into());
+        add("remainingSeconds", standing.remaining.as_secs().into());
+        if standing.is_paused {
+            add("paused", true.into());
+        }
+        let stopped_at = standing.stop.map(|stop| stop.at);
+        for (name, instant) in [
+            ("dueAt", standing.due_at),
+            ("breachAt", standing.breach_at),
+            ("warnAt", standing.warn_at),
+            ("breachedAt", standing.breached_at),
+            ("stoppedAt", stopped_at),
+        ] {
+            if let Some(instant) = instant {
+                add(name, instant.to_string().into());
+            }
+        }
+        if let Some(stop) = standing.stop {
+            add("stoppedBy", stop.by.as_str().into());
+        }
+        Value::Object(view)
+    };
+    json!({
+        "state": clock.state().as_str(),
+        "priority": clock.priority().as_str(),
+        "firstResponse": metric(Metric::FirstResponse),
+        "nextResponse": metric(Metric::NextResponse),
+        "resolution": metric(Metric::Resolution),
+    })
+}
+
+fn world(value: &Value) -> World {
+    let settings = &value["settings"];
+    let calendars: BTreeMap<&str, Arc<Calendar>> = value["calendars"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, calendar)| {
+            let calendar = Calendar::parse(&schedule(calendar)).unwrap();
+            (name.as_str(), Arc::new(calendar))
+        })
+        .collect();
+    let rules = value["rules"].as_object().unwrap().iter();
+    rules
+        .map(|(name, rule)| {
+            let minutes = |member: &str| {
+                let minutes = rule[member].as_i64()?;
+                Minutes::new(minutes, Minutes::MAX_RULE_TARGET)
+            };
+            let calendar = match rule["businessHoursOnly"].as_bool().unwrap() {
+                true => Arc::clone(&calendars[rule["calendar"].as_str().unwrap()]),
+                false => Arc::new(Calendar::always_open().clone()),
+            };
+            let plan = Plan {
+                targets: PlanTargets {
+                    first_response: minutes("responseTarget"),
+                    next_response: minutes("nextResponseTarget"),
+                    resolution: minutes("resolutionTarget"),
+                },
+                calendar,
+                warn_at_percent: WarnAtPercent::new(settings["warnAtPercent"].as_i64().unwrap())
+                    .unwrap(),
+                on_reopen: OnReopen::parse(settings["onReopen"].as_str().unwrap()).unwrap(),
+            };
+            (Priority::parse(name).unwrap(), Arc::new(plan))
+        })
+        .collect()
+}
+
+fn schedule(value: &Value) -> Schedule {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let day = |value: &Value| -> Vec<(String, String)> {
+        let intervals = value.as_array().map(Vec::as_slice).unwrap_or_default();
+        intervals
+            .iter()
+            .map(|pair| (text(&pair[0]), text(&pair[1])))
+            .collect()
+    };
+    let holidays = value["holidays"].as_array().into_iter().flatten();
+    let exceptions = value["exceptions"].as_object().into_iter().flatten();
+    Schedule {
+        time_zone: text(&value["timeZone"]),
+        hours: WEEKDAYS.map(|weekday| day(&value["hours"][weekday])),
+        holidays: holidays.map(text).collect(),
+        exceptions: exceptions
+            .map(|(date, hours)| (date.clone(), day(hours)))
+            .collect(),
+    }
+}
+
+fn priority(value: &Value) -> Priority {
+    Priority::parse(value.as_str().unwrap()).unwrap()
+}
+
+fn instant(value: &Value) -> Timestamp {
+    value.as_str().unwrap().parse().unwrap()
+}
