@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use shared::api;
-use shared::list_query::ListQuery;
+use shared::list_query::policies::ListQuery;
 use shared::reply::{self, Answer};
 use shared::serve::call::ReadCall;
 use shared::serve::serve;

@@ -1,16 +1,22 @@
-//! Computes when a ticket would fall due, and says which business hours count.
+//! Computes when a ticket would fall due, or how it would stand after some events. It stores nothing.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use shared::domain::coverage::Coverage;
+use shared::domain::digest::Digest;
 use shared::domain::forecast::Forecast;
-use shared::domain::plan::Plan;
+use shared::domain::plan::{CalendarVersion, Plan, PlanOrigin, PlanTargets, PlannedBy};
+use shared::domain::priority::Priority;
+use shared::domain::ticket::Ticket;
+use shared::domain::version::Version;
 use shared::fields::preview::{RequestedCalendar, RequestedTargets};
 use shared::problem::Problem;
+use shared::reply::ticket::TicketOptions;
 use shared::reply::{self, Answer};
 use shared::serve::call::ReadCall;
 use shared::serve::serve;
+use shared::store::plans::plan_events;
 use shared::{api, fields};
 
 fn main() -> ExitCode {
@@ -18,19 +24,18 @@ fn main() -> ExitCode {
 }
 
 async fn preview(call: ReadCall) -> Answer {
-    let request = fields::preview::request(call.fields()?)?;
+    let now = call.now();
+    let request = fields::preview::request(call.fields()?, now)?;
     let store = call.store();
-    let (rule, targets) = match request.targets {
-        RequestedTargets::Given(targets) => (None, Some(targets)),
+    let planner = store.planner().await?;
+    let (priority, rule, targets) = match request.targets {
+        RequestedTargets::Given(targets) => (Priority::Normal, None, Some(targets.into())),
         RequestedTargets::OfRule(priority) => {
-            let rule = store.applied_rule(priority).await?;
-            let targets = rule.as_ref().map(|rule| rule.draft.targets);
-            (rule, targets)
+            let rule = planner.applied_rule(priority);
+            (priority, rule, rule.map(PlanTargets::of_rule))
         }
     };
-    let rule_says = rule
-        .as_ref()
-        .is_some_and(|rule| rule.draft.business_hours_only);
+    let rule_says = rule.is_some_and(|rule| rule.draft.business_hours_only);
     let business_hours_only = request
         .business_hours_only
         .unwrap_or(request.calendar.is_some() || rule_says);
@@ -38,16 +43,55 @@ async fn preview(call: ReadCall) -> Answer {
         _ if !business_hours_only => Coverage::every_hour(),
         Some(RequestedCalendar::Inline(calendar)) => Coverage::inline(*calendar),
         Some(RequestedCalendar::OfTeam(id)) => store.requested_coverage(id).await?,
-        None => store.coverage(rule.as_ref()).await?,
+        None => store.coverage(rule).await?,
     };
-    let forecast = targets
-        .map(|targets| {
-            let calendar = Arc::clone(&coverage.calendar);
-            let plan = Arc::new(Plan::new(targets.into(), calendar));
-            Forecast::new(&plan, request.options)
+    let calendar = coverage.calendar_id.clone().zip(coverage.version);
+    let plan = targets.map(|targets| {
+        Arc::new(Plan {
+            targets,
+            calendar: Arc::clone(&coverage.calendar),
+            warn_at_percent: planner.settings().warn_at_percent,
+            on_reopen: planner.settings().on_reopen,
+            origin: Some(PlanOrigin {
+                by: rule.map_or(PlannedBy::Request, |rule| PlannedBy::Rule(rule.id.clone())),
+                version: rule.map_or(Version::NEVER_WRITTEN, |rule| rule.version),
+                source: coverage.source,
+                calendar: calendar.map(|(id, version)| CalendarVersion { id, version }),
+            }),
         })
-        .transpose()
-        .map_err(Problem::without_due_date)?;
-    let rule_id = rule.as_ref().map(|rule| &rule.id);
-    reply::preview::one(rule_id, &coverage, forecast.as_ref())
+    });
+    let options = request.options;
+    let Some(events) = request.events else {
+        let forecast = plan
+            .map(|plan| Forecast::new(&plan, options))
+            .transpose()
+            .map_err(Problem::without_due_date)?;
+        let rule_id = rule.map(|rule| &rule.id);
+        return reply::preview::one(rule_id, &coverage, forecast.as_ref());
+    };
+    let events = plan_events(
+        Some(&planner),
+        events,
+        || call.new_id(),
+        |index| format!("events[{index}]."),
+    );
+    let mut ticket = Ticket {
+        id: call.new_id(),
+        reference: None,
+        created_at: options.created_at,
+        updated_at: now,
+        priority,
+        plan,
+        assigned: None,
+        events: Vec::new(),
+        version: Version::default(),
+        fingerprint: Digest::of(""),
+    };
+    ticket.events = ticket.unknown_events(events.await?);
+    let options = TicketOptions {
+        as_of: options.as_of.unwrap_or(now.max(options.created_at)),
+        events: false,
+        trace: options.trace,
+    };
+    reply::ticket::preview(&ticket, options)
 }

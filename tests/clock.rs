@@ -189,7 +189,13 @@ fn a_breach_stays_and_cycles_are_never_taken_back() {
 
 impl Scene {
     fn history(&self, events: Vec<Event>) -> History {
-        History::new(self.created_at, Priority::Normal, self.plan.clone(), events)
+        History::new(
+            self.created_at,
+            Priority::Normal,
+            self.plan.clone(),
+            None,
+            events,
+        )
     }
 
     fn view(&self, events: Vec<Event>) -> Value {
@@ -285,6 +291,7 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                     calendar,
                     warn_at_percent: WarnAtPercent::new(percent).unwrap(),
                     on_reopen,
+                    origin: None,
                 })
             },
         )
@@ -351,6 +358,7 @@ fn history(world: &World, case: &Value) -> History {
         instant(&case["ticket"]["createdAt"]),
         priority,
         world.get(&priority).cloned(),
+        None,
         events.collect(),
     )
 }
@@ -449,6 +457,7 @@ fn world(value: &Value) -> World {
                 warn_at_percent: WarnAtPercent::new(settings["warnAtPercent"].as_i64().unwrap())
                     .unwrap(),
                 on_reopen: OnReopen::parse(settings["onReopen"].as_str().unwrap()).unwrap(),
+                origin: None,
             };
             (Priority::parse(name).unwrap(), Arc::new(plan))
         })

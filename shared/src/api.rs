@@ -84,6 +84,11 @@ const RULE: &str = "/api/v1/teams/{teamId}/sla/rules/{ruleId}";
 const CALENDARS: &str = "/api/v1/teams/{teamId}/sla/calendars";
 const CALENDAR: &str = "/api/v1/teams/{teamId}/sla/calendars/{calendarId}";
 const HOLIDAYS: &str = "/api/v1/teams/{teamId}/sla/calendars/{calendarId}/holidays";
+const SETTINGS: &str = "/api/v1/teams/{teamId}/sla/settings";
+const TICKETS: &str = "/api/v1/teams/{teamId}/sla/tickets";
+const TICKET: &str = "/api/v1/teams/{teamId}/sla/tickets/{ticketId}";
+const EVENTS: &str = "/api/v1/teams/{teamId}/sla/tickets/{ticketId}/events";
+const INQUIRY: &str = "/api/v1/livechat/inquiry.setSLA";
 const PREVIEW: &str = "/api/v1/teams/{teamId}/sla/preview";
 const SECRET_KEY: Access = Access::SecretKey;
 const MANAGE: Access = Access::User(&[Permission::ManageLivechatSla]);
@@ -103,6 +108,9 @@ pub static POLICY_UPDATE: Write = Write::new("policy-update", Method::PUT, POLIC
 
 /// Deletes an SLA policy.
 pub static POLICY_DELETE: Write = Write::new("policy-delete", Method::DELETE, POLICY, MANAGE);
+
+/// Assigns an SLA policy to a live ticket.
+pub static INQUIRY_SET_SLA: Write = Write::new("inquiry-set-sla", Method::PUT, INQUIRY, VIEW);
 
 /// Lists a team's SLA rules.
 pub static RULE_LIST: Read = Read::new("rule-list", Method::GET, RULES, SECRET_KEY);
@@ -141,6 +149,28 @@ pub static CALENDAR_DELETE: Write =
 pub static HOLIDAY_REPLACE: Write =
     Write::new("holiday-replace", Method::PUT, HOLIDAYS, SECRET_KEY);
 
+/// Reads a team's settings.
+pub static SETTINGS_GET: Read = Read::new("settings-get", Method::GET, SETTINGS, SECRET_KEY);
+
+/// Changes a team's settings.
+pub static SETTINGS_UPDATE: Write =
+    Write::new("settings-update", Method::PATCH, SETTINGS, SECRET_KEY);
+
+/// Lists a team's tickets.
+pub static TICKET_LIST: Read = Read::new("ticket-list", Method::GET, TICKETS, SECRET_KEY);
+
+/// Creates a ticket.
+pub static TICKET_CREATE: Write = Write::new("ticket-create", Method::POST, TICKETS, SECRET_KEY);
+
+/// Reads a ticket.
+pub static TICKET_GET: Read = Read::new("ticket-get", Method::GET, TICKET, SECRET_KEY);
+
+/// Deletes a ticket with everything about it.
+pub static TICKET_DELETE: Write = Write::new("ticket-delete", Method::DELETE, TICKET, SECRET_KEY);
+
+/// Adds events to a ticket.
+pub static EVENT_CREATE: Write = Write::new("event-create", Method::POST, EVENTS, SECRET_KEY);
+
 /// Computes when a ticket would fall due.
 pub static PREVIEW_CREATE: Read = Read::new("preview-create", Method::POST, PREVIEW, SECRET_KEY);
 
@@ -167,6 +197,7 @@ pub static ALL: &[&Endpoint] = &[
     &POLICY_GET.0,
     &POLICY_UPDATE.0,
     &POLICY_DELETE.0,
+    &INQUIRY_SET_SLA.0,
     &RULE_LIST.0,
     &RULE_CREATE.0,
     &RULE_GET.0,
@@ -178,6 +209,13 @@ pub static ALL: &[&Endpoint] = &[
     &CALENDAR_UPDATE.0,
     &CALENDAR_DELETE.0,
     &HOLIDAY_REPLACE.0,
+    &SETTINGS_GET.0,
+    &SETTINGS_UPDATE.0,
+    &TICKET_LIST.0,
+    &TICKET_CREATE.0,
+    &TICKET_GET.0,
+    &TICKET_DELETE.0,
+    &EVENT_CREATE.0,
     &PREVIEW_CREATE.0,
     &HEALTH_GET.0,
     &OPENAPI_GET.0,

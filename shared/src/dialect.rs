@@ -99,7 +99,7 @@ impl Dialect {
         };
         let body = match self {
             _ if document || reply.outcome == Outcome::NotModified => reply.body,
-            Dialect::Cstar => cstar::envelope(&reply.body),
+            Dialect::Cstar => cstar::envelope(&reply.body, reply.next_cursor.as_deref()),
             Dialect::RocketChat => rocket_chat::envelope(&reply.body),
         };
         let mut headers = self.headers(context);

@@ -13,6 +13,8 @@ pub mod policy;
 pub mod principal;
 pub mod priority;
 pub mod rule;
+pub mod settings;
 pub mod team_calendar;
 pub mod text;
+pub mod ticket;
 pub mod version;

@@ -3,10 +3,14 @@
 
 pub mod calendar;
 pub mod holidays;
+pub mod inquiry;
+pub mod instant;
 pub mod json;
 pub mod policy;
 pub mod preview;
 pub mod rule;
+pub mod settings;
+pub mod ticket;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -72,18 +76,42 @@ impl Fields {
         self.refuse(field, Reason::Text { min, max, mismatch })
     }
 
-    /// Takes a required number of minutes from 1 to `max`. `30.0` is 30; `"30"` is not.
+    /// Takes a required number of minutes from 1 to `max`.
     pub fn minutes(&mut self, field: &'static str, max: u32) -> Option<Minutes> {
         let value = self.required(field)?;
-        let mismatch = match integer(&value) {
-            Some(integer) => match Minutes::new(integer, max) {
-                Some(minutes) => return Some(minutes),
-                None if integer < 1 => Mismatch::BelowMin,
+        self.integer(field, &value, (1, max), |minutes| {
+            Minutes::new(minutes, max)
+        })
+    }
+
+    /// Takes an optional number of minutes from 1 to `max`.
+    pub fn optional_minutes(&mut self, field: &'static str, max: u32) -> Option<Option<Minutes>> {
+        match self.members.shift_remove(field) {
+            None => Some(None),
+            Some(value) => self
+                .integer(field, &value, (1, max), |minutes| {
+                    Minutes::new(minutes, max)
+                })
+                .map(Some),
+        }
+    }
+
+    /// Reads an integer within bounds. `30.0` is 30; `"30"` is not an integer.
+    pub fn integer<T>(
+        &mut self,
+        field: &'static str,
+        value: &Value,
+        (min, max): (u32, u32),
+        accept: impl FnOnce(i64) -> Option<T>,
+    ) -> Option<T> {
+        let mismatch = match integer(value) {
+            Some(integer) => match accept(integer) {
+                Some(accepted) => return Some(accepted),
+                None if integer < i64::from(min) => Mismatch::BelowMin,
                 None => Mismatch::AboveMax,
             },
             None => Mismatch::WrongType,
         };
-        let min = 1;
         self.refuse(field, Reason::Integer { min, max, mismatch })
     }
 

@@ -110,6 +110,7 @@ impl IdempotencyKey {
             body: earlier.body,
             location,
             etag,
+            next_cursor: None,
             replayed: true,
             encoding: Encoding::Text,
             headers: Vec::new(),

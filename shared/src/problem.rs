@@ -106,6 +106,13 @@ pub enum TeamProblem {
         /// Cancelled events of either kind.
         cancelled_events: usize,
     },
+    /// A ticket with this id exists, and was created with another body.
+    TicketExists,
+    /// An event lies more than five minutes ahead.
+    EventInFuture {
+        /// The path of the member.
+        field: String,
+    },
     /// A target would fall due later than is searched for.
     DueDateOutOfReach,
 }
@@ -124,6 +131,12 @@ pub enum WorkspaceProblem {
     },
     /// The policy's name or due time is in use.
     DuplicatePolicy,
+    /// A room is not named.
+    RoomIdRequired,
+    /// No open or paused ticket has the id of the room.
+    InvalidInquiry,
+    /// No policy has this id or name.
+    InvalidSla,
     /// The list cannot be sorted in this order.
     InvalidSort {
         /// The order as the caller gave it.
@@ -147,6 +160,10 @@ pub enum Resource {
     Calendar,
     /// A holiday in a calendar.
     Holiday,
+    /// A ticket.
+    Ticket,
+    /// An event of a ticket.
+    Event,
 }
 
 /// Why a body is not acceptable JSON.
@@ -243,6 +260,30 @@ pub enum TeamReason {
     },
     /// It is not the id of one of the team's calendars.
     UnknownCalendar,
+    /// It is not the id of one of the team's rules.
+    UnknownRule,
+    /// It is not an id that a client may choose.
+    NotAClientId,
+    /// It is not a list of at most a hundred events.
+    NotEvents,
+    /// It is not an object with a type.
+    NotAnEvent,
+    /// It belongs to another type of event.
+    BelongsTo {
+        /// That type.
+        event: &'static str,
+    },
+    /// It is not an integer within these bounds.
+    NotAnInteger {
+        /// The smallest allowed.
+        min: u32,
+        /// The largest allowed.
+        max: u32,
+    },
+    /// It is not a list of some of these words, with commas.
+    NotSomeOf(&'static [&'static str]),
+    /// It is not a cursor of this list.
+    NotACursor,
     /// It makes no schedule.
     Schedule(ScheduleReason),
     /// It is not an object of weekdays.
@@ -281,6 +322,14 @@ impl Problem {
     /// `calendarId` is not the id of one of the team's calendars.
     pub fn unknown_calendar() -> Problem {
         Problem::invalid("calendarId", Reason::Team(TeamReason::UnknownCalendar))
+    }
+
+    /// A member is not the id of one of the team's rules.
+    pub fn unknown_rule(field: String) -> Problem {
+        Problem::Invalid(vec![Violation {
+            field: field.into(),
+            reason: Reason::Team(TeamReason::UnknownRule),
+        }])
     }
 
     /// A due date cannot be computed.
@@ -335,6 +384,8 @@ impl TeamProblem {
             TeamProblem::CalendarTooLarge { .. } => "calendar_too_large",
             TeamProblem::InvalidHolidays { .. } => "invalid_holidays",
             TeamProblem::NoHolidays { .. } => "no_holidays",
+            TeamProblem::TicketExists => "ticket_exists",
+            TeamProblem::EventInFuture { .. } => "event_in_future",
             TeamProblem::DueDateOutOfReach => "due_date_out_of_reach",
         }
     }
@@ -347,6 +398,9 @@ impl WorkspaceProblem {
             WorkspaceProblem::PlanRequired => "plan_required",
             WorkspaceProblem::NothingToDelete { .. } => "not_found",
             WorkspaceProblem::DuplicatePolicy => "duplicate_policy",
+            WorkspaceProblem::RoomIdRequired => "room_id_required",
+            WorkspaceProblem::InvalidInquiry => "invalid_inquiry",
+            WorkspaceProblem::InvalidSla => "invalid_sla",
             WorkspaceProblem::InvalidSort { .. } => "invalid_sort",
             WorkspaceProblem::InvalidQuery(_) => "invalid",
         }

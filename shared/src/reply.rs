@@ -4,6 +4,8 @@ pub mod calendar;
 pub mod policy;
 pub mod preview;
 pub mod rule;
+pub mod settings;
+pub mod ticket;
 
 use serde::Serialize;
 
@@ -24,6 +26,8 @@ pub struct Reply {
     pub location: Option<String>,
     /// The version of the resource, as an HTTP entity tag.
     pub etag: Option<String>,
+    /// The cursor of the next page of a list, beside the list itself.
+    pub next_cursor: Option<String>,
     /// Whether this repeats the reply to an earlier request with the same idempotency key.
     pub replayed: bool,
     /// How `body` represents the bytes that are sent.
@@ -116,6 +120,13 @@ impl Reply {
         self
     }
 
+    /// Adds the cursor of the next page, if there is one.
+    #[must_use]
+    pub fn next_cursor(mut self, next_cursor: Option<String>) -> Reply {
+        self.next_cursor = next_cursor;
+        self
+    }
+
     /// Adds the version of the resource, as a strong entity tag.
     #[must_use]
     pub fn version(mut self, version: Version) -> Reply {
@@ -164,6 +175,7 @@ impl Reply {
             body,
             location: None,
             etag: None,
+            next_cursor: None,
             replayed: false,
             encoding: Encoding::Text,
             headers: Vec::new(),

@@ -54,6 +54,12 @@ const PRIMING_TIMEOUT: Duration = Duration::from_secs(1);
 /// more contention is an outage, and reported as one.
 const MAX_WRITE_ATTEMPTS: usize = 16;
 
+/// The longest pause after the first conflict. It doubles with every attempt, up to
+/// [`MAX_CONFLICT_PAUSE`]: without pauses, many writers of one item keep meeting each other.
+const FIRST_CONFLICT_PAUSE: Duration = Duration::from_millis(5);
+/// The longest pause between two attempts.
+const MAX_CONFLICT_PAUSE: Duration = Duration::from_millis(160);
+
 /// The path parameter that names a team.
 const TEAM_PARAMETER: &str = "teamId";
 
@@ -316,11 +322,14 @@ impl Server {
 
 /// Runs a handler until it meets no conflicting write.
 async fn retry_on_conflict(call: Call, handler: &BoxedHandler<Call>) -> Answer {
+    let mut longest_pause = FIRST_CONFLICT_PAUSE;
     for _ in 0..MAX_WRITE_ATTEMPTS {
         match handler(call.clone()).await {
             Err(Problem::WriteConflict) => {}
             answer => return answer,
         }
+        tokio::time::sleep(longest_pause * u32::from(randomness()[0]) / 255).await;
+        longest_pause = (longest_pause * 2).min(MAX_CONFLICT_PAUSE);
     }
     Err(Problem::Unavailable(
         "every attempt of a write met a conflict".into(),

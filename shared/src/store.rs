@@ -10,9 +10,12 @@ mod coverage;
 pub mod credentials;
 pub mod idempotency;
 mod key;
+pub mod plans;
 pub mod policies;
 pub mod rules;
+mod settings;
 pub mod team;
+pub mod tickets;
 mod transaction;
 
 use std::collections::HashMap;
@@ -29,6 +32,7 @@ use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
 use crate::problem::{Cause, Problem};
 
+use calendars::cache::CalendarCache;
 use team::TeamStore;
 
 /// An item, as DynamoDB has it.
@@ -39,6 +43,7 @@ type Item = HashMap<String, AttributeValue>;
 pub struct Table {
     client: Client,
     name: String,
+    calendars: Arc<CalendarCache>,
 }
 
 /// The table, as one request uses it. It knows what the request has cost so far, and marks every
@@ -69,7 +74,11 @@ pub struct Cost {
 impl Table {
     /// The table with this name.
     pub fn new(client: Client, name: String) -> Table {
-        Table { client, name }
+        Table {
+            client,
+            name,
+            calendars: Arc::default(),
+        }
     }
 
     /// The table for one request.

@@ -8,7 +8,8 @@ use crate::dialect::{PresentedCredential, ResponseContext};
 use crate::domain::calendar::{
     MAX_EXCEPTIONS, MAX_HOLIDAYS, MAX_INTERVALS_PER_DAY, ScheduleReason,
 };
-use crate::domain::id::RuleId;
+use crate::domain::id::{MAX_CLIENT_ID_CHARS, RuleId};
+use crate::domain::ticket::MAX_EVENTS_AT_ONCE;
 use crate::problem::{JsonReason, Problem, Reason, Resource, TeamProblem, TeamReason, Violation};
 
 const REFERENCE: &str = "https://www.cstar.help/developers/api-reference";
@@ -46,8 +47,14 @@ pub(super) fn headers(context: &ResponseContext<'_>, headers: &mut Vec<(&'static
     ]);
 }
 
-pub(super) fn envelope(data: &str) -> String {
-    format!("{{\"success\":true,\"data\":{data}}}")
+pub(super) fn envelope(data: &str, next_cursor: Option<&str>) -> String {
+    match next_cursor {
+        None => format!("{{\"success\":true,\"data\":{data}}}"),
+        // A cursor has only letters, digits, `-` and `_`.
+        Some(next) => {
+            format!("{{\"success\":true,\"data\":{data},\"nextCursor\":\"{next}\"}}")
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -144,7 +151,10 @@ pub(super) fn problem(problem: &Problem, context: &ResponseContext<'_>) -> (u16,
         Problem::Invalid(violations) => violations.iter().map(detail).collect(),
         _ => Vec::new(),
     };
-    let param = errors.first().map(|first| first.param.clone());
+    let param = match problem {
+        Problem::Team(TeamProblem::EventInFuture { field }) => Some(field.clone()),
+        _ => errors.first().map(|first| first.param.clone()),
+    };
     if errors.len() < 2 {
         errors.clear();
     }
@@ -222,6 +232,7 @@ fn wording(problem: &Problem) -> Wording {
         Problem::LimitExceeded { resource, max } => {
             let owner = match resource {
                 Resource::Holiday => "calendar",
+                Resource::Event => "ticket",
                 _ => "team",
             };
             let message = format!("A {owner} can have at most {max} {}s.", noun(*resource));
@@ -297,6 +308,16 @@ fn team_wording(problem: &TeamProblem) -> Wording {
             );
             Wording::request(400, "no_holidays", message)
         }
+        TeamProblem::TicketExists => Wording::request(
+            409,
+            "ticket_exists",
+            "A ticket with this id exists already, with another body.",
+        ),
+        TeamProblem::EventInFuture { field } => Wording::request(
+            422,
+            "event_in_future",
+            format!("The '{field}' field may be at most 5 minutes ahead."),
+        ),
         TeamProblem::DueDateOutOfReach => Wording::request(
             400,
             "due_date_out_of_reach",
@@ -325,6 +346,8 @@ fn noun(resource: Resource) -> &'static str {
         Resource::Policy => "SLA policy",
         Resource::Calendar => "calendar",
         Resource::Holiday => "holiday",
+        Resource::Ticket => "ticket",
+        Resource::Event => "event",
     }
 }
 
@@ -377,6 +400,25 @@ fn requirement(reason: TeamReason) -> Cow<'static, str> {
             return format!("must be 1 to {max} visible ASCII characters").into();
         }
         TeamReason::UnknownCalendar => "must be the id of one of the team's calendars",
+        TeamReason::UnknownRule => "must be the id of one of the team's SLA rules",
+        TeamReason::NotAClientId => {
+            return format!("must be 1 to {MAX_CLIENT_ID_CHARS} characters of A-Z a-z 0-9 . _ : -")
+                .into();
+        }
+        TeamReason::NotEvents => {
+            return format!("must be a list of at most {MAX_EVENTS_AT_ONCE} events").into();
+        }
+        TeamReason::NotAnEvent => "must be an object with a 'type'",
+        TeamReason::BelongsTo { event } => {
+            return format!("must be absent unless the 'type' is {event}").into();
+        }
+        TeamReason::NotAnInteger { min, max } => {
+            return format!("must be an integer from {min} to {max}").into();
+        }
+        TeamReason::NotSomeOf(words) => {
+            return format!("must be one or more of {}, with commas", words.join(", ")).into();
+        }
+        TeamReason::NotACursor => "must be the 'nextCursor' of an earlier response",
         TeamReason::Schedule(reason) => return schedule_requirement(reason),
         TeamReason::NotAWeek => "must be an object of weekdays, each with a list of intervals",
         TeamReason::NotADay => "must be a list of intervals",

@@ -82,6 +82,8 @@ pub(super) fn problem(problem: &Problem) -> (u16, String) {
                 Resource::Rule => "SLA rules",
                 Resource::Calendar => "calendars",
                 Resource::Holiday => "holidays",
+                Resource::Ticket => "tickets",
+                Resource::Event => "events",
             };
             typed(
                 400,
@@ -112,6 +114,11 @@ fn workspace_problem(problem: &WorkspaceProblem) -> (u16, String) {
             failure(400, format!("SLA with id {id} not found"), None)
         }
         WorkspaceProblem::DuplicatePolicy => failure(400, "error-duplicated-sla".to_owned(), None),
+        WorkspaceProblem::RoomIdRequired => {
+            failure(400, "The 'roomId' param is required".to_owned(), None)
+        }
+        WorkspaceProblem::InvalidInquiry => failure(400, "error-invalid-inquiry".to_owned(), None),
+        WorkspaceProblem::InvalidSla => failure(400, "error-invalid-sla".to_owned(), None),
         WorkspaceProblem::InvalidSort { sort } => (400, invalid_sort(sort)),
         WorkspaceProblem::InvalidQuery(reason) => invalid(match reason {
             QueryReason::Unknown => "must NOT have additional properties",

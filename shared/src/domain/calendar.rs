@@ -14,7 +14,7 @@ mod hours;
 mod line;
 mod zone;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use hours::{DAY_SECONDS, Day, Interval, Intervals, LocalHours};
 use jiff::civil::{Date, date};
@@ -164,6 +164,20 @@ impl Calendar {
         static ALWAYS_OPEN: LazyLock<Calendar> =
             LazyLock::new(|| in_utc(&[Interval::WHOLE_DAY], &[Interval::WHOLE_DAY]));
         &ALWAYS_OPEN
+    }
+
+    /// [`Calendar::built_in`], to be shared.
+    pub fn built_in_shared() -> Arc<Self> {
+        static SHARED: LazyLock<Arc<Calendar>> =
+            LazyLock::new(|| Arc::new(Calendar::built_in().clone()));
+        Arc::clone(&SHARED)
+    }
+
+    /// [`Calendar::always_open`], to be shared.
+    pub fn always_open_shared() -> Arc<Self> {
+        static SHARED: LazyLock<Arc<Calendar>> =
+            LazyLock::new(|| Arc::new(Calendar::always_open().clone()));
+        Arc::clone(&SHARED)
     }
 
     /// The name of the time zone, as the IANA database spells it.

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::calendar::Calendar;
-use crate::domain::deadline::{DeadlineError, due, elapsed};
+use crate::domain::deadline::{
+    DeadlineError, MAX_TRACE_PERIODS, OpenPeriod, due, elapsed, periods,
+};
 use crate::domain::minutes::Minutes;
 use crate::domain::plan::{OnReopen, Plan};
 use crate::domain::priority::Priority;
@@ -86,6 +88,7 @@ pub struct History {
     created_at: Timestamp,
     priority: Priority,
     plan: Option<Arc<Plan>>,
+    assigned: Option<Arc<Plan>>,
     events: Vec<Event>,
 }
 
@@ -93,6 +96,7 @@ pub struct History {
 #[derive(Clone, Debug)]
 pub struct Clock {
     state: State,
+    closed_at: Option<Timestamp>,
     priority: Priority,
     /// The plan of the last priority that has one.
     priority_plan: Option<Arc<Plan>>,
@@ -236,6 +240,7 @@ impl History {
         created_at: Timestamp,
         priority: Priority,
         plan: Option<Arc<Plan>>,
+        assigned: Option<Arc<Plan>>,
         mut events: Vec<Event>,
     ) -> History {
         for event in &mut events {
@@ -246,13 +251,15 @@ impl History {
             created_at,
             priority,
             plan,
+            assigned,
             events,
         }
     }
 
     /// The clock after all events up to an instant, including those at it.
     pub fn at(&self, as_of: Timestamp) -> Clock {
-        let mut clock = Clock::new(self.created_at, self.priority, self.plan.clone());
+        let (plan, assigned) = (self.plan.clone(), self.assigned.clone());
+        let mut clock = Clock::new(self.created_at, self.priority, plan, assigned);
         let past = self.events.iter().take_while(|event| event.at <= as_of);
         for event in past {
             clock.apply(event);
@@ -262,8 +269,14 @@ impl History {
 }
 
 impl Clock {
-    /// The clock of a new ticket.
-    pub fn new(created_at: Timestamp, priority: Priority, plan: Option<Arc<Plan>>) -> Clock {
+    /// The clock of a new ticket, with the plan of its priority and the one that is assigned, if any.
+    pub fn new(
+        created_at: Timestamp,
+        priority: Priority,
+        priority_plan: Option<Arc<Plan>>,
+        assigned: Option<Arc<Plan>>,
+    ) -> Clock {
+        let plan = assigned.clone().or_else(|| priority_plan.clone());
         let started = |metric| {
             let mut clock = MetricClock::default();
             clock.start(created_at, Terms::of(plan.as_ref(), metric));
@@ -271,9 +284,10 @@ impl Clock {
         };
         Clock {
             state: State::Open,
+            closed_at: None,
             priority,
-            priority_plan: plan.clone(),
-            assigned: None,
+            priority_plan,
+            assigned,
             first_response: started(Metric::FirstResponse),
             next_response: MetricClock::default(),
             resolution: started(Metric::Resolution),
@@ -314,6 +328,7 @@ impl Clock {
             EventKind::Reopened => self.reopen(at),
             EventKind::Cancelled => {
                 self.state = State::Cancelled;
+                self.closed_at = Some(at);
                 for clock in self.metrics() {
                     clock.stop(at, StoppedBy::Cancelled);
                 }
@@ -395,6 +410,48 @@ impl Clock {
         self.reach(metric, Terms::warning)
     }
 
+    /// The earliest instant after `now`, which is not before the last event, at which a warning or a
+    /// breach begins, if nothing else happens.
+    pub fn next_mark(&self, now: Timestamp) -> Option<Timestamp> {
+        let mark = |metric| {
+            let standing = self.standing(metric, now)?;
+            match standing.status {
+                Status::Active => standing.warn_at,
+                Status::Warning => standing.breach_at.or(standing.due_at),
+                _ => None,
+            }
+        };
+        METRICS.into_iter().filter_map(mark).min()
+    }
+
+    /// When the ticket was resolved or cancelled; `now` if it is open.
+    pub fn closed_at(&self, now: Timestamp) -> Timestamp {
+        self.closed_at.unwrap_or(now)
+    }
+
+    /// When the first of the targets of open cycles is used up, be it past or to come.
+    pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let due = |metric| {
+            let standing = self.standing(metric, now)?;
+            standing.due_at.filter(|_| standing.stop.is_none())
+        };
+        METRICS.into_iter().filter_map(due).min()
+    }
+
+    /// The open periods that the cycle of a metric counts: until its target is used up, or until it
+    /// stops or waits, if that is later or comes first.
+    pub fn periods(&self, metric: Metric) -> Vec<OpenPeriod> {
+        let Some(cycle) = self.cycle(metric) else {
+            return Vec::new();
+        };
+        let due = self.due(metric).ok().flatten().map(|due| due.first);
+        let counted = cycle.pieces().filter_map(|piece| {
+            let to = piece.to.or(due.map(|due| due.max(piece.from)))?;
+            Some(periods(piece.calendar, piece.from, to))
+        });
+        counted.flatten().take(MAX_TRACE_PERIODS).collect()
+    }
+
     fn reach(
         &self,
         metric: Metric,
@@ -456,6 +513,7 @@ impl Clock {
     fn resolve(&mut self, at: Timestamp) {
         if matches!(self.state, State::Open | State::Paused) {
             self.state = State::Resolved;
+            self.closed_at = Some(at);
             for clock in self.metrics() {
                 clock.stop(at, StoppedBy::Resolved);
             }
@@ -468,6 +526,7 @@ impl Clock {
         }
         let on_reopen = self.plan.as_ref().map(|plan| plan.on_reopen);
         self.state = State::Open;
+        self.closed_at = None;
         match on_reopen.unwrap_or_default() {
             OnReopen::Continue => self.resolution.reopen(at),
             OnReopen::Restart => {
@@ -771,7 +830,12 @@ mod tests {
             ..PlanTargets::default()
         };
         let plan = Plan::new(targets, Arc::new(Calendar::built_in().clone()));
-        Clock::new(at(NOON_OF_A_FRIDAY), Priority::Low, Some(Arc::new(plan)))
+        Clock::new(
+            at(NOON_OF_A_FRIDAY),
+            Priority::Low,
+            Some(Arc::new(plan)),
+            None,
+        )
     }
 
     #[test]

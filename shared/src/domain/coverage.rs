@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::calendar::{Calendar, Schedule, ScheduleViolation};
 use crate::domain::id::CalendarId;
+use crate::domain::version::Version;
 
 /// Why these business hours count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum CoverageSource {
 pub struct Coverage {
     /// The id of the calendar, if it has one.
     pub calendar_id: Option<CalendarId>,
+    /// The version of the calendar that introduced its schedule, if it has an id.
+    pub version: Option<Version>,
     /// Why this calendar.
     pub source: CoverageSource,
     /// The calendar.
@@ -39,11 +42,13 @@ impl Coverage {
     /// The violations, if the schedule is not valid.
     pub fn stored(
         id: CalendarId,
+        version: Version,
         source: CoverageSource,
         schedule: &Schedule,
     ) -> Result<Coverage, Vec<ScheduleViolation>> {
         Ok(Coverage {
             calendar_id: Some(id),
+            version: Some(version),
             source,
             calendar: Arc::new(Calendar::parse(schedule)?),
         })
@@ -53,6 +58,7 @@ impl Coverage {
     pub fn inline(calendar: Calendar) -> Coverage {
         Coverage {
             calendar_id: None,
+            version: None,
             source: CoverageSource::Inline,
             calendar: Arc::new(calendar),
         }
@@ -62,8 +68,9 @@ impl Coverage {
     pub fn built_in() -> Coverage {
         Coverage {
             calendar_id: None,
+            version: None,
             source: CoverageSource::BuiltIn,
-            calendar: Arc::new(Calendar::built_in().clone()),
+            calendar: Calendar::built_in_shared(),
         }
     }
 
@@ -71,8 +78,9 @@ impl Coverage {
     pub fn every_hour() -> Coverage {
         Coverage {
             calendar_id: None,
+            version: None,
             source: CoverageSource::None,
-            calendar: Arc::new(Calendar::always_open().clone()),
+            calendar: Calendar::always_open_shared(),
         }
     }
 }

@@ -55,7 +55,12 @@ impl Forecast {
     /// If a target falls due later than is searched for, see [`DeadlineError`].
     pub fn new(plan: &Arc<Plan>, options: ForecastOptions) -> Result<Forecast, DeadlineError> {
         // Only events of other priorities would tell them apart.
-        let clock = Clock::new(options.created_at, Priority::Normal, Some(Arc::clone(plan)));
+        let clock = Clock::new(
+            options.created_at,
+            Priority::Normal,
+            Some(Arc::clone(plan)),
+            None,
+        );
         Ok(Forecast {
             first_response: metric(&clock, Metric::FirstResponse, plan, options)?,
             resolution: metric(&clock, Metric::Resolution, plan, options)?,

@@ -68,6 +68,44 @@ identifier!(
     RequestId
 );
 
+identifier!(
+    /// A ticket: the client's own id, or `tkt_` and the digits of a UUIDv7.
+    TicketId
+);
+identifier!(
+    /// An event of a ticket: the client's own id, or `evt_` and the digits of a UUIDv7.
+    EventId
+);
+
+/// The most characters of an id that a client chooses.
+pub const MAX_CLIENT_ID_CHARS: usize = 128;
+
+impl TicketId {
+    /// Reads a ticket id; `None` if it does not have the form of one.
+    pub fn parse(text: &str) -> Option<TicketId> {
+        is_client_id(text).then(|| TicketId(text.to_owned()))
+    }
+}
+
+impl NewId for TicketId {
+    fn new_id(now: Timestamp, random: &Randomness) -> TicketId {
+        TicketId(sortable("tkt_", now, random))
+    }
+}
+
+impl EventId {
+    /// Reads an event id; `None` if it does not have the form of one.
+    pub fn parse(text: &str) -> Option<EventId> {
+        is_client_id(text).then(|| EventId(text.to_owned()))
+    }
+}
+
+impl NewId for EventId {
+    fn new_id(now: Timestamp, random: &Randomness) -> EventId {
+        EventId(sortable("evt_", now, random))
+    }
+}
+
 impl TeamId {
     /// A new team's id.
     pub fn new(now: Timestamp, random: &Randomness) -> TeamId {
@@ -178,6 +216,11 @@ fn sortable(prefix: &str, now: Timestamp, random: &Randomness) -> String {
     let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
     let uuid = uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid();
     format!("{prefix}{}", uuid.simple())
+}
+
+fn is_client_id(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
+    (1..=MAX_CLIENT_ID_CHARS).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 fn is_lower_hex(text: &str, digits: usize) -> bool {

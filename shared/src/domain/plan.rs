@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use crate::domain::calendar::Calendar;
+use crate::domain::coverage::CoverageSource;
+use crate::domain::id::{CalendarId, PolicyId, RuleId};
 use crate::domain::minutes::Minutes;
-use crate::domain::rule::Targets;
+use crate::domain::rule::{Rule, Targets};
+use crate::domain::version::Version;
 
 /// What applies to a ticket. It is resolved when an event decides it, and never changes after that.
 #[derive(Clone, Debug)]
@@ -17,6 +20,41 @@ pub struct Plan {
     pub warn_at_percent: WarnAtPercent,
     /// What happens to the resolution when a resolved ticket is open again.
     pub on_reopen: OnReopen,
+    /// Where it comes from; `None` if a request brings it along.
+    pub origin: Option<PlanOrigin>,
+}
+
+/// Where a plan comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanOrigin {
+    /// The rule or the policy.
+    pub by: PlannedBy,
+    /// Its version.
+    pub version: Version,
+    /// Why this calendar counts.
+    pub source: CoverageSource,
+    /// The team's calendar, if it is one of them.
+    pub calendar: Option<CalendarVersion>,
+}
+
+/// A calendar of a team, as one of its versions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CalendarVersion {
+    /// The calendar.
+    pub id: CalendarId,
+    /// The version that introduced its schedule.
+    pub version: Version,
+}
+
+/// What a ticket is planned by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlannedBy {
+    /// A rule.
+    Rule(RuleId),
+    /// A Rocket.Chat policy.
+    Policy(PolicyId),
+    /// The targets of a request, for a ticket that is not stored.
+    Request,
 }
 
 /// The target of each metric, where there is one.
@@ -54,6 +92,17 @@ impl Plan {
             calendar,
             warn_at_percent: WarnAtPercent::default(),
             on_reopen: OnReopen::default(),
+            origin: None,
+        }
+    }
+}
+
+impl PlanTargets {
+    /// The targets of a rule.
+    pub fn of_rule(rule: &Rule) -> PlanTargets {
+        PlanTargets {
+            next_response: rule.draft.next_response_target,
+            ..PlanTargets::from(rule.draft.targets)
         }
     }
 }

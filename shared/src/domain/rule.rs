@@ -35,6 +35,8 @@ pub struct RuleDraft {
     pub business_hours_only: bool,
     /// Whether it applies at all.
     pub enabled: bool,
+    /// How soon each further response is due, if it has a target.
+    pub next_response_target: Option<Minutes>,
     /// The calendar of its business hours; the team's default calendar if it names none.
     pub calendar_id: Option<CalendarId>,
 }
@@ -56,6 +58,11 @@ impl Rule {
         }
     }
 
+    /// Whether it is enabled for a priority.
+    pub fn applies_to(&self, priority: Priority) -> bool {
+        self.draft.enabled && self.draft.priority == priority
+    }
+
     /// The next version of the rule, with this draft.
     #[must_use]
     pub fn changed(&self, draft: RuleDraft) -> Rule {
@@ -70,10 +77,8 @@ impl Rule {
 /// The rule that applies to tickets of a priority: the oldest of those enabled for it.
 ///
 /// `rules` are in the order of their creation.
-pub fn applied(rules: Vec<Rule>, priority: Priority) -> Option<Rule> {
-    rules
-        .into_iter()
-        .find(|rule| rule.draft.enabled && rule.draft.priority == priority)
+pub fn applied(rules: &[Rule], priority: Priority) -> Option<&Rule> {
+    rules.iter().find(|rule| rule.applies_to(priority))
 }
 
 impl Targets {
@@ -114,6 +119,7 @@ mod tests {
             targets: Targets::new(minutes(1), minutes(2)).expect("targets"),
             business_hours_only: false,
             enabled,
+            next_response_target: None,
             calendar_id: None,
         };
         Rule::new(id, draft)
@@ -127,7 +133,7 @@ mod tests {
             rule(Priority::High, true, 2),
             rule(Priority::High, true, 3),
         ];
-        let found = |priority| applied(rules.clone(), priority).map(|rule| rule.id);
+        let found = |priority| applied(&rules, priority).map(|rule| rule.id.clone());
         assert_eq!(found(Priority::High), Some(rules[2].id.clone()));
         assert_eq!(found(Priority::Low), Some(rules[0].id.clone()));
         assert_eq!(found(Priority::Urgent), None);

@@ -36,6 +36,11 @@ text!(
     Description, 0, 2_000
 );
 
+text!(
+    /// What a client calls a ticket: up to 200 characters, which mean nothing here.
+    Reference, 0, 200
+);
+
 /// Why a text was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextError {
@@ -69,6 +74,14 @@ impl Description {
     pub fn new(text: String) -> Result<Description, TextError> {
         bounded(&text, Self::MIN_CHARS, Self::MAX_CHARS)?;
         Ok(Description(text))
+    }
+}
+
+impl Reference {
+    /// Checks what a client calls a ticket.
+    pub fn new(text: String) -> Result<Reference, TextError> {
+        bounded(&text, Self::MIN_CHARS, Self::MAX_CHARS)?;
+        Ok(Reference(text))
     }
 }
 

@@ -7,11 +7,19 @@ use serde::{Deserialize, Serialize};
 use crate::domain::digest::Digest;
 
 /// The number of times a resource has been written, including its creation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Version(u64);
 
 impl Version {
+    /// The version of something that has a default and has never been written.
+    pub const NEVER_WRITTEN: Version = Version(0);
+
+    /// A version that was read from the table.
+    pub fn stored(number: u64) -> Version {
+        Version(number)
+    }
+
     /// The number of writes.
     pub fn get(self) -> u64 {
         self.0

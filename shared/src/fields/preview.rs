@@ -1,7 +1,6 @@
 //! Previews, as clients ask for them.
 
 use jiff::Timestamp;
-use jiff::fmt::temporal::Pieces;
 use serde_json::Value;
 
 use crate::domain::calendar::Calendar;
@@ -10,8 +9,9 @@ use crate::domain::id::CalendarId;
 use crate::domain::minutes::Minutes;
 use crate::domain::priority::Priority;
 use crate::domain::rule::Targets;
+use crate::domain::ticket::NewEvent;
 use crate::fields::rule::{PRIORITIES, targets};
-use crate::fields::{Fields, calendar};
+use crate::fields::{Fields, calendar, instant, ticket};
 use crate::problem::{Problem, Reason, TeamReason};
 
 /// A request for a preview.
@@ -25,6 +25,8 @@ pub struct PreviewRequest {
     pub business_hours_only: Option<bool>,
     /// The calendar, if the client says which.
     pub calendar: Option<RequestedCalendar>,
+    /// What happens to the ticket, if the client says so.
+    pub events: Option<Vec<NewEvent>>,
 }
 
 /// Where the targets come from.
@@ -46,10 +48,10 @@ pub enum RequestedCalendar {
 }
 
 /// Reads a request for a preview.
-pub fn request(mut fields: Fields) -> Result<PreviewRequest, Problem> {
+pub fn request(mut fields: Fields, now: Timestamp) -> Result<PreviewRequest, Problem> {
     let created_at = match fields.required("createdAt") {
         None => None,
-        Some(value) => instant(&mut fields, "createdAt", &value),
+        Some(value) => instant::member(&mut fields, "createdAt", &value),
     };
     let targets = requested_targets(&mut fields);
     let business_hours_only = match fields.has("businessHoursOnly") {
@@ -59,7 +61,7 @@ pub fn request(mut fields: Fields) -> Result<PreviewRequest, Problem> {
     let calendar = requested_calendar(&mut fields);
     let as_of = match fields.take("asOf") {
         None => Some(None),
-        Some(value) => instant(&mut fields, "asOf", &value).map(Some),
+        Some(value) => instant::member(&mut fields, "asOf", &value).map(Some),
     };
     let as_of = match (created_at, as_of) {
         (Some(from), Some(Some(at))) if at < from => {
@@ -68,6 +70,7 @@ pub fn request(mut fields: Fields) -> Result<PreviewRequest, Problem> {
         (_, as_of) => as_of,
     };
     let trace = fields.boolean("trace", false);
+    let events = ticket::preview_events(&mut fields, now);
     let request = (|| {
         Some(PreviewRequest {
             options: ForecastOptions {
@@ -78,65 +81,10 @@ pub fn request(mut fields: Fields) -> Result<PreviewRequest, Problem> {
             targets: targets?,
             business_hours_only: business_hours_only?,
             calendar: calendar?,
+            events: events?,
         })
     })();
     fields.finish(request)
-}
-
-fn instant(fields: &mut Fields, field: &'static str, value: &Value) -> Option<Timestamp> {
-    let Value::String(text) = value else {
-        return fields.refuse(field, Reason::Team(TeamReason::NotAnInstant));
-    };
-    if !is_rfc3339(text) {
-        return fields.refuse(field, Reason::Team(TeamReason::NotAnInstant));
-    }
-    match text.parse() {
-        Ok(instant) => Some(instant),
-        // Date, time and offset are valid, and RFC 3339 cannot write a year that is too early.
-        Err(_) if Pieces::parse(text).is_ok() => {
-            fields.refuse(field, Reason::Team(TeamReason::InstantTooLate))
-        }
-        Err(_) => fields.refuse(field, Reason::Team(TeamReason::NotAnInstant)),
-    }
-}
-
-/// Whether a text has the form of RFC 3339's `date-time`, with at most nine digits of a fraction.
-/// `jiff` reads more than that: forms that other programs do not understand, and parts that it ignores.
-fn is_rfc3339(text: &str) -> bool {
-    let digits_as_zero = |c: char| {
-        if c.is_ascii_digit() {
-            '0'
-        } else {
-            c.to_ascii_uppercase()
-        }
-    };
-    let form: String = text.chars().map(digits_as_zero).collect();
-    let Some(rest) = form.strip_prefix("0000-00-00T00:00:00") else {
-        return false;
-    };
-    let offset = match rest.strip_prefix('.') {
-        None => rest,
-        Some(fraction) => {
-            let offset = fraction.trim_start_matches('0');
-            if !(1..=9).contains(&(fraction.len() - offset.len())) {
-                return false;
-            }
-            offset
-        }
-    };
-    let hours = text
-        .get(text.len().saturating_sub(5)..)
-        .and_then(|end| end.get(..2));
-    let within_a_day = || {
-        hours
-            .and_then(|hours| hours.parse::<u8>().ok())
-            .is_some_and(|hours| hours < 24)
-    };
-    match offset {
-        "Z" => true,
-        "+00:00" | "-00:00" => within_a_day(),
-        _ => false,
-    }
 }
 
 fn requested_targets(fields: &mut Fields) -> Option<RequestedTargets> {
@@ -174,58 +122,5 @@ fn requested_calendar(fields: &mut Fields) -> Option<Option<RequestedCalendar>> 
             None
         }
         Err(_) => fields.refuse("calendar", Reason::Team(TeamReason::NotACalendar)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn refusal(created_at: &str) -> Option<Reason> {
-        let Value::Object(members) = json!({"createdAt": created_at, "priority": "high"}) else {
-            return None;
-        };
-        match request(Fields::new(members)) {
-            Err(Problem::Invalid(violations)) => {
-                violations.first().map(|first| first.reason.clone())
-            }
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn instants_that_do_not_exist_and_instants_that_are_too_late_differ() {
-        for (created_at, refused) in [
-            ("9999-12-30T22:00:00.999999999Z", None),
-            (
-                "9999-12-30T22:00:01Z",
-                Some(Reason::Team(TeamReason::InstantTooLate)),
-            ),
-            (
-                "9999-12-31T23:59:59+23:59",
-                Some(Reason::Team(TeamReason::InstantTooLate)),
-            ),
-            (
-                "9999-12-31T23:59:60Z",
-                Some(Reason::Team(TeamReason::InstantTooLate)),
-            ),
-            (
-                "9999-12-31T24:00:00Z",
-                Some(Reason::Team(TeamReason::NotAnInstant)),
-            ),
-            (
-                "9999-12-32T00:00:00Z",
-                Some(Reason::Team(TeamReason::NotAnInstant)),
-            ),
-            (
-                "9999-12-31T00:00:00+00:60",
-                Some(Reason::Team(TeamReason::NotAnInstant)),
-            ),
-            ("0000-01-01T00:00:00+23:59", None),
-        ] {
-            assert_eq!(refusal(created_at), refused, "{created_at}");
-        }
     }
 }

@@ -22,6 +22,7 @@ pub fn draft(mut fields: Fields) -> Result<RuleDraft, Problem> {
     let business_hours_only = fields.boolean("businessHoursOnly", false);
     let enabled = fields.boolean("enabled", true);
     let calendar_id = fields.optional("calendarId", TeamReason::UnknownCalendar, CalendarId::parse);
+    let next_response = fields.optional_minutes("nextResponseTarget", Minutes::MAX_RULE_TARGET);
     let draft = (|| {
         Some(RuleDraft {
             name: name?,
@@ -29,15 +30,21 @@ pub fn draft(mut fields: Fields) -> Result<RuleDraft, Problem> {
             targets: targets?,
             business_hours_only: business_hours_only?,
             enabled: enabled?,
+            next_response_target: next_response?,
             calendar_id: calendar_id?,
         })
     })();
     fields.finish(draft)
 }
 
-/// Reads a change: absent members stay as they are, and `null` removes the calendar.
+/// Reads a change: absent members stay as they are, and `null` removes an optional one.
 pub fn change(fields: Fields, current: &RuleDraft) -> Result<RuleDraft, Problem> {
-    draft(fields.over(members(current)).without_null("calendarId"))
+    let merged = fields.over(members(current));
+    draft(
+        merged
+            .without_null("calendarId")
+            .without_null("nextResponseTarget"),
+    )
 }
 
 /// Checks two targets against each other.
@@ -68,6 +75,9 @@ fn members(rule: &RuleDraft) -> Map<String, Value> {
     add("enabled", rule.enabled.into());
     if let Some(calendar) = &rule.calendar_id {
         add("calendarId", calendar.as_str().into());
+    }
+    if let Some(target) = rule.next_response_target {
+        add("nextResponseTarget", target.get().into());
     }
     members
 }

@@ -82,8 +82,9 @@ struct TraceView {
     truncated: Option<bool>,
 }
 
+/// An open period that counts.
 #[derive(Serialize)]
-struct PeriodView {
+pub(super) struct PeriodView {
     from: Timestamp,
     to: Timestamp,
     seconds: serde_json::Number,
@@ -128,13 +129,18 @@ impl MetricView {
     }
 }
 
+impl PeriodView {
+    pub(super) fn of(period: &OpenPeriod) -> PeriodView {
+        PeriodView {
+            from: period.from(),
+            to: period.to(),
+            seconds: seconds(period.length()),
+        }
+    }
+}
+
 fn periods(trace: &Trace) -> Vec<PeriodView> {
-    let view = |period: &OpenPeriod| PeriodView {
-        from: period.from(),
-        to: period.to(),
-        seconds: seconds(period.length()),
-    };
-    trace.periods().iter().map(view).collect()
+    trace.periods().iter().map(PeriodView::of).collect()
 }
 
 /// Whole seconds as an integer, others with their fraction.

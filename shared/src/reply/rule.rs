@@ -1,8 +1,9 @@
-//! Rules, as cStar shows them: seven members, and an eighth where a rule names a calendar.
+//! Rules, as cStar shows them: seven members, and up to two more where they are set.
 
 use serde::Serialize;
 
 use crate::domain::id::{CalendarId, RuleId};
+use crate::domain::minutes::Minutes;
 use crate::domain::priority::Priority;
 use crate::domain::rule::Rule;
 use crate::domain::text::Name;
@@ -37,6 +38,8 @@ struct View<'a> {
     enabled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     calendar_id: Option<&'a CalendarId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_response_target: Option<u32>,
 }
 
 impl View<'_> {
@@ -51,6 +54,7 @@ impl View<'_> {
             business_hours_only: draft.business_hours_only,
             enabled: draft.enabled,
             calendar_id: draft.calendar_id.as_ref(),
+            next_response_target: draft.next_response_target.map(Minutes::get),
         }
     }
 }

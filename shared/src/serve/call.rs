@@ -198,6 +198,11 @@ impl<Rights> Call<Rights> {
         request.body.bytes(max)
     }
 
+    /// A new id.
+    pub fn new_id<Id: NewId>(&self) -> Id {
+        Id::new_id(self.now(), &randomness())
+    }
+
     /// The header `If-None-Match`.
     pub fn if_none_match(&self) -> Option<&str> {
         self.public.header("if-none-match")
@@ -232,11 +237,6 @@ impl<Rights> Call<Rights> {
 }
 
 impl Call {
-    /// A new id.
-    pub fn new_id<Id: NewId>(&self) -> Id {
-        Id::new_id(self.now(), &randomness())
-    }
-
     /// Refuses the request if `If-Match` does not allow the `current` version.
     pub fn check_version(&self, current: Version) -> Result<(), Problem> {
         if reply::matches(self.if_match(), current) {

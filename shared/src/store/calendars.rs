@@ -10,14 +10,17 @@
 //! default. A calendar also counts the rules that name it, and can be deleted only when there are
 //! none, even if a rule is written at the same time.
 
+pub(super) mod cache;
 mod encoding;
+
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::builders::{PutBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use futures_util::future::join;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::calendar::Schedule;
+use crate::domain::calendar::{Calendar, Schedule};
 use crate::domain::id::CalendarId;
 use crate::domain::team_calendar::{
     CalendarDraft, CalendarSummary, MAX_CALENDARS, MAX_SCHEDULE_BYTES, TeamCalendar,
@@ -407,6 +410,24 @@ impl Calendars<ReadWrite> {
 }
 
 impl Store {
+    /// A calendar as one of its versions, parsed: from memory, or else from the table.
+    pub(super) async fn parsed_calendar(
+        &self,
+        pk: &str,
+        id: &CalendarId,
+        version: Version,
+    ) -> Result<Arc<Calendar>, Problem> {
+        let sk = key::schedule(id, version);
+        if let Some(calendar) = self.table.calendars.get(pk, &sk) {
+            return Ok(calendar);
+        }
+        let schedule = self.schedule_at(pk, id, version).await?;
+        let invalid = |_| Problem::Internal("a stored calendar is not valid".into());
+        let calendar = Arc::new(Calendar::parse(&schedule).map_err(invalid)?);
+        self.table.calendars.insert(pk, &sk, Arc::clone(&calendar));
+        Ok(calendar)
+    }
+
     /// The calendar of a snapshot.
     pub(super) async fn calendar_at(
         &self,

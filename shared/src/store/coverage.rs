@@ -1,19 +1,13 @@
-//! Which rule applies to a ticket, and whose business hours count.
+//! Whose business hours count for a ticket.
 
 use crate::domain::coverage::{Coverage, CoverageSource};
 use crate::domain::id::CalendarId;
-use crate::domain::priority::Priority;
-use crate::domain::rule::{self, Rule};
+use crate::domain::rule::Rule;
 use crate::problem::Problem;
 use crate::store::calendars::StoredSchedule;
 use crate::store::team::TeamStore;
 
 impl<Rights> TeamStore<Rights> {
-    /// The rule that applies to tickets of a priority.
-    pub async fn applied_rule(&self, priority: Priority) -> Result<Option<Rule>, Problem> {
-        Ok(rule::applied(self.rules().list().await?, priority))
-    }
-
     /// The coverage of tickets that a rule applies to: the rule's calendar, else the team's default
     /// calendar, else office hours in UTC.
     pub async fn coverage(&self, rule: Option<&Rule>) -> Result<Coverage, Problem> {
@@ -35,7 +29,8 @@ impl<Rights> TeamStore<Rights> {
     pub async fn requested_coverage(&self, id: CalendarId) -> Result<Coverage, Problem> {
         let calendar = self.calendars().get(&id).await?;
         let calendar = calendar.ok_or_else(Problem::unknown_calendar)?;
-        Coverage::stored(id, CoverageSource::Inline, &calendar.draft.schedule).map_err(invalid)
+        let (version, schedule) = (calendar.schedule_version, &calendar.draft.schedule);
+        Coverage::stored(id, version, CoverageSource::Inline, schedule).map_err(invalid)
     }
 }
 
@@ -44,7 +39,7 @@ fn stored(
     source: CoverageSource,
     schedule: &StoredSchedule,
 ) -> Result<Coverage, Problem> {
-    Coverage::stored(id, source, &schedule.schedule).map_err(invalid)
+    Coverage::stored(id, schedule.version, source, &schedule.schedule).map_err(invalid)
 }
 
 fn invalid<T>(_violations: T) -> Problem {

@@ -1,6 +1,6 @@
 //! The keys of the table's items. No other module spells them out.
 
-use crate::domain::id::{CalendarId, KeyId, PolicyId, RuleId, TeamId, UserId};
+use crate::domain::id::{CalendarId, KeyId, PolicyId, RuleId, TeamId, TicketId, UserId};
 use crate::domain::minutes::Minutes;
 use crate::domain::principal::Mode;
 use crate::domain::text::PolicyName;
@@ -24,8 +24,50 @@ pub(super) fn team(team: &TeamId, mode: Mode) -> String {
     format!("TEAM#{team}#{}", mode.as_str())
 }
 
-/// The settings of a team.
+/// The name and the plan of a team.
 pub(super) const TEAM: &str = "TEAM";
+
+/// The settings that a team's clients write.
+pub(super) const SETTINGS: &str = "SETTINGS";
+
+/// A ticket. It has a partition of its own, since a team may have millions.
+pub(super) fn ticket(team_pk: &str, id: &TicketId) -> (String, String) {
+    let scope = scope(team_pk);
+    (format!("TICKET#{scope}#{id}"), TICKET.to_owned())
+}
+
+/// The sort key of tickets.
+const TICKET: &str = "TICKET";
+
+/// The partition of the index in which a team's open or closed tickets are listed.
+pub(super) fn queue(team_pk: &str, side: QueueSide) -> String {
+    let side = match side {
+        QueueSide::Open => "open",
+        QueueSide::Closed => "closed",
+    };
+    format!("QUEUE#{}#{side}", scope(team_pk))
+}
+
+/// Whether a ticket is still worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum QueueSide {
+    /// It is open or paused.
+    Open,
+    /// It is resolved or cancelled.
+    Closed,
+}
+
+/// The team and the mode of a team's partition.
+fn scope(team_pk: &str) -> &str {
+    team_pk.trim_start_matches("TEAM#")
+}
+
+/// The index of tickets, and its keys.
+pub(super) const QUEUE_INDEX: &str = "queue";
+/// The attribute of the index's partition key.
+pub(super) const QUEUE_PK: &str = "queuePk";
+/// The attribute of the index's sort key.
+pub(super) const QUEUE_SK: &str = "queueSk";
 
 /// The partition in which operators find all teams.
 pub(super) const TEAMS: &str = "TEAMS";

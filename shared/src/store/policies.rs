@@ -73,6 +73,30 @@ impl<Rights> Policies<Rights> {
     }
 }
 
+impl<Rights> Policies<Rights> {
+    /// The policy with this id, or else with this name.
+    pub async fn find_by_id_or_name(&self, text: &str) -> Result<Option<Policy>, Problem> {
+        match self.find(text).await {
+            Ok(policy) => return Ok(Some(policy)),
+            Err(Problem::NotFound { .. }) => {}
+            Err(other) => return Err(other),
+        }
+        let Ok(name) = PolicyName::new(text.to_owned()) else {
+            return Ok(None);
+        };
+        let guard = key::policy_name(&name);
+        let Some(guard) = self.team.store.get(&self.team.pk, &guard).await? else {
+            return Ok(None);
+        };
+        let guard: GuardItem = serde_dynamo::from_item(guard).map_err(malformed)?;
+        match self.find(guard.holder.as_str()).await {
+            Ok(policy) => Ok(Some(policy)),
+            Err(Problem::NotFound { .. }) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+}
+
 impl Policies<ReadWrite> {
     /// Adds a policy, unless its name or due time is in use or there are already [`MAX_POLICIES`].
     pub async fn insert(&self, policy: &Policy) -> Result<(), Problem> {

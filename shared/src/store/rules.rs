@@ -35,6 +35,8 @@ struct RuleItem {
     enabled: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     calendar_id: Option<CalendarId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_response_target: Option<Minutes>,
     version: Version,
     write_id: String,
 }
@@ -143,6 +145,7 @@ impl Rules<ReadWrite> {
             business_hours_only: draft.business_hours_only,
             enabled: draft.enabled,
             calendar_id: draft.calendar_id,
+            next_response_target: draft.next_response_target,
             version,
             write_id: write_id.to_owned(),
         }
@@ -164,6 +167,7 @@ impl RuleItem {
             business_hours_only: self.business_hours_only,
             enabled: self.enabled,
             calendar_id: self.calendar_id,
+            next_response_target: self.next_response_target,
         };
         Ok(Rule {
             id: self.id,

@@ -6,6 +6,7 @@ use crate::store::Store;
 use crate::store::calendars::Calendars;
 use crate::store::policies::Policies;
 use crate::store::rules::Rules;
+use crate::store::tickets::Tickets;
 
 /// The right to read a team's data.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +50,12 @@ impl<Rights> TeamStore<Rights> {
         Rules::new(self.share())
     }
 
-    fn share(&self) -> TeamStore<Rights> {
+    /// The team's tickets.
+    pub fn tickets(&self) -> Tickets<Rights> {
+        Tickets::new(self.share())
+    }
+
+    pub(super) fn share(&self) -> TeamStore<Rights> {
         TeamStore::new(self.store.clone(), self.pk.clone())
     }
 }

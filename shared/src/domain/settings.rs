@@ -1,0 +1,38 @@
+//! A team's settings: how the clocks of its tickets warn and continue.
+
+use crate::domain::plan::{OnReopen, WarnAtPercent};
+use crate::domain::version::Version;
+
+/// The settings of a team.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The share of a target at which there is a warning.
+    pub warn_at_percent: WarnAtPercent,
+    /// What happens to the resolution when a resolved ticket is open again.
+    pub on_reopen: OnReopen,
+    /// The number of times they have been written.
+    pub version: Version,
+}
+
+impl Settings {
+    /// The next version of the settings, with these values.
+    #[must_use]
+    pub fn changed(&self, warn_at_percent: WarnAtPercent, on_reopen: OnReopen) -> Settings {
+        Settings {
+            warn_at_percent,
+            on_reopen,
+            version: self.version.next(),
+        }
+    }
+}
+
+/// The settings of a team that has never written any.
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            warn_at_percent: WarnAtPercent::default(),
+            on_reopen: OnReopen::default(),
+            version: Version::NEVER_WRITTEN,
+        }
+    }
+}

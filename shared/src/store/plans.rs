@@ -1,0 +1,147 @@
+//! What plans are made of: a team's rules, its settings, and the business hours that count.
+
+use std::sync::Arc;
+
+use futures_util::future::try_join;
+
+use crate::domain::clock::{Event, EventKind};
+use crate::domain::coverage::{Coverage, CoverageSource};
+use crate::domain::id::{EventId, RuleId};
+use crate::domain::plan::{CalendarVersion, Plan, PlanOrigin, PlanTargets, PlannedBy};
+use crate::domain::policy::Policy;
+use crate::domain::priority::Priority;
+use crate::domain::rule::{self, Rule};
+use crate::domain::settings::Settings;
+use crate::domain::ticket::{NewEvent, NewEventKind, TicketEvent};
+use crate::problem::Problem;
+use crate::store::team::TeamStore;
+
+/// Makes the plans of a team's tickets, as its rules and settings are now.
+pub struct Planner<Rights> {
+    team: TeamStore<Rights>,
+    rules: Vec<Rule>,
+    settings: Settings,
+}
+
+impl<Rights> TeamStore<Rights> {
+    /// A planner with the team's current rules and settings.
+    pub async fn planner(&self) -> Result<Planner<Rights>, Problem> {
+        let rules = self.rules();
+        let (rules, settings) = try_join(rules.list(), self.settings()).await?;
+        Ok(Planner {
+            team: self.share(),
+            rules,
+            settings,
+        })
+    }
+}
+
+/// Plans the events that a client reports. `planner` may be absent if none of them needs a plan;
+/// `field` is the path of the event with an index.
+pub async fn plan_events<Rights>(
+    planner: Option<&Planner<Rights>>,
+    events: Vec<NewEvent>,
+    new_id: impl Fn() -> EventId,
+    field: impl Fn(usize) -> String,
+) -> Result<Vec<TicketEvent>, Problem> {
+    let mut planned = Vec::with_capacity(events.len());
+    for (index, event) in events.into_iter().enumerate() {
+        let kind = match (event.kind.without_plan(), planner) {
+            (Some(kind), _) => Some(kind),
+            (None, Some(planner)) => planner.event(&event.kind).await?,
+            (None, None) => None,
+        };
+        let kind = kind.ok_or_else(|| Problem::unknown_rule(field(index) + "ruleId"))?;
+        planned.push(TicketEvent {
+            id: event.id.unwrap_or_else(&new_id),
+            event: Event { at: event.at, kind },
+        });
+    }
+    Ok(planned)
+}
+
+impl<Rights> Planner<Rights> {
+    /// The team's settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The rule that applies to a priority: the oldest of those enabled for it.
+    pub fn applied_rule(&self, priority: Priority) -> Option<&Rule> {
+        rule::applied(&self.rules, priority)
+    }
+
+    /// The plan of a priority, if a rule applies to it.
+    pub async fn of_priority(&self, priority: Priority) -> Result<Option<Arc<Plan>>, Problem> {
+        match self.applied_rule(priority) {
+            None => Ok(None),
+            Some(rule) => self.of_rule(rule).await.map(Some),
+        }
+    }
+
+    /// The plan of a rule; `None` if there is no such rule.
+    pub async fn of_rule_id(&self, id: &RuleId) -> Result<Option<Arc<Plan>>, Problem> {
+        match self.rules.iter().find(|rule| rule.id == *id) {
+            None => Ok(None),
+            Some(rule) => self.of_rule(rule).await.map(Some),
+        }
+    }
+
+    /// The plan of a Rocket.Chat policy: how long a visitor may wait, whatever the hour.
+    pub fn of_policy(&self, policy: &Policy) -> Arc<Plan> {
+        Arc::new(Plan {
+            targets: PlanTargets {
+                first_response: Some(policy.draft.due_time_in_minutes),
+                ..PlanTargets::default()
+            },
+            calendar: Coverage::every_hour().calendar,
+            warn_at_percent: self.settings.warn_at_percent,
+            on_reopen: self.settings.on_reopen,
+            origin: Some(PlanOrigin {
+                by: PlannedBy::Policy(policy.id.clone()),
+                version: policy.version,
+                source: CoverageSource::None,
+                calendar: None,
+            }),
+        })
+    }
+
+    /// The event with its plan; `None` if it names a rule that does not exist.
+    pub async fn event(&self, kind: &NewEventKind) -> Result<Option<EventKind>, Problem> {
+        if let Some(kind) = kind.without_plan() {
+            return Ok(Some(kind));
+        }
+        Ok(match kind {
+            NewEventKind::PriorityChanged(priority) => Some(EventKind::PriorityChanged {
+                priority: *priority,
+                plan: self.of_priority(*priority).await?,
+            }),
+            NewEventKind::RuleAssigned(Some(id)) => self
+                .of_rule_id(id)
+                .await?
+                .map(|plan| EventKind::Assigned(Some(plan))),
+            _ => None,
+        })
+    }
+
+    async fn of_rule(&self, rule: &Rule) -> Result<Arc<Plan>, Problem> {
+        let coverage = if rule.draft.business_hours_only {
+            self.team.coverage(Some(rule)).await?
+        } else {
+            Coverage::every_hour()
+        };
+        let calendar = coverage.calendar_id.zip(coverage.version);
+        Ok(Arc::new(Plan {
+            targets: PlanTargets::of_rule(rule),
+            calendar: coverage.calendar,
+            warn_at_percent: self.settings.warn_at_percent,
+            on_reopen: self.settings.on_reopen,
+            origin: Some(PlanOrigin {
+                by: PlannedBy::Rule(rule.id.clone()),
+                version: rule.version,
+                source: coverage.source,
+                calendar: calendar.map(|(id, version)| CalendarVersion { id, version }),
+            }),
+        }))
+    }
+}
