@@ -28,6 +28,7 @@ mod policies;
 mod previews;
 mod rules;
 mod template;
+mod tickets;
 mod world;
 
 use std::process::ExitCode;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
     stories.extend(previews::stories());
     stories.extend(rules::stories());
     stories.extend(template::stories());
+    stories.extend(tickets::stories());
     // A part of the suite does not do everything that they check for.
     if everything {
         stories.extend(contract::whole_suite_checks(stories.len()));
