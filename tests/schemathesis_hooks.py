@@ -71,7 +71,38 @@ EXCUSED = {
         "parameter_invalid calendar.timeZone",
         "parameter_invalid calendar.hours",
         "parameter_invalid calendar.exceptions",
+        "parameter_invalid events",  # after the last instant, or not a rule of the team
         "due_date_out_of_reach",
+    ],
+    "settingsUpdate": ["precondition_failed", "idempotency_key_reused"],
+    "ticketList": ["parameter_invalid cursor"],  # not one that the service made
+    "ticketCreate": [
+        "parameter_invalid createdAt",  # after the last instant
+        "parameter_invalid ruleId",  # not a rule of the team
+        "parameter_invalid events",  # the same
+        "event_in_future createdAt",
+        "event_in_future events",
+        "ticket_exists",
+    ],
+    "ticketGet": [
+        "resource_missing",
+        "parameter_invalid asOf",  # before the creation, or after the last instant
+    ],
+    "ticketDelete": ["resource_missing", "precondition_failed"],
+    "eventCreate": [
+        "resource_missing",
+        "precondition_failed",
+        "parameter_invalid at",  # after the last instant
+        "parameter_invalid ruleId",  # not a rule of the team
+        "parameter_invalid events",  # the same
+        "event_in_future at",
+        "event_in_future events",
+        "limit_exceeded",  # the ticket has 500 events
+    ],
+    "inquirySetSla": [
+        "error-invalid-inquiry",  # no ticket of this id that is open or paused
+        "error-invalid-sla",  # no policy with this id or name
+        "error-limit-exceeded",  # the ticket has 500 events
     ],
 }
 

@@ -208,13 +208,16 @@ fn keys(description: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::template::{AttributeDefinition, KeyElement};
+    use crate::template::{AttributeDefinition, GlobalSecondaryIndex, KeyElement};
 
-    fn table(sort_key: &str) -> Table {
-        let key = |name: &str, kind: &str| KeyElement {
+    fn key(name: &str, kind: &str) -> KeyElement {
+        KeyElement {
             attribute_name: name.to_owned(),
             key_type: kind.to_owned(),
-        };
+        }
+    }
+
+    fn table(sort_key: &str) -> Table {
         let text = |name: &str| AttributeDefinition {
             attribute_name: name.to_owned(),
             attribute_type: "S".to_owned(),
@@ -240,6 +243,32 @@ mod tests {
             refused,
             Err("the data directory holds a table dueline with other keys (pk and sk) than template.yaml \
                  (pk and other); choose another --data directory or remove this one"
+                .to_owned())
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn an_index_is_created_and_found_again() -> Result<(), Error> {
+        let indexed = Table {
+            global_secondary_indexes: vec![GlobalSecondaryIndex {
+                index_name: "queue".to_owned(),
+                key_schema: vec![key("sk", "HASH"), key("pk", "RANGE")],
+                projection: json!({ "ProjectionType": "KEYS_ONLY" }),
+            }],
+            ..table("sk")
+        };
+        let database = open(None)?;
+        ensure_table(&database, &indexed)?;
+        ensure_table(&database, &indexed)?;
+
+        let database = open(None)?;
+        ensure_table(&database, &table("sk"))?;
+        let refused = ensure_table(&database, &indexed).map_err(|error| error.to_string());
+        assert_eq!(
+            refused,
+            Err("the data directory holds a table dueline with other keys (pk and sk) than template.yaml \
+                 (pk and sk, index queue by sk and pk); choose another --data directory or remove this one"
                 .to_owned())
         );
         Ok(())

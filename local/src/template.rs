@@ -52,7 +52,7 @@ pub struct Function {
     pub memory_mib: u64,
     /// `Environment.Variables`, including those of Globals.
     pub environment: BTreeMap<String, String>,
-    /// The `dynamodb:…` actions that its policies allow.
+    /// The `dynamodb:…` actions that its policies allow, as [`permission`] writes them.
     pub dynamodb_actions: BTreeSet<String>,
 }
 
@@ -384,16 +384,33 @@ fn dynamodb_actions(
             ));
         };
         for statement in scope.items(&at, Some(statements))? {
-            let denied = statement.get("Effect").and_then(Value::as_str) == Some("Deny");
+            if statement.get("Effect").and_then(Value::as_str) == Some("Deny") {
+                continue;
+            }
+            let resources = scope.items(&at, statement.get("Resource"))?;
             for action in scope.items(&at, statement.get("Action"))? {
                 let action = scope.text(&at, action)?.unwrap_or_default();
-                if !denied && action.starts_with("dynamodb:") {
-                    actions.insert(action);
+                if !action.starts_with("dynamodb:") {
+                    continue;
+                }
+                for resource in &resources {
+                    let resource = scope.text(&at, resource)?.unwrap_or_default();
+                    let index = resource.split_once("/index/").map(|(_, index)| index);
+                    actions.insert(permission(&action, index));
                 }
             }
         }
     }
     Ok(actions)
+}
+
+/// An action on the table, such as `dynamodb:Query`, or on one of its indexes, such as
+/// `dynamodb:Query on queue`. In IAM an index is a resource of its own.
+pub fn permission(action: &str, index: Option<&str>) -> String {
+    match index {
+        None => action.to_owned(),
+        Some(index) => format!("{action} on {index}"),
+    }
 }
 
 fn table(scope: &Scope<'_>, name: &str, resource: &Value) -> Result<Table, Error> {
@@ -481,6 +498,9 @@ Resources:
             - Effect: Allow
               Action: [dynamodb:UpdateItem, dynamodb:PutItem]
               Resource: !GetAtt Table.Arn
+            - Effect: Allow
+              Action: dynamodb:Query
+              Resource: !Sub "${Table.Arn}/index/queue"
             - !If [OwnKey, { Effect: Allow, Action: "kms:Decrypt", Resource: !Ref KeyArn }, !Ref "AWS::NoValue"]
       Events:
         Http:
@@ -501,6 +521,11 @@ Resources:
     Properties:
       KeySchema: [{ AttributeName: pk, KeyType: HASH }, { AttributeName: sk, KeyType: RANGE }]
       AttributeDefinitions: [{ AttributeName: pk, AttributeType: S }, { AttributeName: sk, AttributeType: S }]
+      GlobalSecondaryIndexes:
+        - IndexName: queue
+          KeySchema: [{ AttributeName: sk, KeyType: HASH }, { AttributeName: pk, KeyType: RANGE }]
+          Projection: { ProjectionType: KEYS_ONLY }
+          OnDemandThroughput: { MaxReadRequestUnits: !Ref RateLimit }
       TimeToLiveSpecification: { AttributeName: expiresAt, Enabled: true }
       SSESpecification: !If [OwnKey, { KMSMasterKeyId: !Ref KeyArn }, !Ref AWS::NoValue]
 "#;
@@ -528,9 +553,13 @@ Resources:
                 .into_iter()
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .collect(),
-            dynamodb_actions: ["dynamodb:PutItem", "dynamodb:UpdateItem"]
-                .map(str::to_owned)
-                .into(),
+            dynamodb_actions: [
+                "dynamodb:PutItem",
+                "dynamodb:Query on queue",
+                "dynamodb:UpdateItem",
+            ]
+            .map(str::to_owned)
+            .into(),
         };
         assert_eq!(template.function("RuleCreate"), Some(&expected));
         assert_eq!(
@@ -552,12 +581,19 @@ Resources:
     #[test]
     fn the_whole_table_is_read() -> Result<(), Error> {
         let table = Template::parse(TEMPLATE)?.table;
-        let keys: Vec<_> = table
-            .key_schema
+        let keys = |schema: &[KeyElement]| {
+            let keys = schema.iter();
+            let keys = keys.map(|key| format!("{} {}", key.attribute_name, key.key_type));
+            keys.collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&table.key_schema), ["pk HASH", "sk RANGE"]);
+        let indexes: Vec<_> = table
+            .global_secondary_indexes
             .iter()
-            .map(|key| (&*key.attribute_name, &*key.key_type))
+            .map(|index| (&*index.index_name, keys(&index.key_schema)))
             .collect();
-        assert_eq!(keys, [("pk", "HASH"), ("sk", "RANGE")]);
+        let queue = ["sk HASH", "pk RANGE"].map(str::to_owned);
+        assert_eq!(indexes, [("queue", queue.to_vec())]);
         assert_eq!(
             (&*table.name, table.time_to_live_attribute.as_deref()),
             ("dueline", Some("expiresAt"))

@@ -78,6 +78,7 @@ async function preview() {
     throwOnError: true,
   });
   const due = data.data;
+  assert("calendar" in due, "without events these are due dates, and not a ticket");
   assert.equal(due.calendar.timeZone, "Europe/Berlin");
   assert.equal(due.firstResponse?.dueAt, "2026-12-24T08:30:00Z");
   assert.equal(due.firstResponse?.status, "breached");

@@ -24,6 +24,9 @@ const SETTINGS: &str = "AWS::SSM::Parameter";
 /// The attribute in which the store keeps an item's expiry.
 const TTL_ATTRIBUTE: &str = "ttl";
 
+/// The table's indexes: the name, the partition key and the sort key.
+const INDEXES: [[&str; 3]; 1] = [["queue", "queuePk", "queueSk"]];
+
 /// The actions that DynamoDB documents for writing to a table with a customer managed key:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html>.
 const KEY_ACTIONS: [&str; 8] = [
@@ -168,7 +171,6 @@ impl Deployment {
         let mut take = |member: &str| properties.remove(member).unwrap_or_default();
         let (definitions, indexes) = (take("AttributeDefinitions"), take("GlobalSecondaryIndexes"));
         let properties = Value::Object(properties);
-        let indexes = Vec::from_iter(indexes.as_array().into_iter().flatten());
         let mut wanted = json!({
             "KeySchema": [
                 { "AttributeName": "pk", "KeyType": "HASH" },
@@ -186,26 +188,35 @@ impl Deployment {
                 json!({ "SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": key });
         }
         let mut keys = BTreeSet::new();
-        for index in indexes.iter().copied().chain([&properties]) {
+        let indexed = indexes.as_array().into_iter().flatten();
+        for index in indexed.chain([&properties]) {
             let schema = index["KeySchema"].as_array().into_iter().flatten();
-            keys.extend(schema.map(|key| text(&key["AttributeName"])));
+            // Every key is text.
+            keys.extend(schema.map(|key| format!("{} S", text(&key["AttributeName"]))));
         }
         let defined = definitions.as_array().into_iter().flatten();
-        let defined: BTreeSet<_> = defined.map(|one| text(&one["AttributeName"])).collect();
+        let defined = defined.map(|one| ["AttributeName", "AttributeType"].map(|m| text(&one[m])));
+        let defined: BTreeSet<_> = defined.map(|one| one.join(" ")).collect();
         if keys != defined {
             self.violation(
                 name,
                 format!("AttributeDefinitions has {defined:?}, but the keys are {keys:?}"),
             );
         }
-        for index in indexes {
-            let at = format!("{name}.{}", text(&index["IndexName"]));
-            self.same(
-                &format!("{at}.OnDemandThroughput"),
-                &index["OnDemandThroughput"],
-                &throughput,
-            );
-        }
+        // A list reads its tickets from the table, so the index holds keys only.
+        let wanted_indexes = INDEXES.map(|[index, partition_key, sort_key]| {
+            json!({
+                "IndexName": index,
+                "KeySchema": [
+                    { "AttributeName": partition_key, "KeyType": "HASH" },
+                    { "AttributeName": sort_key, "KeyType": "RANGE" },
+                ],
+                "Projection": { "ProjectionType": "KEYS_ONLY" },
+                "OnDemandThroughput": throughput,
+            })
+        });
+        let at = format!("{name}.GlobalSecondaryIndexes");
+        self.same(&at, &indexes, &json!(wanted_indexes));
         self.same(name, &properties, &wanted);
     }
 

@@ -1,6 +1,7 @@
 //! One DynamoDB call, as seen on the wire.
 
 use super::fault::InjectedFault;
+use crate::template::permission;
 use ::http::{HeaderMap, header};
 use bytes::Bytes;
 use serde_json::Value;
@@ -18,6 +19,8 @@ pub struct DynamoDbCall {
     pub members: Vec<String>,
     /// The tables that the request names.
     pub tables: BTreeSet<String>,
+    /// The index that it queries, if it does not query the table.
+    pub index: Option<String>,
     /// The consumed capacity units of all tables, as DynamoDB reported them; 0 without a response.
     pub capacity_units: f64,
     /// The response's status, even if the caller never saw it; `None` without a response.
@@ -31,7 +34,8 @@ pub struct DynamoDbCall {
 }
 
 impl DynamoDbCall {
-    /// The IAM actions that the call needs, such as `dynamodb:PutItem`.
+    /// The IAM actions that the call needs, such as `dynamodb:PutItem`, as
+    /// [`permission`] writes them.
     ///
     /// A transaction needs the actions of its members and has none of its own:
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>.
@@ -44,7 +48,10 @@ impl DynamoDbCall {
             "TransactWriteItems" | "TransactGetItems" => {
                 self.members.iter().map(of_member).collect()
             }
-            operation => BTreeSet::from([format!("dynamodb:{operation}")]),
+            operation => {
+                let action = format!("dynamodb:{operation}");
+                BTreeSet::from([permission(&action, self.index.as_deref())])
+            }
         }
     }
 
@@ -104,10 +111,12 @@ pub(super) fn read(headers: &HeaderMap, body: Bytes, started: Instant) -> (Dynam
         .to_owned();
     let mut request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let (members, tables) = members_and_tables(&request);
+    let index = request.get("IndexName").and_then(Value::as_str);
     let call = DynamoDbCall {
         function,
         members,
         tables,
+        index: index.map(str::to_owned),
         capacity_units: 0.0,
         status: None,
         fault: None,
@@ -237,6 +246,13 @@ mod tests {
         );
         assert_eq!((call.status, call.capacity_units), (Some(200), 3.0));
         assert_eq!(sent.get("ReturnConsumedCapacity"), Some(&json!("TOTAL")));
+    }
+
+    #[test]
+    fn a_query_of_an_index_needs_a_permission_on_it() {
+        let request = json!({ "TableName": "dueline", "IndexName": "queue" });
+        let actions = call("Query", &request).0.iam_actions();
+        assert_eq!(actions, ["dynamodb:Query on queue".to_owned()].into());
     }
 
     #[test]

@@ -29,7 +29,14 @@ const WRITE_ACTIONS: &[&str] = &[
     "dynamodb:UpdateItem",
 ];
 /// `UpdateItem` is for the admission, which counts the call.
-const READ_ACTIONS: &[&str] = &["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"];
+const READ_ACTIONS: &[&str] = &[
+    "dynamodb:BatchGetItem",
+    "dynamodb:GetItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+];
+/// Everything that a function may do to an index, in a statement of its own.
+const INDEX_ACTIONS: &[&str] = &["dynamodb:Query"];
 
 /// Members of a function that are not part of its configuration, so that no version holds them.
 const NOT_CONFIGURATION: [&str; 5] = [
@@ -196,19 +203,20 @@ impl Deployment {
 
     fn statement(&mut self, at: &str, endpoint: &Endpoint, statement: &Value) {
         let table = self.table_arn();
-        let indexes = self
-            .indexes
-            .iter()
-            .map(|index| format!("{table}/index/{index}"));
-        let known: BTreeSet<_> = indexes.chain([table.clone()]).collect();
+        let indexes = self.indexes.iter();
+        let indexes: BTreeSet<_> = indexes
+            .map(|index| format!("{table}/index/{index}"))
+            .collect();
         let listed = |member: &str| match &statement[member] {
             Value::Array(items) => items.iter().map(text).collect(),
             Value::Null => Vec::new(),
             one => vec![text(one)],
         };
         let (actions, resources) = (listed("Action"), listed("Resource"));
+        let of_index = resources.iter().any(|resource| indexes.contains(resource));
         let may = match endpoint.effect() {
             Effect::None => &[],
+            Effect::Read | Effect::Write if of_index => INDEX_ACTIONS,
             Effect::Read => READ_ACTIONS,
             Effect::Write => WRITE_ACTIONS,
         };
@@ -218,8 +226,9 @@ impl Deployment {
             }
         }
         for resource in &resources {
-            if !known.contains(resource) {
-                self.violation(at, format!("allows {resource}, which is not the table"));
+            if *resource != table && !indexes.contains(resource) {
+                let what = "which is neither the table nor an index of it";
+                self.violation(at, format!("allows {resource}, {what}"));
             }
         }
         let wanted = json!({ "Effect": "Allow", "Action": actions, "Resource": resources });
