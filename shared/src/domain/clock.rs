@@ -229,6 +229,8 @@ pub struct Reach {
 struct Piece<'a> {
     from: Timestamp,
     to: Option<Timestamp>,
+    /// The number of the phase, from 0.
+    phase: usize,
     calendar: &'a Calendar,
 }
 
@@ -675,10 +677,16 @@ impl Cycle {
         }
     }
 
-    /// The runs, divided where another calendar begins to count.
+    /// The runs, divided where another plan comes into force, in order. Takes a step for each run
+    /// and each phase, however they lie.
     fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
         self.runs.iter().flat_map(move |run| {
-            let phases = self.phases.iter().enumerate();
+            let begun = self.phases.partition_point(|phase| phase.since <= run.from);
+            let first = begun.saturating_sub(1);
+            let phases = self.phases.iter().enumerate().skip(first);
+            let phases = phases.take_while(move |(index, phase)| {
+                *index == first || run.to.is_none_or(|to| phase.since < to)
+            });
             phases.filter_map(move |(index, phase)| {
                 let from = if index == 0 {
                     run.from
@@ -690,9 +698,13 @@ impl Cycle {
                     (Some(to), Some(next)) => Some(to.min(next)),
                     (to, next) => to.or(next),
                 };
-                let calendar: &Calendar = &phase.terms.plan.calendar;
                 let is_empty = to.is_some_and(|to| to <= from);
-                (!is_empty).then_some(Piece { from, to, calendar })
+                (!is_empty).then_some(Piece {
+                    from,
+                    to,
+                    phase: index,
+                    calendar: &phase.terms.plan.calendar,
+                })
             })
         })
     }
@@ -740,24 +752,33 @@ impl Cycle {
     /// The instant after which the cycle is in breach, if it is at `end`. A breach stays, whatever
     /// the plan says later.
     fn breached_at(&self, end: Timestamp) -> Option<Timestamp> {
-        let changes = self.phases.iter().skip(1).map(|next| Some(next.since));
-        let ends = changes.chain([None]);
-        for (phase, until) in self.phases.iter().zip(ends) {
+        let mut pieces = self.pieces().peekable();
+        let mut counted = SignedDuration::ZERO;
+        for (index, phase) in self.phases.iter().enumerate() {
             if phase.since > end {
                 return None;
             }
             let target = length(phase.terms.target);
-            if self.elapsed(phase.since) > target {
+            // The first phase also counts the time before it.
+            let before = match index {
+                0 => self.elapsed(phase.since),
+                _ => counted,
+            };
+            if before > target {
                 return Some(phase.since);
             }
-            let until = until.map_or(end, |until| until.min(end));
-            let reached = self
-                .reach(target)
-                .ok()
-                .flatten()
-                .and_then(|reach| reach.last);
-            if let Some(breach_at) = reached.filter(|breach_at| *breach_at < until) {
-                return Some(breach_at);
+            while let Some(piece) = pieces.next_if(|piece| piece.phase == index) {
+                let to = piece.to.map_or(end, |to| to.min(end));
+                let left = target - counted;
+                if to > piece.from {
+                    counted += elapsed(piece.calendar, piece.from, to);
+                }
+                // What is beyond the search has no date.
+                if counted > target
+                    && let Ok(due) = due(piece.calendar, piece.from, left)
+                {
+                    return Some(due.breach_at());
+                }
             }
         }
         None
