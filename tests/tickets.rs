@@ -125,7 +125,9 @@ fn part(response: &Response, expected: &Value) -> Value {
     assert_eq!(response.status, 200, "{}", response.body);
     let data = &response.json()["data"];
     let names = expected.as_object().unwrap().keys();
-    names.map(|name| (name.clone(), data[name].clone())).collect()
+    names
+        .map(|name| (name.clone(), data[name].clone()))
+        .collect()
 }
 
 /// A team with a rule for urgent tickets that counts every hour, and what it answers.
@@ -204,7 +206,9 @@ async fn a_tickets_life_is_reported_in_full() {
         },
     }});
     read.assert_is(200, &expected.to_string());
-    let early = caller.get(&format!("{path}?asOf=2026-03-02T08:59:59Z")).await;
+    let early = caller
+        .get(&format!("{path}?asOf=2026-03-02T08:59:59Z"))
+        .await;
     early.assert_violation(
         "asOf",
         "parameter_invalid",
@@ -292,12 +296,21 @@ async fn invalid_tickets_and_events_are_refused() {
         let refused = caller.post(&tickets, &body).await;
         refused.assert_violation(param, code, message);
     }
-    let ahead = |minutes| json!({"type": "paused", "at": ago(-minutes)});
-    let id = caller.post(&tickets, &json!({"priority": "urgent"})).await.id();
+    let ahead = |minutes: i64| json!({"type": "paused", "at": ago(-minutes)});
+    let id = caller
+        .post(&tickets, &json!({"priority": "urgent"}))
+        .await
+        .id();
     let events = format!("{tickets}/{id}/events");
     let in_future = caller.post(&events, &ahead(6)).await;
     let message = "The 'at' field may be at most 5 minutes ahead.";
-    in_future.assert_cstar_error(422, "invalid_request_error", "event_in_future", message, "at");
+    in_future.assert_cstar_error(
+        422,
+        "invalid_request_error",
+        "event_in_future",
+        message,
+        r#","param":"at""#,
+    );
     assert_eq!(caller.post(&events, &ahead(4)).await.status, 201);
     let none = caller.post(&events, &json!({"events": []})).await;
     none.assert_violation(
@@ -414,7 +427,8 @@ async fn a_ticket_keeps_its_plan_when_rules_and_calendars_change() {
 
 async fn an_assigned_rule_holds_until_the_next_assignment() {
     let (team, caller, urgent) = team_with_rule().await;
-    let low = json!({"name": "Low", "priority": "low", "responseTarget": 300, "resolutionTarget": 900});
+    let low =
+        json!({"name": "Low", "priority": "low", "responseTarget": 300, "resolutionTarget": 900});
     let low = caller.post(&team.rules(), &low).await.id();
     let body = json!({"id": "T-1", "createdAt": ago(60), "priority": "urgent", "ruleId": low});
     let created = caller.post(&team.tickets(), &body).await;
@@ -422,10 +436,26 @@ async fn an_assigned_rule_holds_until_the_next_assignment() {
     let events = format!("{}/T-1/events", team.tickets());
     let mut minutes = 50;
     for (event, priority, plan) in [
-        (json!({"type": "priority_changed", "priority": "low"}), "low", &low),
-        (json!({"type": "priority_changed", "priority": "urgent"}), "urgent", &low),
-        (json!({"type": "rule_assigned", "ruleId": null}), "urgent", &urgent),
-        (json!({"type": "rule_assigned", "ruleId": low}), "urgent", &low),
+        (
+            json!({"type": "priority_changed", "priority": "low"}),
+            "low",
+            &low,
+        ),
+        (
+            json!({"type": "priority_changed", "priority": "urgent"}),
+            "urgent",
+            &low,
+        ),
+        (
+            json!({"type": "rule_assigned", "ruleId": null}),
+            "urgent",
+            &urgent,
+        ),
+        (
+            json!({"type": "rule_assigned", "ruleId": low}),
+            "urgent",
+            &low,
+        ),
     ] {
         let mut event = event;
         event["at"] = ago(minutes).into();
@@ -453,11 +483,15 @@ async fn an_assigned_rule_holds_until_the_next_assignment() {
     let without_rule = json!({"priority": "normal"});
     let without_rule = caller.post(&team.tickets(), &without_rule).await.json();
     assert_eq!(without_rule["data"]["plan"], Value::Null);
-    assert_eq!(without_rule["data"]["resolution"], json!({"status": "idle"}));
+    assert_eq!(
+        without_rule["data"]["resolution"],
+        json!({"status": "idle"})
+    );
 }
 
 async fn create(team: &Team, caller: &Actor, id: &str, minutes_ago: i64, events: Value) {
-    let body = json!({"id": id, "createdAt": ago(minutes_ago), "priority": "urgent", "events": events});
+    let body =
+        json!({"id": id, "createdAt": ago(minutes_ago), "priority": "urgent", "events": events});
     let created = caller.post(&team.tickets(), &body).await;
     assert_eq!(created.status, 201, "{}", created.body);
 }
@@ -490,18 +524,34 @@ async fn lists_are_in_the_order_of_what_is_due_next() {
     let resolved = |minutes| json!([{"type": "resolved", "at": ago(minutes)}]);
     create(&team, &caller, "y", 20, resolved(9)).await;
     create(&team, &caller, "x", 20, resolved(3)).await;
-    create(&team, &caller, "z", 20, json!([{"type": "cancelled", "at": ago(15)}])).await;
+    create(
+        &team,
+        &caller,
+        "z",
+        20,
+        json!([{"type": "cancelled", "at": ago(15)}]),
+    )
+    .await;
     let tickets = team.tickets();
     assert_eq!(
         pages(&caller, &format!("{tickets}?limit=3")).await,
         [vec!["a", "b", "c"], vec!["d"]]
     );
     assert_eq!(
-        pages(&caller, &format!("{tickets}?state=resolved,cancelled&limit=2")).await,
+        pages(
+            &caller,
+            &format!("{tickets}?state=resolved,cancelled&limit=2")
+        )
+        .await,
         [vec!["x", "y"], vec!["z"]]
     );
     assert_eq!(
-        pages(&caller, &format!("{tickets}?state=open,paused,resolved,cancelled")).await.concat(),
+        pages(
+            &caller,
+            &format!("{tickets}?state=open,paused,resolved,cancelled")
+        )
+        .await
+        .concat(),
         ["a", "b", "c", "d", "x", "y", "z"]
     );
     let nothing = Team::new().await;
@@ -522,8 +572,14 @@ async fn lists_are_filtered_by_state_status_and_metric() {
         ("state=paused", vec!["waiting"]),
         ("status=breached", vec!["late"]),
         ("status=breached&metric=resolution", vec![]),
-        ("status=achieved&metric=firstResponse", vec!["answered", "waiting"]),
-        ("status=active,paused&metric=resolution", vec!["late", "answered", "fresh", "waiting"]),
+        (
+            "status=achieved&metric=firstResponse",
+            vec!["answered", "waiting"],
+        ),
+        (
+            "status=active,paused&metric=resolution",
+            vec!["late", "answered", "fresh", "waiting"],
+        ),
     ] {
         let mut found = pages(&caller, &format!("{tickets}?{query}")).await.concat();
         let mut expected = expected;
@@ -532,7 +588,9 @@ async fn lists_are_filtered_by_state_status_and_metric() {
         assert_eq!(found, expected, "{query}");
     }
     assert_eq!(
-        pages(&caller, &format!("{tickets}?status=breached&limit=1")).await.concat(),
+        pages(&caller, &format!("{tickets}?status=breached&limit=1"))
+            .await
+            .concat(),
         ["late"]
     );
 }
@@ -546,9 +604,18 @@ async fn other_teams_and_modes_have_no_part_in_a_ticket() {
         let path = format!("{}/T-1", team.tickets());
         assert_eq!(caller.get(&path).await.status, 404);
         let event = json!({"type": "resolved"});
-        assert_eq!(caller.post(&format!("{path}/events"), &event).await.status, 404);
+        assert_eq!(
+            caller.post(&format!("{path}/events"), &event).await.status,
+            404
+        );
         assert_eq!(caller.delete(&path).await.status, 404);
-        assert_eq!(pages(caller, &format!("{}?limit=9", team.tickets())).await.concat().len(), 0);
+        assert_eq!(
+            pages(caller, &format!("{}?limit=9", team.tickets()))
+                .await
+                .concat()
+                .len(),
+            0
+        );
     }
     create(&other, &stranger, "T-1", 5, json!([])).await;
     let path = format!("{}/T-1", team.tickets());
@@ -565,7 +632,10 @@ async fn a_deleted_ticket_leaves_nothing() {
     let stale = caller.with("if-match", "\"7\"").delete(&path).await;
     assert_eq!(stale.status, 412, "{}", stale.body);
     let deleted = caller.delete(&path).await;
-    deleted.assert_is(200, r#"{"success":true,"data":{"id":"to-be-forgotten","deleted":true}}"#);
+    deleted.assert_is(
+        200,
+        r#"{"success":true,"data":{"id":"to-be-forgotten","deleted":true}}"#,
+    );
     assert_eq!(caller.get(&path).await.status, 404);
     let items = table::items(team.stack.dynamodb()).await.unwrap();
     let left = items.iter().filter(|item| format!("{item:?}").contains(id));
@@ -603,9 +673,21 @@ async fn settings_are_read_and_changed() {
     let cached = caller.with("if-none-match", "\"2\"").get(&path).await;
     assert_eq!((cached.status, cached.body.as_str()), (304, ""));
     for (body, param, requirement) in [
-        (json!({"warnAtPercent": 0}), "warnAtPercent", "must be an integer from 1 to 99"),
-        (json!({"warnAtPercent": 100}), "warnAtPercent", "must be an integer from 1 to 99"),
-        (json!({"onReopen": "never"}), "onReopen", "must be one of continue, restart, ignore"),
+        (
+            json!({"warnAtPercent": 0}),
+            "warnAtPercent",
+            "must be an integer from 1 to 99",
+        ),
+        (
+            json!({"warnAtPercent": 100}),
+            "warnAtPercent",
+            "must be an integer from 1 to 99",
+        ),
+        (
+            json!({"onReopen": "never"}),
+            "onReopen",
+            "must be one of continue, restart, ignore",
+        ),
     ] {
         let refused = caller.patch(&path, &body).await;
         let message = format!("The '{param}' field {requirement}.");
@@ -624,9 +706,18 @@ async fn a_policy_is_assigned_to_a_live_ticket() {
     const PATH: &str = "/api/v1/livechat/inquiry.setSLA";
     for (body, error) in [
         (json!({"sla": "Gold"}), "The 'roomId' param is required"),
-        (json!({"roomId": "nowhere", "sla": "Gold"}), "error-invalid-inquiry"),
-        (json!({"roomId": "room2", "sla": "Gold"}), "error-invalid-inquiry"),
-        (json!({"roomId": "room1", "sla": "Silver"}), "error-invalid-sla"),
+        (
+            json!({"roomId": "nowhere", "sla": "Gold"}),
+            "error-invalid-inquiry",
+        ),
+        (
+            json!({"roomId": "room2", "sla": "Gold"}),
+            "error-invalid-inquiry",
+        ),
+        (
+            json!({"roomId": "room1", "sla": "Silver"}),
+            "error-invalid-sla",
+        ),
         (json!({"roomId": "room1"}), "error-invalid-sla"),
     ] {
         let refused = agent.send_json(Method::PUT, PATH, &body).await;

@@ -135,7 +135,7 @@ fn created_at() -> Timestamp {
 
 fn history(events: Vec<Event>) -> History {
     let [low, _] = plans();
-    History::new(created_at(), Priority::Low, Some(low), events)
+    History::new(created_at(), Priority::Low, Some(low), None, events)
 }
 
 /// The plans of a low and a high priority.
