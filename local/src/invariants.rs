@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The kinds of items that are counted: `COUNT#<kind>` holds the number of `<kind>#…`.
 const COUNTED_KINDS: [&str; 3] = ["CALENDAR", "POLICY", "RULE"];
 /// The prefixes of sort keys in a team's partition.
-const TEAM_PREFIXES: [&str; 10] = [
+const TEAM_PREFIXES: [&str; 11] = [
     "CALENDAR#",
     "COUNT#",
     "DEFAULT#",
@@ -18,6 +18,7 @@ const TEAM_PREFIXES: [&str; 10] = [
     "SCHEDULE#",
     "POLICY#",
     "RULE#",
+    "SETTINGS",
     "TEAM",
     "UNIQUE#",
     "USER#",
@@ -55,6 +56,7 @@ pub fn violations(items: &[Item], deleted: Option<&BTreeSet<String>>) -> Vec<Str
         } else if pk.starts_with("CREDENTIAL#") {
             wrong.extend(rate_windows(partition).into_iter().map(about));
         }
+        wrong.extend(queued(pk, partition).into_iter().map(about));
     }
     wrong.extend(records(items, deleted));
     wrong
@@ -180,6 +182,35 @@ fn openings(partition: &Partition<'_>, deleted: Option<&BTreeSet<String>>) -> Ve
     wrong
 }
 
+/// The index `queue` has every ticket, in a partition of its team and mode, and nothing else.
+fn queued(pk: &str, partition: &Partition<'_>) -> Vec<String> {
+    let ticket = pk
+        .strip_prefix("TICKET#")
+        .and_then(|key| key.rsplit_once('#'));
+    let mut wrong = Vec::new();
+    for (sk, item) in partition {
+        let (queue, place) = (text(item, "queuePk"), text(item, "queueSk"));
+        let Some((team, id)) = ticket.filter(|_| *sk == "TICKET") else {
+            if queue.or(place).is_some() || ticket.is_some() {
+                wrong.push(format!(
+                    "{sk} is no ticket, and is in its place or in the index"
+                ));
+            }
+            continue;
+        };
+        let queues = ["open", "closed"].map(|side| format!("QUEUE#{team}#{side}"));
+        let is_queued = queue.is_some_and(|queue| queues.iter().any(|known| known == queue));
+        let placed = place.and_then(|place| place.split_once('#'));
+        if !is_queued || placed.is_none_or(|(_, named)| named != id) {
+            wrong.push(format!("is at {place:?} of {queue:?} in the index"));
+        }
+        if text(item, "id") != Some(id) {
+            wrong.push(format!("has the id {:?}", text(item, "id")));
+        }
+    }
+    wrong
+}
+
 /// No item is of a kind that nothing here checks.
 fn unknown(partition: &Partition<'_>) -> Vec<String> {
     let unknown = partition
@@ -231,7 +262,7 @@ fn records(items: &[Item], deleted: Option<&BTreeSet<String>>) -> Vec<String> {
             wrong.push(format!("{pk} refers to an opening that does not exist"));
         }
         let ids: BTreeSet<String> = record.values().flat_map(ids).collect();
-        if ids.is_empty() {
+        if ids.is_empty() && !is_of_settings(record) {
             wrong.push(format!("{pk} names no resource"));
         }
         let Some(deleted) = deleted else { continue };
@@ -241,6 +272,12 @@ fn records(items: &[Item], deleted: Option<&BTreeSet<String>>) -> Vec<String> {
         wrong.extend(orphaned.map(|id| format!("{pk} names {id}, which never existed")));
     }
     wrong
+}
+
+/// Whether a record repeats a response about a team's settings, which have no id.
+fn is_of_settings(record: &Item) -> bool {
+    let mut values = record.values();
+    values.any(|value| value.to_string().contains("warnAtPercent"))
 }
 
 /// Whether the opening that a record refers to exists. A record need not refer to one.
@@ -310,7 +347,8 @@ mod tests {
         item
     }
 
-    /// A valid table: a rule that names the default calendar, a policy, a record and a credential.
+    /// A valid table: a rule that names the default calendar, a policy, settings, a ticket, two records
+    /// and a credential.
     fn valid_table() -> Vec<Item> {
         let one = json!({"n": {"N": "1"}});
         let holder = json!({"holder": {"S": "p"}});
@@ -352,6 +390,18 @@ mod tests {
                 "IDEMPOTENCY",
                 json!({"reply": {"S": format!("{{\"id\":\"{RULE}\"}}")}}),
             ),
+            item(TEAM, "SETTINGS", json!({"warnAtPercent": {"N": "75"}})),
+            item(
+                "IDEMPOTENCY#0",
+                "IDEMPOTENCY",
+                json!({"reply": {"S": "{\"warnAtPercent\":75}"}}),
+            ),
+            item(
+                "TICKET#team_1#live#t:1",
+                "TICKET",
+                json!({"id": {"S": "t:1"}, "queuePk": {"S": "QUEUE#team_1#live#open"},
+                    "queueSk": {"S": "2026-01-09T10:30:00Z#t:1"}}),
+            ),
             item(
                 "CREDENTIAL#1",
                 "CREDENTIAL",
@@ -368,7 +418,7 @@ mod tests {
         for place in 0..valid_table().len() {
             let mut items = valid_table();
             let removed = items.remove(place);
-            let is_optional = ["TEAM", "IDEMPOTENCY", "CREDENTIAL"]
+            let is_optional = ["TEAM", "SETTINGS", "IDEMPOTENCY", "TICKET", "CREDENTIAL"]
                 .iter()
                 .any(|sk| text(&removed, "sk") == Some(sk));
             assert_eq!(
@@ -387,6 +437,20 @@ mod tests {
             ("DEFAULT#CALENDAR", "calendar", json!({"S": "cal_x"})),
             ("CREDENTIAL", "w17", json!({"N": "3"})),
             ("IDEMPOTENCY", "reply", json!({"S": "{}"})),
+            ("TICKET", "id", json!({"S": "t:2"})),
+            ("TICKET", "sk", json!({"S": "TICKETS"})),
+            ("TICKET", "queuePk", json!({"S": "QUEUE#team_2#live#open"})),
+            ("TICKET", "queuePk", json!({"N": "1"})),
+            (
+                "TICKET",
+                "queueSk",
+                json!({"S": "2026-01-09T10:30:00Z#t:2"}),
+            ),
+            (
+                "SETTINGS",
+                "queueSk",
+                json!({"S": "2026-01-09T10:30:00Z#t:2"}),
+            ),
         ] {
             let mut items = valid_table();
             for item in items.iter_mut().filter(|item| text(item, "sk") == Some(sk)) {
