@@ -9,7 +9,6 @@ use shared::reply::ticket::TicketOptions;
 use shared::reply::{self, Answer};
 use shared::serve::call::Call;
 use shared::serve::serve;
-use shared::store::plans::plan_events;
 use shared::{api, fields};
 
 fn main() -> ExitCode {
@@ -34,7 +33,9 @@ async fn create(call: Call) -> Answer {
         None
     };
     let field = |index| prefix.map_or_else(String::new, |list| format!("{list}[{index}]."));
-    let planned = plan_events(planner.as_ref(), events, || call.new_id(), field).await?;
+    let planned = store
+        .planned_events(planner.as_ref(), events, || call.new_id(), field)
+        .await?;
     let new = current.unknown_events(planned);
     if new.is_empty() {
         return reply::ticket::one(&current, TicketOptions::as_of(now));

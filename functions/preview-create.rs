@@ -16,7 +16,6 @@ use shared::reply::ticket::TicketOptions;
 use shared::reply::{self, Answer};
 use shared::serve::call::ReadCall;
 use shared::serve::serve;
-use shared::store::plans::plan_events;
 use shared::{api, fields};
 
 fn main() -> ExitCode {
@@ -69,7 +68,7 @@ async fn preview(call: ReadCall) -> Answer {
         let rule_id = rule.map(|rule| &rule.id);
         return reply::preview::one(rule_id, &coverage, forecast.as_ref());
     };
-    let events = plan_events(
+    let events = store.planned_events(
         Some(&planner),
         events,
         || call.new_id(),

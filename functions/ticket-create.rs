@@ -5,13 +5,11 @@ use std::process::ExitCode;
 use shared::domain::ticket::Ticket;
 use shared::domain::version::Version;
 use shared::fields::ticket::NewTicket;
-use shared::problem::{Problem, TeamProblem};
+use shared::problem::Problem;
 use shared::reply::ticket::TicketOptions;
 use shared::reply::{self, Answer};
 use shared::serve::call::Call;
 use shared::serve::serve;
-use shared::store::plans::plan_events;
-use shared::store::tickets::Created;
 use shared::{api, fields};
 
 fn main() -> ExitCode {
@@ -40,7 +38,7 @@ async fn create(call: Call) -> Answer {
         }
     };
     let new_id = || call.new_id();
-    let events = plan_events(Some(&planner), events, new_id, |index| {
+    let events = store.planned_events(Some(&planner), events, new_id, |index| {
         format!("events[{index}].")
     });
     let mut ticket = Ticket {
@@ -57,11 +55,10 @@ async fn create(call: Call) -> Answer {
     };
     ticket.events = ticket.unknown_events(events.await?);
     match store.tickets().insert(&ticket, now).await? {
-        Created::New => {
+        None => {
             let location = call.location(ticket.id.as_str());
             Ok(reply::ticket::created(&ticket, now)?.at(location))
         }
-        Created::Same(ticket) => reply::ticket::one(&ticket, TicketOptions::as_of(now)),
-        Created::Other => Err(Problem::Team(TeamProblem::TicketExists)),
+        Some(existing) => reply::ticket::one(&existing, TicketOptions::as_of(now)),
     }
 }

@@ -7,7 +7,6 @@ use shared::list_query::tickets::TicketListQuery;
 use shared::reply::{self, Answer};
 use shared::serve::call::ReadCall;
 use shared::serve::serve;
-use shared::store::tickets::Cursor;
 
 fn main() -> ExitCode {
     serve(&api::TICKET_LIST, list)
@@ -15,12 +14,7 @@ fn main() -> ExitCode {
 
 async fn list(call: ReadCall) -> Answer {
     let query = TicketListQuery::read(call.query())?;
-    let start = match (&query.cursor, query.wants_open()) {
-        (Some(cursor), _) => Cursor::parse(cursor)?,
-        (None, true) => Cursor::open(),
-        (None, false) => Cursor::closed(),
-    };
-    let now = call.now();
+    let (now, start) = (call.now(), query.start.clone());
     let wanted = |ticket: &_| query.matches(ticket, now);
     let tickets = call.store().tickets();
     let page = tickets

@@ -32,7 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("jobs", &[]),
     ("limit", &["domain"]),
     ("log", &["config", "domain", "problem", "store"]),
-    ("list_query", &["domain", "problem"]),
+    ("list_query", &["domain", "fields", "problem"]),
     ("problem", &["domain"]),
     ("reply", &["domain", "problem"]),
     (
@@ -53,7 +53,17 @@ const ARROWS: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
-    ("store", &["config", "domain", "limit", "problem", "reply"]),
+    (
+        "store",
+        &[
+            "config",
+            "domain",
+            "limit",
+            "list_query",
+            "problem",
+            "reply",
+        ],
+    ),
 ];
 
 /// A folder of another package, and the modules of `shared` that it may use.

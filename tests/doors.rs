@@ -56,6 +56,15 @@ pub fn path(endpoint: &Endpoint, team: &str) -> String {
 
 /// The endpoint's path to a resource that this caller has just created.
 pub async fn existing(endpoint: &Endpoint, caller: &Actor, team: &Team) -> String {
+    if is_inquiry(endpoint) {
+        let key = team.secret_key().await;
+        let (ticket, policy) = (api::TICKET_CREATE.endpoint(), api::POLICY_CREATE.endpoint());
+        let team = team.id.as_str();
+        let mut room = body(ticket);
+        room["id"] = body(endpoint)["roomId"].clone();
+        key.post(&path(ticket, team), &room).await;
+        caller.post(&path(policy, team), &body(policy)).await;
+    }
     let team = team.id.as_str();
     let Some(parameter) = resource_parameter(endpoint.path) else {
         return path(endpoint, team);
@@ -89,9 +98,14 @@ pub async fn send_valid(actor: &Actor, endpoint: &Endpoint, team: &str) -> Respo
     send_valid_to(actor, endpoint, &path(endpoint, team)).await
 }
 
+fn is_inquiry(endpoint: &Endpoint) -> bool {
+    endpoint.path == api::INQUIRY_SET_SLA.endpoint().path
+}
+
 /// The status of the response to [`send_valid`] in a team that has nothing yet.
 pub fn usual_status(endpoint: &Endpoint) -> u16 {
-    let names_one = resource_parameter(endpoint.path).is_some();
+    // Its body names a ticket and a policy.
+    let names_one = resource_parameter(endpoint.path).is_some() || is_inquiry(endpoint);
     match documented(endpoint).statuses().any(|status| status == 404) {
         true if names_one => 404,
         false if names_one => 400,
@@ -492,6 +506,10 @@ async fn oversized_and_non_json_bodies_are_refused() {
                         "The request body must be sent with 'Content-Type: application/json'."
                     },
                     "",
+                ),
+                Dialect::RocketChat if is_inquiry(endpoint) => response.assert_is(
+                    400,
+                    r#"{"success":false,"error":"The 'roomId' param is required"}"#,
                 ),
                 Dialect::RocketChat => assert_name_missing(&response),
             }

@@ -101,13 +101,14 @@ async fn holds(teams: &[(Team, Actor)], case: &Value) {
     assert_eq!(created.status, 201, "{id}: {}", created.body);
     let path = format!("{}/{id}", team.tickets());
     if let Some((first, rest)) = later.split_first() {
+        // The same id may come twice, in which case there is nothing new.
         let added = caller.post(&format!("{path}/events"), first).await;
-        assert_eq!(added.status, 201, "{id}: {}", added.body);
+        assert!(added.status < 300, "{id}: {}", added.body);
         if !rest.is_empty() {
             let added = caller
                 .post(&format!("{path}/events"), &json!({"events": rest}))
                 .await;
-            assert_eq!(added.status, 201, "{id}: {}", added.body);
+            assert!(added.status < 300, "{id}: {}", added.body);
         }
     }
     let stored = caller.get(&format!("{path}?asOf={as_of}")).await;
@@ -296,6 +297,16 @@ async fn invalid_tickets_and_events_are_refused() {
         let refused = caller.post(&tickets, &body).await;
         refused.assert_violation(param, code, message);
     }
+    let ahead_at_creation = json!({"priority": "low", "createdAt": ago(-6)});
+    let in_future = caller.post(&tickets, &ahead_at_creation).await;
+    let message = "The 'createdAt' field may be at most 5 minutes ahead.";
+    in_future.assert_cstar_error(
+        422,
+        "invalid_request_error",
+        "event_in_future",
+        message,
+        r#","param":"createdAt""#,
+    );
     let ahead = |minutes: i64| json!({"type": "paused", "at": ago(-minutes)});
     let id = caller
         .post(&tickets, &json!({"priority": "urgent"}))
@@ -670,6 +681,8 @@ async fn settings_are_read_and_changed() {
         );
         assert_eq!(again.header("etag"), Some("\"2\""));
     }
+    let reused = once.patch(&path, &json!({"onReopen": "ignore"})).await;
+    assert_eq!(reused.status, 409, "{}", reused.body);
     let cached = caller.with("if-none-match", "\"2\"").get(&path).await;
     assert_eq!((cached.status, cached.body.as_str()), (304, ""));
     for (body, param, requirement) in [

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 
-use crate::domain::clock::{Clock, Metric, State, Status};
+use crate::domain::clock::{Clock, Metric, Status};
 use crate::domain::ticket::Ticket;
 use crate::fields::instant;
 use crate::problem::{Problem, Reason, TeamReason};
@@ -15,6 +17,8 @@ const DEFAULT_LIMIT: usize = 50;
 pub const MAX_LIMIT: u32 = 100;
 
 const STATES: &[&str] = &["open", "paused", "resolved", "cancelled"];
+/// The states of tickets that are still worked on.
+const OPEN: [&str; 2] = ["open", "paused"];
 const STATUSES: &[&str] = &[
     "idle",
     "active",
@@ -42,11 +46,82 @@ pub struct TicketQuery {
 pub struct TicketListQuery {
     /// The most rows.
     pub limit: usize,
-    /// Where the list continues, as the client gave it.
-    pub cursor: Option<String>,
+    /// Where the list starts.
+    pub start: Cursor,
     states: Vec<&'static str>,
     statuses: Vec<&'static str>,
     metric: Option<Metric>,
+}
+
+/// A place in the list of a team's tickets: first the open ones, then the closed ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    is_open: bool,
+    /// The sort key of the last ticket before it; `None` at the start.
+    after: Option<String>,
+}
+
+impl Cursor {
+    /// The start of the open tickets.
+    pub fn open() -> Cursor {
+        Cursor {
+            is_open: true,
+            after: None,
+        }
+    }
+
+    /// The start of the closed tickets.
+    pub fn closed() -> Cursor {
+        Cursor {
+            is_open: false,
+            after: None,
+        }
+    }
+
+    /// The place behind a sort key, on the same side.
+    #[must_use]
+    pub fn moved(&self, after: String) -> Cursor {
+        Cursor {
+            is_open: self.is_open,
+            after: Some(after),
+        }
+    }
+
+    /// Whether it is a place among the open tickets.
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// The sort key behind which it is; `None` at the start.
+    pub fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// The cursor as clients see it.
+    pub fn encode(&self) -> String {
+        let side = if self.is_open { "o" } else { "c" };
+        URL_SAFE_NO_PAD.encode(format!("{side}{}", self.after().unwrap_or_default()))
+    }
+
+    /// A text is not a cursor.
+    pub fn invalid() -> Problem {
+        Problem::invalid("cursor", Reason::Team(TeamReason::NotACursor))
+    }
+
+    fn parse(text: &str) -> Result<Cursor, Problem> {
+        let bytes = URL_SAFE_NO_PAD.decode(text);
+        let text = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let text = text.ok_or_else(Cursor::invalid)?;
+        let (side, after) = text.split_at_checked(1).ok_or_else(Cursor::invalid)?;
+        Ok(Cursor {
+            is_open: match side {
+                "o" => true,
+                "c" => false,
+                _ => return Err(Cursor::invalid()),
+            },
+            after: (!after.is_empty()).then(|| after.to_owned()),
+        })
+    }
 }
 
 impl TicketQuery {
@@ -77,7 +152,10 @@ impl TicketQuery {
 impl TicketListQuery {
     /// Reads a query string. Without `state`, the list has the tickets that are open or paused.
     pub fn read(query: &str) -> Result<TicketListQuery, Problem> {
-        let states = words(query, "state", STATES)?;
+        let mut states = words(query, "state", STATES)?;
+        if states.is_empty() {
+            states.extend(OPEN);
+        }
         let metric = match words(query, "metric", METRICS)?.as_slice() {
             [] => None,
             ["firstResponse"] => Some(Metric::FirstResponse),
@@ -105,28 +183,20 @@ impl TicketListQuery {
         };
         Ok(TicketListQuery {
             limit,
-            cursor: one(query, "cursor").map(Cow::into_owned),
-            states: if states.is_empty() {
-                vec!["open", "paused"]
-            } else {
-                states
+            start: match one(query, "cursor") {
+                Some(cursor) => Cursor::parse(&cursor)?,
+                None if states.iter().any(|state| OPEN.contains(state)) => Cursor::open(),
+                None => Cursor::closed(),
             },
+            states,
             statuses: words(query, "status", STATUSES)?,
             metric,
         })
     }
 
-    /// Whether tickets that are open or paused are wanted.
-    pub fn wants_open(&self) -> bool {
-        self.states
-            .iter()
-            .any(|state| ["open", "paused"].contains(state))
-    }
-
     /// Whether tickets that are resolved or cancelled are wanted.
     pub fn wants_closed(&self) -> bool {
-        let closed = [State::Resolved.as_str(), State::Cancelled.as_str()];
-        self.states.iter().any(|state| closed.contains(state))
+        self.states.iter().any(|state| !OPEN.contains(state))
     }
 
     /// Whether a ticket is wanted.

@@ -34,30 +34,31 @@ impl<Rights> TeamStore<Rights> {
             settings,
         })
     }
-}
 
-/// Plans the events that a client reports. `planner` may be absent if none of them needs a plan;
-/// `field` is the path of the event with an index.
-pub async fn plan_events<Rights>(
-    planner: Option<&Planner<Rights>>,
-    events: Vec<NewEvent>,
-    new_id: impl Fn() -> EventId,
-    field: impl Fn(usize) -> String,
-) -> Result<Vec<TicketEvent>, Problem> {
-    let mut planned = Vec::with_capacity(events.len());
-    for (index, event) in events.into_iter().enumerate() {
-        let kind = match (event.kind.without_plan(), planner) {
-            (Some(kind), _) => Some(kind),
-            (None, Some(planner)) => planner.event(&event.kind).await?,
-            (None, None) => None,
-        };
-        let kind = kind.ok_or_else(|| Problem::unknown_rule(field(index) + "ruleId"))?;
-        planned.push(TicketEvent {
-            id: event.id.unwrap_or_else(&new_id),
-            event: Event { at: event.at, kind },
-        });
+    /// Plans the events that a client reports. `planner` may be absent if none of them needs a plan;
+    /// `field` is the path of the event with an index.
+    pub async fn planned_events(
+        &self,
+        planner: Option<&Planner<Rights>>,
+        events: Vec<NewEvent>,
+        new_id: impl Fn() -> EventId,
+        field: impl Fn(usize) -> String,
+    ) -> Result<Vec<TicketEvent>, Problem> {
+        let mut planned = Vec::with_capacity(events.len());
+        for (index, event) in events.into_iter().enumerate() {
+            let kind = match (event.kind.without_plan(), planner) {
+                (Some(kind), _) => Some(kind),
+                (None, Some(planner)) => planner.event(&event.kind).await?,
+                (None, None) => None,
+            };
+            let kind = kind.ok_or_else(|| Problem::unknown_rule(field(index) + "ruleId"))?;
+            planned.push(TicketEvent {
+                id: event.id.unwrap_or_else(&new_id),
+                event: Event { at: event.at, kind },
+            });
+        }
+        Ok(planned)
     }
-    Ok(planned)
 }
 
 impl<Rights> Planner<Rights> {

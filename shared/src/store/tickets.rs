@@ -10,8 +10,6 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
 };
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
@@ -21,7 +19,8 @@ use crate::domain::id::{CalendarId, TicketId};
 use crate::domain::plan::CalendarVersion;
 use crate::domain::ticket::Ticket;
 use crate::domain::version::Version;
-use crate::problem::{Problem, Reason, Resource, TeamReason};
+use crate::list_query::tickets::Cursor;
+use crate::problem::{Problem, Resource, TeamProblem};
 use crate::store::key::QueueSide;
 use crate::store::team::{ReadWrite, TeamStore};
 use crate::store::transaction::{VERSION, WRITE_ID};
@@ -50,17 +49,6 @@ pub struct Tickets<Rights> {
     team: TeamStore<Rights>,
 }
 
-/// The outcome of creating a ticket.
-#[derive(Debug)]
-pub enum Created {
-    /// The ticket is new.
-    New,
-    /// There is a ticket with this id, which was created with an equal body.
-    Same(Box<Ticket>),
-    /// There is a ticket with this id, which was created with another body.
-    Other,
-}
-
 /// A page of a list of tickets.
 #[derive(Debug)]
 pub struct TicketPage {
@@ -68,70 +56,6 @@ pub struct TicketPage {
     pub tickets: Vec<Ticket>,
     /// Where the next page starts; `None` if this is the last one.
     pub next: Option<Cursor>,
-}
-
-/// A place in the list of a team's tickets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    side: QueueSide,
-    /// The sort key of the last ticket; `None` before the first.
-    after: Option<String>,
-}
-
-impl Cursor {
-    /// The start of the open tickets.
-    pub fn open() -> Cursor {
-        Cursor {
-            side: QueueSide::Open,
-            after: None,
-        }
-    }
-
-    /// The start of the closed tickets.
-    pub fn closed() -> Cursor {
-        Cursor {
-            side: QueueSide::Closed,
-            after: None,
-        }
-    }
-
-    /// Whether it is a place among the open tickets.
-    pub fn is_open(&self) -> bool {
-        self.side == QueueSide::Open
-    }
-
-    /// Reads a cursor.
-    pub fn parse(text: &str) -> Result<Cursor, Problem> {
-        let invalid = || Problem::invalid("cursor", Reason::Team(TeamReason::NotACursor));
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| invalid())?;
-        let text = String::from_utf8(bytes).map_err(|_| invalid())?;
-        let (side, after) = text.split_at_checked(1).ok_or_else(invalid)?;
-        let side = match side {
-            "o" => QueueSide::Open,
-            "c" => QueueSide::Closed,
-            _ => return Err(invalid()),
-        };
-        let after = match after {
-            "" => None,
-            after => {
-                ticket_id(after).ok_or_else(invalid)?;
-                Some(after.to_owned())
-            }
-        };
-        Ok(Cursor { side, after })
-    }
-
-    /// The cursor as clients see it.
-    pub fn encode(&self) -> String {
-        let side = match self.side {
-            QueueSide::Open => "o",
-            QueueSide::Closed => "c",
-        };
-        URL_SAFE_NO_PAD.encode(format!(
-            "{side}{}",
-            self.after.as_deref().unwrap_or_default()
-        ))
-    }
 }
 
 impl<Rights> Tickets<Rights> {
@@ -180,14 +104,10 @@ impl<Rights> Tickets<Rights> {
                     break;
                 }
             }
-            let side = from.side;
             let is_whole = after.is_none() || after.as_ref() == sort_keys.last();
             next = match after.or_else(|| sort_keys.last().cloned()) {
-                Some(after) if !(is_whole && is_last) => Some(Cursor {
-                    side,
-                    after: Some(after),
-                }),
-                _ if side == QueueSide::Open && also_closed => Some(Cursor::closed()),
+                Some(after) if !(is_whole && is_last) => Some(from.moved(after)),
+                _ if from.is_open() && also_closed => Some(Cursor::closed()),
                 _ => None,
             };
             if tickets.len() >= limit || read >= MAX_READ {
@@ -201,8 +121,8 @@ impl<Rights> Tickets<Rights> {
     /// last ones.
     async fn sort_keys(&self, from: &Cursor, limit: usize) -> Result<(Vec<String>, bool), Problem> {
         let store = &self.team.store;
-        let queue = key::queue(&self.team.pk, from.side);
-        let start = match &from.after {
+        let queue = key::queue(&self.team.pk, side_of(from));
+        let start = match from.after() {
             None => None,
             Some(after) => Some(self.index_key(&queue, after)?),
         };
@@ -295,7 +215,7 @@ impl<Rights> Tickets<Rights> {
     }
 
     fn index_key(&self, queue: &str, sort_key: &str) -> Result<Item, Problem> {
-        let id = ticket_id(sort_key).ok_or_else(corrupt)?;
+        let id = ticket_id(sort_key).ok_or_else(Cursor::invalid)?;
         let mut item = self.key_of(&id);
         item.insert(key::QUEUE_PK.to_owned(), string(queue));
         item.insert(key::QUEUE_SK.to_owned(), string(sort_key));
@@ -304,16 +224,16 @@ impl<Rights> Tickets<Rights> {
 }
 
 impl Tickets<ReadWrite> {
-    /// Adds a ticket, unless there is one with its id.
-    pub async fn insert(&self, ticket: &Ticket, now: Timestamp) -> Result<Created, Problem> {
+    /// Adds a ticket, unless there is one with its id: that one, if it was created with an equal body.
+    pub async fn insert(&self, ticket: &Ticket, now: Timestamp) -> Result<Option<Ticket>, Problem> {
         let Some(existing) = self.put(ticket, None, now).await? else {
-            return Ok(Created::New);
+            return Ok(None);
         };
         let existing = self.read(existing).await?;
         if existing.fingerprint == ticket.fingerprint {
-            Ok(Created::Same(Box::new(existing)))
+            Ok(Some(existing))
         } else {
-            Ok(Created::Other)
+            Err(Problem::Team(TeamProblem::TicketExists))
         }
     }
 
@@ -418,6 +338,14 @@ fn undecoded(item: &Item) -> Result<Undecoded, Problem> {
     let fingerprint = text(item, FINGERPRINT).and_then(|hex| Digest::parse(&hex));
     let fingerprint = fingerprint.ok_or_else(corrupt)?;
     Undecoded::read(id, version, fingerprint, history.as_ref())
+}
+
+fn side_of(cursor: &Cursor) -> QueueSide {
+    if cursor.is_open() {
+        QueueSide::Open
+    } else {
+        QueueSide::Closed
+    }
 }
 
 fn sort_key(instant: Timestamp, id: &TicketId) -> String {
