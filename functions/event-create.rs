@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use shared::domain::ticket::MAX_EVENTS;
 use shared::fields::ticket::NewEvents;
-use shared::problem::{Problem, Resource};
+use shared::problem::Problem;
 use shared::reply::ticket::TicketOptions;
 use shared::reply::{self, Answer};
 use shared::serve::call::Call;
@@ -40,13 +39,9 @@ async fn create(call: Call) -> Answer {
     if new.is_empty() {
         return reply::ticket::one(&current, TicketOptions::as_of(now));
     }
-    if current.events.len() + new.len() > MAX_EVENTS {
-        return Err(Problem::LimitExceeded {
-            resource: Resource::Event,
-            max: u32::try_from(MAX_EVENTS).unwrap_or(u32::MAX),
-        });
-    }
-    let ticket = current.with_events(new, now);
+    let ticket = current
+        .with_events(new, now)
+        .ok_or_else(Problem::too_many_events)?;
     store.tickets().update(&ticket, &current, now).await?;
     reply::ticket::created(&ticket, now)
 }

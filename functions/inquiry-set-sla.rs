@@ -16,7 +16,11 @@ fn main() -> ExitCode {
 
 async fn set_sla(call: Call) -> Answer {
     let now = call.now();
-    let request = fields::inquiry::read(call.fields()?)?;
+    let fields = call.fields().map_err(|problem| match problem {
+        Problem::NotAnObject => Problem::Workspace(WorkspaceProblem::RoomIdRequired),
+        other => other,
+    })?;
+    let request = fields::inquiry::read(fields)?;
     let store = call.store();
     let found = store.tickets().find(&request.room_id).await;
     let current = found.map_err(|problem| match problem {
@@ -39,7 +43,9 @@ async fn set_sla(call: Call) -> Answer {
             kind: EventKind::Assigned(Some(plan)),
         },
     };
-    let ticket = current.with_events(vec![event], now);
+    let ticket = current
+        .with_events(vec![event], now)
+        .ok_or_else(Problem::too_many_events)?;
     store.tickets().update(&ticket, &current, now).await?;
     Reply::done()
 }

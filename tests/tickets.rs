@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use local::table;
 use serde_json::{Value, json};
@@ -26,6 +25,8 @@ crate::stories![
     settings_are_read_and_changed,
     a_policy_is_assigned_to_a_live_ticket,
 ];
+
+const INQUIRY: &str = "/api/v1/livechat/inquiry.setSLA";
 
 const HISTORIES: &str = include_str!("tickets.jsonl");
 const WORLDS: &str = include_str!("ticket-worlds.json");
@@ -401,6 +402,14 @@ async fn a_ticket_has_at_most_500_events() {
     let refused = caller.post(&events, &json!({"type": "resolved"})).await;
     let message = "A ticket can have at most 500 events.";
     refused.assert_cstar_error(400, "invalid_request_error", "limit_exceeded", message, "");
+    let manager = team.livechat_manager().await;
+    let policy = json!({"name": "Gold", "description": "", "dueTimeInMinutes": 15});
+    manager.post(POLICIES, &policy).await;
+    let body = json!({"roomId": id, "sla": "Gold"});
+    let refused = manager.put(INQUIRY, &body).await;
+    let error = "A ticket can have at most 500 events [error-limit-exceeded]";
+    let body = json!({"success": false, "error": error, "errorType": "error-limit-exceeded"});
+    refused.assert_is(400, &body.to_string());
 }
 
 async fn a_ticket_keeps_its_plan_when_rules_and_calendars_change() {
@@ -716,8 +725,8 @@ async fn a_policy_is_assigned_to_a_live_ticket() {
     let policy = manager.post(POLICIES, &policy).await.json()["sla"]["_id"].clone();
     create(&team, &caller, "room1", 5, json!([])).await;
     create(&team, &caller, "room2", 5, json!([{"type": "resolved"}])).await;
-    const PATH: &str = "/api/v1/livechat/inquiry.setSLA";
     for (body, error) in [
+        (json!([]), "The 'roomId' param is required"),
         (json!({"sla": "Gold"}), "The 'roomId' param is required"),
         (
             json!({"roomId": "nowhere", "sla": "Gold"}),
@@ -733,13 +742,13 @@ async fn a_policy_is_assigned_to_a_live_ticket() {
         ),
         (json!({"roomId": "room1"}), "error-invalid-sla"),
     ] {
-        let refused = agent.send_json(Method::PUT, PATH, &body).await;
+        let refused = agent.put(INQUIRY, &body).await;
         let expected = json!({"success": false, "error": error});
         refused.assert_is(400, &expected.to_string());
     }
     for sla in [policy.clone(), json!("Gold")] {
         let body = json!({"roomId": "room1", "sla": sla, "more": 1});
-        let set = agent.send_json(Method::PUT, PATH, &body).await;
+        let set = agent.put(INQUIRY, &body).await;
         set.assert_is(200, r#"{"success":true}"#);
     }
     let read = caller

@@ -6,6 +6,7 @@ use std::error::Error;
 use crate::domain::calendar::ScheduleReason;
 use crate::domain::deadline::DeadlineError;
 use crate::domain::id::RuleId;
+use crate::domain::ticket::MAX_EVENTS;
 
 /// Why a request is not answered as the client wishes.
 ///
@@ -322,6 +323,14 @@ impl Problem {
     /// `calendarId` is not the id of one of the team's calendars.
     pub fn unknown_calendar() -> Problem {
         Problem::invalid("calendarId", Reason::Team(TeamReason::UnknownCalendar))
+    }
+
+    /// A ticket would have more than [`MAX_EVENTS`].
+    pub fn too_many_events() -> Problem {
+        Problem::LimitExceeded {
+            resource: Resource::Event,
+            max: u32::try_from(MAX_EVENTS).unwrap_or(u32::MAX),
+        }
     }
 
     /// A member is not the id of one of the team's rules.

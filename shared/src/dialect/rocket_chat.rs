@@ -77,17 +77,17 @@ pub(super) fn problem(problem: &Problem) -> (u16, String) {
             None => internal(),
         },
         Problem::LimitExceeded { resource, max } => {
-            let noun = match resource {
-                Resource::Policy => "SLA policies",
-                Resource::Rule => "SLA rules",
-                Resource::Calendar => "calendars",
-                Resource::Holiday => "holidays",
-                Resource::Ticket => "tickets",
-                Resource::Event => "events",
+            let (owner, noun) = match resource {
+                Resource::Policy => ("workspace", "SLA policies"),
+                Resource::Rule => ("workspace", "SLA rules"),
+                Resource::Calendar => ("workspace", "calendars"),
+                Resource::Ticket => ("workspace", "tickets"),
+                Resource::Holiday => ("calendar", "holidays"),
+                Resource::Event => ("ticket", "events"),
             };
             typed(
                 400,
-                &format!("A workspace can have at most {max} {noun}"),
+                &format!("A {owner} can have at most {max} {noun}"),
                 "error-limit-exceeded",
             )
         }

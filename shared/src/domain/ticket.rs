@@ -144,14 +144,17 @@ impl Ticket {
         [ahead, mark].into_iter().flatten().min()
     }
 
-    /// The next version of the ticket, with these events after those it has.
-    #[must_use]
-    pub fn with_events(&self, events: Vec<TicketEvent>, now: Timestamp) -> Ticket {
+    /// The next version of the ticket, with these events after those it has; `None` if that would
+    /// be more than [`MAX_EVENTS`].
+    pub fn with_events(&self, events: Vec<TicketEvent>, now: Timestamp) -> Option<Ticket> {
+        if self.events.len() + events.len() > MAX_EVENTS {
+            return None;
+        }
         let mut ticket = self.clone();
         ticket.events.extend(events);
         ticket.updated_at = now;
         ticket.version = self.version.next();
-        ticket
+        Some(ticket)
     }
 }
 
