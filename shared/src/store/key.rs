@@ -27,6 +27,16 @@ pub(super) fn team(team: &TeamId, mode: Mode) -> String {
 /// The settings of a team.
 pub(super) const TEAM: &str = "TEAM";
 
+/// The partitions of the index in which a team's open and closed tickets are listed.
+pub(super) fn queues(team: &TeamId, mode: Mode) -> [String; 2] {
+    ["open", "closed"].map(|side| format!("QUEUE#{team}#{}#{side}", mode.as_str()))
+}
+
+/// The index of tickets.
+pub(super) const QUEUE_INDEX: &str = "queue";
+/// The attribute of the index's partition key.
+pub(super) const QUEUE_PK: &str = "queuePk";
+
 /// The partition in which operators find all teams.
 pub(super) const TEAMS: &str = "TEAMS";
 
@@ -80,8 +90,11 @@ pub(super) const CALENDARS: &str = "CALENDAR#";
 
 /// The prefix of all schedules of a calendar.
 pub(super) fn schedules(id: &CalendarId) -> String {
-    format!("SCHEDULE#{id}#")
+    format!("{SCHEDULES}{id}#")
 }
+
+/// The prefix of all schedules.
+pub(super) const SCHEDULES: &str = "SCHEDULE#";
 
 /// The schedule that a version of a calendar introduced. The version is padded, so that the newest
 /// schedule sorts last.
