@@ -20,6 +20,7 @@ mod contract;
 mod credentials;
 mod documents;
 mod doors;
+mod examples;
 mod faults;
 mod log;
 mod model;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
     stories.extend(credentials::stories());
     stories.extend(documents::stories());
     stories.extend(doors::stories());
+    stories.extend(examples::stories());
     stories.extend(faults::stories());
     stories.extend(model::stories());
     stories.extend(operators::stories());
