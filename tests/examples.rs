@@ -8,15 +8,16 @@ use crate::world;
 crate::stories![the_help_desks_day_is_the_same_every_time];
 
 /// The table that `helpdesk.py` prints, which a walk through every minute of the day confirms.
-const HELP_DESKS_DAY: &str = "\
-               first response            next response               resolution
-priority    kept  broken   running    kept  broken   running    kept  broken   running
-urgent        30       4         0      22       2         0      16      14         3
-high          43       7         0      31       4         3      31       5        11
-normal        60       9         2      31       5        13      33       4        29
-low           35       6         4      15       2        12      14       3        26
-
-200 tickets at closing time: 11 cancelled, 71 open, 7 paused, 111 resolved. Their ids begin with ";
+const HELP_DESKS_DAY: &str = concat!(
+    "               first response            next response               resolution\n",
+    "priority    kept  broken   running    kept  broken   running    kept  broken   running\n",
+    "urgent        30       4         0      22       2         0      16      14         3\n",
+    "high          43       7         0      31       4         3      31       5        11\n",
+    "normal        60       9         2      31       5        13      33       4        29\n",
+    "low           35       6         4      15       2        12      14       3        26\n",
+    "\n",
+    "200 tickets at closing time: 11 cancelled, 71 open, 7 paused, 111 resolved. Their ids begin with ",
+);
 
 async fn the_help_desks_day_is_the_same_every_time() {
     let team = Team::new().await;
