@@ -41,8 +41,8 @@ async fn preview(call: ReadCall) -> Answer {
     let coverage = match request.calendar {
         _ if !business_hours_only => Coverage::every_hour(),
         Some(RequestedCalendar::Inline(calendar)) => Coverage::inline(*calendar),
-        Some(RequestedCalendar::OfTeam(id)) => store.requested_coverage(id).await?,
-        None => store.coverage(rule).await?,
+        Some(RequestedCalendar::OfTeam(id)) => planner.requested_coverage(id).await?,
+        None => planner.coverage(rule).await?,
     };
     let calendar = coverage.calendar_id.clone().zip(coverage.version);
     let plan = targets.map(|targets| {

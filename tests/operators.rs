@@ -1,9 +1,10 @@
 //! What operators type and see, and how it affects the next call.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use admin::cli;
 use admin::console::Console;
+use local::table;
 use local::wire::Wire;
 use local::wire::fault::{FaultGuard, InjectedFault, Matcher};
 use serde_json::{Value, json};
@@ -24,7 +25,9 @@ crate::stories![
     a_duplicate_team_name_causes_a_warning,
     a_plan_change_applies_to_the_teams_credentials,
     repeating_an_interrupted_plan_change_completes_it,
-    operators_need_four_permissions_on_the_table,
+    a_deleted_team_leaves_nothing_in_the_table,
+    an_interrupted_deletion_leaves_nothing_unreachable_and_can_be_repeated,
+    operators_need_six_permissions_on_the_table_and_one_on_its_index,
     an_unusable_table_is_reported_with_advice,
 ];
 
@@ -81,6 +84,17 @@ impl OperatorWire {
             function: Some(OPERATOR.to_owned()),
             operation: Some("UpdateItem".to_owned()),
             nth: None,
+            chance: None,
+        };
+        self.wire.fault(matcher, InjectedFault::Deny)
+    }
+
+    /// The nth time that an operator uses this operation, it fails.
+    fn deny_once(&self, operation: &str, nth: usize) -> FaultGuard {
+        let matcher = Matcher {
+            function: Some(OPERATOR.to_owned()),
+            operation: Some(operation.to_owned()),
+            nth: Some(nth),
             chance: None,
         };
         self.wire.fault(matcher, InjectedFault::Deny)
@@ -439,7 +453,192 @@ async fn repeating_an_interrupted_plan_change_completes_it() {
     assert_eq!(new.get(POLICIES).await.status, 403);
 }
 
-async fn operators_need_four_permissions_on_the_table() {
+/// A team that owns something of every kind, and so many tickets of each mode and state.
+async fn team_with_everything(tickets: usize) -> (Team, Vec<Actor>) {
+    let team = Team::new().await;
+    let (live, test) = (team.secret_key().await, team.test_key().await);
+    let (manager, rotated) = (team.livechat_manager().await, team.agent().await);
+    for grace in ["24h", "0s", "24h"] {
+        let user = rotated.user.as_ref().unwrap();
+        let rotate = format!(
+            "user rotate --team {} --user {user} --grace {grace}",
+            team.id
+        );
+        admin(rotate).await.succeeded_with(TOKEN_SHOWN_ONCE);
+    }
+    let key = live.key.as_ref().unwrap();
+    admin(format!("key rotate --team {} --key {key}", team.id))
+        .await
+        .succeeded_with(KEY_SHOWN_ONCE);
+    let hours = json!({"monday": [["09:00", "17:00"]]});
+    let office = json!({"name": "Office", "timeZone": "UTC", "hours": hours, "default": true});
+    let rule = json!({"name": "r", "priority": "low", "responseTarget": 1, "resolutionTarget": 2});
+    for caller in [&live, &test] {
+        let kept = caller.post(&team.calendars(), &office).await.id();
+        let change = json!({"timeZone": "Europe/Berlin"});
+        let kept = format!("{}/{kept}", team.calendars());
+        assert_eq!(caller.patch(&kept, &change).await.status, 200);
+        let mut other = office.clone();
+        other["default"] = false.into();
+        let other = caller.post(&team.calendars(), &other).await.id();
+        let other = format!("{}/{other}", team.calendars());
+        assert_eq!(caller.delete(&other).await.status, 200);
+        assert_eq!(caller.post(&team.rules(), &rule).await.status, 201);
+    }
+    let policy = json!({"name": "Optimum", "description": "", "dueTimeInMinutes": 4});
+    assert_eq!(manager.post(POLICIES, &policy).await.status, 200);
+    for (caller, mode) in [(&live, "live"), (&test, "test")] {
+        for state in ["open", "closed"] {
+            put_tickets(&team, caller, mode, state, tickets).await;
+        }
+    }
+    (team, vec![live, test, manager])
+}
+
+/// Creates a ticket, and copies it under other ids, which is faster than creating each.
+async fn put_tickets(team: &Team, caller: &Actor, mode: &str, state: &str, number: usize) {
+    let events = match state {
+        "closed" => json!([{"type": "resolved"}]),
+        _ => json!([]),
+    };
+    let first = format!("{state}-0");
+    let body = json!({"id": first, "priority": "low", "events": events});
+    let path = format!("/api/v1/teams/{}/sla/tickets", team.id);
+    assert_eq!(caller.post(&path, &body).await.status, 201);
+    let endpoint = world::stack().dynamodb();
+    let pk = |id: &str| format!("TICKET#{}#{mode}#{id}", team.id);
+    let items = table::items(endpoint).await.unwrap();
+    let created = items
+        .into_iter()
+        .find(|item| item["pk"]["S"] == pk(&first).as_str())
+        .expect("the ticket");
+    let (instant, _) = created["queueSk"]["S"]
+        .as_str()
+        .and_then(|key| key.split_once('#'))
+        .expect("a place in the index");
+    let instant = instant.to_owned();
+    for other in 1..number {
+        let id = format!("{state}-{other}");
+        let mut copy = created.clone();
+        copy.insert("pk".to_owned(), json!({"S": pk(&id)}));
+        copy.insert("id".to_owned(), json!({"S": id}));
+        copy.insert(
+            "queueSk".to_owned(),
+            json!({"S": format!("{instant}#{id}")}),
+        );
+        table::put(endpoint, copy).await.unwrap();
+    }
+}
+
+/// The items of a team, in order.
+async fn items_of(team: &Team) -> BTreeSet<String> {
+    let items = table::items(world::stack().dynamodb()).await.unwrap();
+    let items = items.into_iter().map(|item| {
+        // The database does not keep the order of an item's attributes.
+        let item: BTreeMap<String, Value> = item.into_iter().collect();
+        json!(item).to_string()
+    });
+    items
+        .filter(|item| item.contains(team.id.as_str()))
+        .collect()
+}
+
+async fn a_deleted_team_leaves_nothing_in_the_table() {
+    // So many tickets that one page does not hold them.
+    let (team, callers) = team_with_everything(260).await;
+    let (other, _) = team_with_everything(1).await;
+    let (before, others) = (items_of(&team).await, items_of(&other).await);
+    let delete = format!("team delete --team {}", team.id);
+
+    let refused = admin(&delete).await;
+    refused.failed(&format!(
+        "error: nothing has been deleted of the team \"{TEAM_NAME}\", which owns keys=3 users=2 \
+         tickets=1040 rules=2 policies=1 calendars=2 schedules=6 others=9\n  \
+         Add --yes to delete the team with all of this. It cannot be undone."
+    ));
+    assert!(items_of(&team).await == before, "something has changed");
+
+    let listed = admin("team list").await.succeeded();
+    let created_at = |id: &str| {
+        let mut rows = listed.as_array().unwrap().iter();
+        rows.find(|row| row["teamId"] == id).unwrap()["createdAt"].clone()
+    };
+    let deleted = admin(format!("{delete} --yes --wait 0s")).await;
+    let note = "note: deleted so far: keys=3 users=2 tickets=1030";
+    let row = json!({
+        "teamId": team.id,
+        "name": TEAM_NAME,
+        "plan": "premium",
+        "createdAt": created_at(team.id.as_str()),
+        "keys": 3,
+        "users": 2,
+        "tickets": 1_040,
+        "rules": 2,
+        "policies": 1,
+        "calendars": 2,
+        "schedules": 6,
+        "others": 9,
+    });
+    assert_eq!(deleted.succeeded_with(note), row);
+    assert_eq!(items_of(&team).await, BTreeSet::new());
+    assert!(items_of(&other).await == others, "another team's items");
+    for caller in callers {
+        let path = match caller.user {
+            Some(_) => POLICIES.to_owned(),
+            None => team.rules(),
+        };
+        assert_eq!(caller.get(&path).await.status, 401);
+    }
+    for command in [&format!("{delete} --yes --wait 0s"), &delete] {
+        admin(command).await.failed("error: no such team");
+    }
+}
+
+async fn an_interrupted_deletion_leaves_nothing_unreachable_and_can_be_repeated() {
+    let wire = OperatorWire::exclusive().await;
+    let delete = |team: &Team| format!("team delete --team {} --yes --wait 0s", team.id);
+    for operation in ["BatchWriteItem", "DeleteItem", "Query"] {
+        let (team, _) = team_with_everything(2).await;
+        let mut interruptions = 0;
+        loop {
+            let denied = wire.deny_once(operation, interruptions + 1);
+            let result = wire.admin(&delete(&team)).await;
+            drop(denied);
+            if result.code == 0 {
+                break;
+            }
+            let error = "error: some of what the team owns may be left; run this again: ";
+            assert!(result.err.starts_with(error), "{}", result.err);
+            assert_eq!(unreachable_credentials(&team).await, [""; 0]);
+            let listed = admin("team list").await;
+            assert!(listed.out.contains(team.id.as_str()));
+            interruptions += 1;
+        }
+        assert!(interruptions > 2, "{operation}: {interruptions}");
+        assert_eq!(items_of(&team).await, BTreeSet::new(), "{operation}");
+        wire.admin(&delete(&team))
+            .await
+            .failed("error: no such team");
+    }
+}
+
+/// The credentials of a team that no key and no user leads to.
+async fn unreachable_credentials(team: &Team) -> Vec<String> {
+    let items = items_of(team).await;
+    let (credentials, others): (Vec<_>, Vec<_>) = items
+        .into_iter()
+        .partition(|item| item.contains("\"CREDENTIAL#"));
+    let digest = |item: &str| {
+        let (_, digest) = item.split_once("CREDENTIAL#").unwrap();
+        digest[..64].to_owned()
+    };
+    let digests = credentials.iter().map(|item| digest(item));
+    digests
+        .filter(|digest| !others.iter().any(|item| item.contains(digest)))
+        .collect()
+}
+
+async fn operators_need_six_permissions_on_the_table_and_one_on_its_index() {
     let wire = OperatorWire::exclusive().await;
     let team = wire.admin("team create --name Acme").await;
     let team: Value = serde_json::from_str(&team.out).expect("a team");
@@ -463,10 +662,19 @@ async fn operators_need_four_permissions_on_the_table() {
         format!("user grant {user} --permissions view-l-room"),
         format!("user rotate {user}"),
         format!("user revoke {user}"),
+        format!("team delete {on_team} --yes --wait 0s"),
     ] {
         assert_eq!(wire.admin(&command).await.code, 0, "{command}");
     }
-    let needed = ["GetItem", "PutItem", "Query", "UpdateItem"];
+    let needed = [
+        "BatchWriteItem",
+        "DeleteItem",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "Query on queue",
+        "UpdateItem",
+    ];
     assert_eq!(
         wire.actions(),
         BTreeSet::from(needed.map(|action| format!("dynamodb:{action}")))

@@ -79,7 +79,7 @@ fn unusable(place: &Place<'_>, unreached: Unreached) -> Failure {
             "Check the network, AWS_REGION and, if set, AWS_ENDPOINT_URL_DYNAMODB. For the database of `cargo local`, pass --local."
         }
         (Place::Aws, Some(_), true) => {
-            "Check TABLE_NAME or --table, AWS_REGION, and that the credentials permit GetItem, Query, PutItem and UpdateItem on the table."
+            "Check TABLE_NAME or --table, AWS_REGION, and that the credentials permit BatchWriteItem, DeleteItem, GetItem, PutItem, Query and UpdateItem on the table and its index."
         }
         (Place::Aws, None, _) => {
             "Set AWS_REGION and credentials, for example AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. For the database of `cargo local`, pass --local."

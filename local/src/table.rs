@@ -15,11 +15,6 @@ pub type Item = Map<String, Value>;
 
 /// Every item of the table at a DynamoDB endpoint, in no particular order.
 pub async fn items(endpoint: &str) -> Result<Vec<Item>, Error> {
-    let failed = |reason: String| Error::Database {
-        doing: "scan the table".to_owned(),
-        reason,
-    };
-    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let mut found = Vec::new();
     let mut start = None;
     loop {
@@ -27,32 +22,9 @@ pub async fn items(endpoint: &str) -> Result<Vec<Item>, Error> {
         if let (Some(start), Some(scan)) = (start, scan.as_object_mut()) {
             scan.insert("ExclusiveStartKey".to_owned(), start);
         }
-        let request = Request::post(endpoint)
-            .header(header::CONTENT_TYPE, "application/x-amz-json-1.0")
-            .header("x-amz-target", "DynamoDB_20120810.Scan")
-            // The embedded database requires both headers but checks neither.
-            .header("x-amz-date", "20261122T000000Z")
-            .header(
-                header::AUTHORIZATION,
-                "AWS4-HMAC-SHA256 Credential=local/20261122/us-east-1/dynamodb/aws4_request, \
-                 SignedHeaders=host, Signature=0",
-            )
-            .body(Full::from(scan.to_string()))
-            .map_err(|error| failed(error.to_string()))?;
-        let response = client
-            .request(request)
-            .await
-            .map_err(|error| failed(error.to_string()))?;
-        let body = response
-            .into_body()
-            .collect()
-            .await
-            .map_err(|error| failed(error.to_string()))?
-            .to_bytes();
-        let mut page: Value =
-            serde_json::from_slice(&body).map_err(|error| failed(error.to_string()))?;
+        let mut page = call(endpoint, "Scan", &scan).await?;
         let Some(Value::Array(items)) = page.get_mut("Items").map(Value::take) else {
-            return Err(failed(page.to_string()));
+            return Err(failed("Scan", &page));
         };
         found.extend(items.into_iter().filter_map(|item| match item {
             Value::Object(item) => Some(item),
@@ -65,6 +37,50 @@ pub async fn items(endpoint: &str) -> Result<Vec<Item>, Error> {
         if start.is_none() {
             return Ok(found);
         }
+    }
+}
+
+/// Puts an item into the table at a DynamoDB endpoint.
+pub async fn put(endpoint: &str, item: Item) -> Result<(), Error> {
+    let request = json!({ "TableName": TABLE_NAME, "Item": item });
+    let response = call(endpoint, "PutItem", &request).await?;
+    match response.get("__type") {
+        None => Ok(()),
+        Some(_) => Err(failed("PutItem", &response)),
+    }
+}
+
+async fn call(endpoint: &str, operation: &str, request: &Value) -> Result<Value, Error> {
+    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let request = Request::post(endpoint)
+        .header(header::CONTENT_TYPE, "application/x-amz-json-1.0")
+        .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+        // The embedded database requires both headers but checks neither.
+        .header("x-amz-date", "20261122T000000Z")
+        .header(
+            header::AUTHORIZATION,
+            "AWS4-HMAC-SHA256 Credential=local/20261122/us-east-1/dynamodb/aws4_request, \
+             SignedHeaders=host, Signature=0",
+        )
+        .body(Full::from(request.to_string()))
+        .map_err(|error| failed(operation, &error))?;
+    let response = client
+        .request(request)
+        .await
+        .map_err(|error| failed(operation, &error))?;
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .map_err(|error| failed(operation, &error))?
+        .to_bytes();
+    serde_json::from_slice(&body).map_err(|error| failed(operation, &error))
+}
+
+fn failed(operation: &str, reason: &dyn ToString) -> Error {
+    Error::Database {
+        doing: format!("do {operation} on the table"),
+        reason: reason.to_string(),
     }
 }
 

@@ -6,7 +6,6 @@
 
 pub mod calendars;
 pub mod client;
-mod coverage;
 pub mod credentials;
 pub mod idempotency;
 mod key;

@@ -1,5 +1,7 @@
 //! The arguments that several commands share, and their parsers.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use shared::domain::digest::Digest;
@@ -52,6 +54,14 @@ pub struct GraceArgument {
     /// How long the old one continues to work, such as 24h, 7d or 0s
     #[arg(long, value_name = "LENGTH", value_parser = duration, default_value = "24h")]
     pub grace: SignedDuration,
+}
+
+#[derive(Debug, Args)]
+pub struct WaitArgument {
+    /// How long requests may still write after the credentials are deleted; a function answers
+    /// within 8 seconds
+    #[arg(long, value_name = "LENGTH", value_parser = duration, default_value = "10s")]
+    wait: SignedDuration,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -107,6 +117,13 @@ impl GraceArgument {
             .checked_add(self.grace)
             .map_err(Failure::new)?;
         Timestamp::from_second(end.as_second()).map_err(Failure::new)
+    }
+}
+
+impl WaitArgument {
+    /// The length of the wait.
+    pub fn length(&self) -> Duration {
+        self.wait.unsigned_abs()
     }
 }
 
@@ -212,5 +229,26 @@ fn instant(text: &str) -> Result<Timestamp, String> {
         Err("that instant is in the past".to_owned())
     } else {
         Ok(instant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use shared::serve::DEADLINE;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        wait: WaitArgument,
+    }
+
+    #[test]
+    fn a_deletion_waits_longer_than_a_function_works() {
+        let command = Command::parse_from(["delete"]);
+        assert!(command.wait.length() > DEADLINE);
+        assert_eq!(DEADLINE.as_secs(), 8, "the help says so");
     }
 }

@@ -1,14 +1,17 @@
 //! `cargo admin team`.
 
+use std::time::Duration;
+
 use clap::Subcommand;
 use serde_json::Value;
 use shared::domain::id::TeamId;
 use shared::store::Store;
 
-use super::arguments::{PlanArgument, TeamArgument, name};
+use super::arguments::{PlanArgument, TeamArgument, WaitArgument, name};
 use crate::console::{Console, Failure};
 use crate::rows::{TeamRow, to_json, with_members};
-use shared::auth::issue::{self, IssueError};
+use shared::auth::issue::{self, DeletionStep, IssueError};
+use shared::store::credentials::manage::delete::Belongings;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -35,7 +38,20 @@ pub enum Command {
         #[arg(long, group = "change", value_enum)]
         plan: Option<PlanArgument>,
     },
+    /// Delete a team and everything it owns, for good; without --yes, count that
+    Delete {
+        #[command(flatten)]
+        team: TeamArgument,
+        /// Delete it
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        wait: WaitArgument,
+    },
 }
+
+/// How many items are deleted between one note of progress and the next.
+const ITEMS_PER_NOTE: u64 = 1_000;
 
 /// Runs a command.
 pub async fn run(
@@ -63,6 +79,61 @@ pub async fn run(
             let more = plan.map(|_| ("credentialsChanged", changed.into()));
             Ok(with_members(to_json(&row)?, more))
         }
+        Command::Delete { team, yes, wait } if *yes => {
+            delete(store, &team.id, wait.length(), console).await
+        }
+        Command::Delete { team, .. } => Err(not_confirmed(store, &team.id).await?),
+    }
+}
+
+async fn delete(
+    store: &Store,
+    id: &TeamId,
+    wait: Duration,
+    console: &mut Console<'_>,
+) -> Result<Value, Failure> {
+    let mut noted = 0;
+    let mut report = |step| match step {
+        DeletionStep::Deleted(belongings) => {
+            if belongings.total() - noted >= ITEMS_PER_NOTE {
+                noted = belongings.total();
+                console.note(&format!("deleted so far: {}", listed(&belongings)));
+            }
+        }
+        DeletionStep::Waiting(Duration::ZERO) => {}
+        DeletionStep::Waiting(length) => console.note(&format!(
+            "the credentials are deleted; waiting {} s for requests that were admitted before",
+            length.as_secs()
+        )),
+    };
+    let (team, deleted) = issue::delete_team(store, id, wait, &mut report).await?;
+    let numbers = deleted.named();
+    let numbers = numbers.map(|(name, number)| (name, number.into()));
+    Ok(with_members(to_json(&TeamRow::from(team))?, numbers))
+}
+
+/// Why nothing was deleted, with what would have been.
+async fn not_confirmed(store: &Store, id: &TeamId) -> Result<Failure, Failure> {
+    let (team, found) = issue::team_belongings(store, id).await?;
+    let error = format!(
+        "nothing has been deleted of the team \"{}\", which owns {}",
+        team.name,
+        listed(&found)
+    );
+    let advice = "Add --yes to delete the team with all of this. It cannot be undone.";
+    Ok(Failure::with_advice(error, advice))
+}
+
+/// The numbers that are not zero, such as `keys=2 tickets=1200`.
+fn listed(belongings: &Belongings) -> String {
+    let numbers = belongings.named().into_iter();
+    let numbers = numbers.filter(|(_, number)| *number > 0);
+    let numbers = numbers.map(|(name, number)| format!("{name}={number}"));
+    let numbers: Vec<String> = numbers.collect();
+    if numbers.is_empty() {
+        "nothing".to_owned()
+    } else {
+        numbers.join(" ")
     }
 }
 

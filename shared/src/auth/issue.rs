@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -12,6 +13,7 @@ use crate::domain::id::{KeyId, Randomness, TeamId, UserId};
 use crate::domain::principal::{CredentialKind, Mode, Permission, Plan};
 use crate::problem::{Cause, Problem};
 use crate::store::Store;
+use crate::store::credentials::manage::delete::Belongings;
 use crate::store::credentials::manage::{
     Change, Found, Holder, LastFour, Listed, NewCredential, OwnLimit, Replacement, Rotation, State,
     Team,
@@ -45,6 +47,8 @@ pub enum IssueError {
     WriteConflict,
     /// The team has its new plan, but some of its credentials may not.
     PlanNotCopied(Cause),
+    /// Some of what the team owns may be left.
+    NotDeleted(Cause),
     /// The operating system gave no random bytes.
     NoRandomness,
     /// The table could not be used.
@@ -145,6 +149,48 @@ pub async fn update_team(
             copied.map_err(|problem| IssueError::PlanNotCopied(problem.into_cause()))
         }
     }
+}
+
+/// What the deletion of a team is doing.
+#[derive(Clone, Copy, Debug)]
+pub enum DeletionStep {
+    /// It has deleted so much.
+    Deleted(Belongings),
+    /// It waits until the requests are answered that were admitted before.
+    Waiting(Duration),
+}
+
+/// Counts what a team owns.
+pub async fn team_belongings(store: &Store, id: &TeamId) -> Result<(Team, Belongings), IssueError> {
+    let team = store.find_listed_team(id).await?;
+    let team = team.ok_or(IssueError::NoTeam)?;
+    Ok((team, store.belongings(id).await?))
+}
+
+/// Deletes a team and everything it owns, and returns the team as it was, and how much that was. If
+/// it is interrupted, it can be run again, and returns what was left.
+///
+/// Its credentials are deleted first. `wait` is how long requests may still write that were admitted
+/// before.
+pub async fn delete_team(
+    store: &Store,
+    id: &TeamId,
+    wait: Duration,
+    report: &mut (dyn FnMut(DeletionStep) + Send),
+) -> Result<(Team, Belongings), IssueError> {
+    let team = store.find_listed_team(id).await?;
+    let team = team.ok_or(IssueError::NoTeam)?;
+    let interrupted = |problem: Problem| IssueError::NotDeleted(problem.into_cause());
+    let mut deleted = Belongings::default();
+    let mut progress = |deleted: &Belongings| report(DeletionStep::Deleted(*deleted));
+    let credentials = store.delete_credentials(id, &mut deleted, &mut progress);
+    credentials.await.map_err(interrupted)?;
+    report(DeletionStep::Waiting(wait));
+    tokio::time::sleep(wait).await;
+    let mut progress = |deleted: &Belongings| report(DeletionStep::Deleted(*deleted));
+    let rest = store.delete_team(id, &mut deleted, &mut progress);
+    rest.await.map_err(interrupted)?;
+    Ok((team, deleted))
 }
 
 /// Creates a key.
@@ -410,6 +456,9 @@ impl fmt::Display for IssueError {
             IssueError::PlanNotCopied(_) => {
                 "the team has its new plan, but some of its credentials may not; run this again"
             }
+            IssueError::NotDeleted(_) => {
+                "some of what the team owns may be left; run this again"
+            }
             IssueError::NoRandomness => "the operating system gave no random bytes",
             IssueError::Table(_) => "the table could not be used",
         })
@@ -419,7 +468,9 @@ impl fmt::Display for IssueError {
 impl std::error::Error for IssueError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            IssueError::Table(cause) | IssueError::PlanNotCopied(cause) => Some(cause.as_ref()),
+            IssueError::Table(cause)
+            | IssueError::PlanNotCopied(cause)
+            | IssueError::NotDeleted(cause) => Some(cause.as_ref()),
             _ => None,
         }
     }

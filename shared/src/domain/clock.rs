@@ -440,8 +440,8 @@ impl Clock {
         METRICS.into_iter().filter_map(due).min()
     }
 
-    /// The open periods that the cycle of a metric counts: until its target is used up, or until it
-    /// stops or waits, if that is later or comes first.
+    /// The open periods that the cycle of a metric has counted. Those of a run that has no end yet are
+    /// counted until the target is used up.
     pub fn periods(&self, metric: Metric) -> Vec<OpenPeriod> {
         let Some(cycle) = self.cycle(metric) else {
             return Vec::new();

@@ -221,9 +221,17 @@ impl Store {
         let (update, expression) = removing(update, String::new(), windows);
         let update = update
             .update_expression(expression)
+            // Otherwise the update of a credential that was deleted meanwhile makes an empty item.
+            .condition_expression("attribute_exists(#pk)")
+            .expression_attribute_names("#pk", key::PK)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let done = update.send().await.map_err(problem)?;
-        self.count(done.consumed_capacity());
+        match update.send().await {
+            Ok(done) => self.count(done.consumed_capacity()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => self.count(None),
+                _ => return Err(problem(error)),
+            },
+        }
         Ok(())
     }
 }

@@ -69,6 +69,12 @@ pub(super) const QUEUE_PK: &str = "queuePk";
 /// The attribute of the index's sort key.
 pub(super) const QUEUE_SK: &str = "queueSk";
 
+/// The partitions of the index in which a team's open and closed tickets are listed.
+pub(super) fn queues(team_id: &TeamId, mode: Mode) -> [String; 2] {
+    let team_pk = team(team_id, mode);
+    [QueueSide::Open, QueueSide::Closed].map(|side| queue(&team_pk, side))
+}
+
 /// The partition in which operators find all teams.
 pub(super) const TEAMS: &str = "TEAMS";
 
@@ -122,8 +128,11 @@ pub(super) const CALENDARS: &str = "CALENDAR#";
 
 /// The prefix of all schedules of a calendar.
 pub(super) fn schedules(id: &CalendarId) -> String {
-    format!("SCHEDULE#{id}#")
+    format!("{SCHEDULES}{id}#")
 }
+
+/// The prefix of all schedules.
+pub(super) const SCHEDULES: &str = "SCHEDULE#";
 
 /// The schedule that a version of a calendar introduced. The version is padded, so that the newest
 /// schedule sorts last.

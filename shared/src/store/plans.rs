@@ -1,12 +1,12 @@
-//! What plans are made of: a team's rules, its settings, and the business hours that count.
+//! What plans are made of: which rule applies, whose business hours count, and the team's settings.
 
 use std::sync::Arc;
 
-use futures_util::future::try_join;
+use futures_util::future::try_join3;
 
 use crate::domain::clock::{Event, EventKind};
 use crate::domain::coverage::{Coverage, CoverageSource};
-use crate::domain::id::{EventId, RuleId};
+use crate::domain::id::{CalendarId, EventId, RuleId};
 use crate::domain::plan::{CalendarVersion, Plan, PlanOrigin, PlanTargets, PlannedBy};
 use crate::domain::policy::Policy;
 use crate::domain::priority::Priority;
@@ -21,17 +21,21 @@ pub struct Planner<Rights> {
     team: TeamStore<Rights>,
     rules: Vec<Rule>,
     settings: Settings,
+    default_calendar: Option<CalendarId>,
 }
 
 impl<Rights> TeamStore<Rights> {
-    /// A planner with the team's current rules and settings.
+    /// A planner with the team's current rules, settings and default calendar, which are read at the
+    /// same time.
     pub async fn planner(&self) -> Result<Planner<Rights>, Problem> {
-        let rules = self.rules();
-        let (rules, settings) = try_join(rules.list(), self.settings()).await?;
+        let (rules, calendars) = (self.rules(), self.calendars());
+        let reads = try_join3(rules.list(), self.settings(), calendars.default_id());
+        let (rules, settings, default_calendar) = reads.await?;
         Ok(Planner {
             team: self.share(),
             rules,
             settings,
+            default_calendar,
         })
     }
 
@@ -125,9 +129,35 @@ impl<Rights> Planner<Rights> {
         })
     }
 
+    /// The coverage of tickets that a rule applies to: the rule's calendar, else the team's default
+    /// calendar, else office hours in UTC.
+    pub async fn coverage(&self, rule: Option<&Rule>) -> Result<Coverage, Problem> {
+        let of_rule = rule.and_then(|rule| rule.draft.calendar_id.clone());
+        let candidates = [
+            (of_rule, CoverageSource::Rule),
+            (self.default_calendar.clone(), CoverageSource::Default),
+        ];
+        for (id, source) in candidates {
+            let Some(id) = id else { continue };
+            if let Some(stored) = self.team.calendars().schedule(&id).await? {
+                let coverage = Coverage::stored(id, stored.version, source, &stored.schedule);
+                return coverage.map_err(invalid);
+            }
+        }
+        Ok(Coverage::built_in())
+    }
+
+    /// The coverage of a calendar that a request names.
+    pub async fn requested_coverage(&self, id: CalendarId) -> Result<Coverage, Problem> {
+        let calendar = self.team.calendars().get(&id).await?;
+        let calendar = calendar.ok_or_else(Problem::unknown_calendar)?;
+        let (version, schedule) = (calendar.schedule_version, &calendar.draft.schedule);
+        Coverage::stored(id, version, CoverageSource::Inline, schedule).map_err(invalid)
+    }
+
     async fn of_rule(&self, rule: &Rule) -> Result<Arc<Plan>, Problem> {
         let coverage = if rule.draft.business_hours_only {
-            self.team.coverage(Some(rule)).await?
+            self.coverage(Some(rule)).await?
         } else {
             Coverage::every_hour()
         };
@@ -145,4 +175,8 @@ impl<Rights> Planner<Rights> {
             }),
         }))
     }
+}
+
+fn invalid<T>(_violations: T) -> Problem {
+    Problem::Internal("a stored calendar is not valid".into())
 }

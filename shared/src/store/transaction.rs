@@ -329,7 +329,8 @@ fn verdict(write_id: &str, reasons: Vec<CancellationReason>) -> Result<Option<Ou
     }))
 }
 
-fn jittered(pause: Duration) -> Duration {
+/// A random share of a pause.
+pub(super) fn jittered(pause: Duration) -> Duration {
     let mut byte = [0_u8; 1];
     // Without randomness, the whole pause.
     let share = getrandom::fill(&mut byte).map_or(255, |()| u32::from(byte[0]));

@@ -5,6 +5,7 @@
 //! it.
 
 mod change;
+pub mod delete;
 mod reach;
 mod rotate;
 mod teams;
@@ -309,8 +310,9 @@ impl Store {
         transaction.put_new(&credential, in_use)?;
         transaction.put_new(&pointer, in_use)?;
         let created = transaction.commit_if_allowed().await?;
-        if created {
-            self.correct_plan(&new.team, &new.digest, plan).await?;
+        if created && !self.correct_plan(&new.team, &new.digest, plan).await? {
+            self.delete_pointer(&pointer.pk, &pointer.sk).await?;
+            return Err(Problem::Internal("the team was deleted meanwhile".into()));
         }
         Ok(created)
     }

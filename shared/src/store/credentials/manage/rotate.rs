@@ -96,8 +96,11 @@ impl Store {
                 let has_expired = item.expires_at.is_some_and(|at| at <= new.now.as_second());
                 item.active && !has_expired
             };
-            if credential.as_ref().is_some_and(works) {
-                earlier.push(digest.clone());
+            match credential {
+                Some(credential) if works(&credential) => earlier.push(digest.clone()),
+                // Nothing leads to it once the pointer does not.
+                Some(_) => self.delete_credential(digest).await?,
+                None => {}
             }
         }
         if earlier.len() > MAX_EARLIER_TOKENS {

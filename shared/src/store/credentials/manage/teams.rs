@@ -12,11 +12,11 @@ use crate::store::{Store, key, malformed, string, transaction};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct TeamItem {
+pub(super) struct TeamItem {
     pk: String,
     sk: String,
     #[serde(flatten)]
-    team: Team,
+    pub(super) team: Team,
     write_id: String,
 }
 
@@ -100,19 +100,20 @@ impl Store {
     }
 
     /// Corrects the plan of a new credential, if its team's has changed since `plan` was read.
+    /// `false` if there is no such team any more.
     pub(super) async fn correct_plan(
         &self,
         team: &TeamId,
         digest: &Digest,
         plan: Plan,
-    ) -> Result<(), Problem> {
-        match self.find_team(team).await? {
-            Some(team) if team.plan != plan => {
-                self.change(digest, &Change::Plan(team.plan)).await?;
-                Ok(())
-            }
-            _ => Ok(()),
+    ) -> Result<bool, Problem> {
+        let Some(team) = self.find_team(team).await? else {
+            return Ok(false);
+        };
+        if team.plan != plan {
+            self.change(digest, &Change::Plan(team.plan)).await?;
         }
+        Ok(true)
     }
 }
 
@@ -142,7 +143,7 @@ fn team_update(
 }
 
 /// The keys under which a team's settings are stored: in each mode, and in the list of all teams.
-fn copies(id: &TeamId) -> [(String, String); 3] {
+pub(super) fn copies(id: &TeamId) -> [(String, String); 3] {
     [
         (key::team(id, Mode::Live), key::TEAM.to_owned()),
         (key::team(id, Mode::Test), key::TEAM.to_owned()),
