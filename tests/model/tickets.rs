@@ -467,6 +467,7 @@ impl Model {
         if new.is_empty() {
             return current.is_shown(&response, 200);
         }
+        status_is(&response, 201)?;
         let updated_at = response.json()["data"]["updatedAt"].clone();
         let later = updated_at.as_str().and_then(|at| at.parse().ok());
         expect(
@@ -587,11 +588,10 @@ impl Model {
             let shown = shown.get(index).unwrap_or(&Value::Null);
             expected.push(ticket.view(&walked, None, shown)?);
         }
-        let (shown, expected) = (Value::from(shown), Value::from(expected));
-        expect(
-            shown.to_string() == expected.to_string(),
-            &format!("{shown} instead of {expected}"),
-        )
+        // As texts, for the order of their members.
+        let shown = Value::from(shown).to_string();
+        let expected = Value::from(expected).to_string();
+        expect(shown == expected, &format!("{shown} instead of {expected}"))
     }
 
     async fn delete_ticket(
@@ -739,9 +739,9 @@ impl Model {
                 continue;
             }
             let kind = match &event.kind {
-                NewKind::Plain(word) => Kind::Plain(*word),
+                NewKind::Plain(word) => Kind::Plain(word),
                 NewKind::PriorityChanged(priority) => {
-                    Kind::PriorityChanged(*priority, self.priority_planned(client, priority))
+                    Kind::PriorityChanged(priority, self.priority_planned(client, priority))
                 }
                 NewKind::RuleAssigned(None) => Kind::RuleAssigned(None),
                 NewKind::RuleAssigned(Some(rule)) => {
