@@ -32,10 +32,10 @@ async fn create(call: Call) -> Answer {
         None
     };
     let field = |index| prefix.map_or_else(String::new, |list| format!("{list}[{index}]."));
-    let planned = store
-        .planned_events(planner.as_ref(), events, || call.new_id(), field)
+    let (known, new_id) = (&current.events, || call.new_id());
+    let new = store
+        .planned_events(planner.as_ref(), events, known, new_id, field)
         .await?;
-    let new = current.unknown_events(planned);
     if new.is_empty() {
         return reply::ticket::one(&current, TicketOptions::as_of(now));
     }

@@ -71,6 +71,7 @@ async fn preview(call: ReadCall) -> Answer {
     let events = store.planned_events(
         Some(&planner),
         events,
+        &[],
         || call.new_id(),
         |index| format!("events[{index}]."),
     );
@@ -86,7 +87,7 @@ async fn preview(call: ReadCall) -> Answer {
         version: Version::default(),
         fingerprint: Digest::of(""),
     };
-    ticket.events = ticket.unknown_events(events.await?);
+    ticket.events = events.await?;
     let options = TicketOptions {
         as_of: options.as_of.unwrap_or(now.max(options.created_at)),
         events: false,

@@ -134,6 +134,8 @@ fn agree(metric: Metric, standing: &Standing, found: &walk::Found) -> Result<(),
         found
     );
     prop_assert_eq!(standing.cycle, found.cycle);
+    prop_assert_eq!(i64::from(standing.target.get()), found.target_minutes);
+    prop_assert_eq!(standing.stop.map(|stop| stop.by.as_str()), found.stopped_by);
     prop_assert_eq!(
         standing.elapsed,
         SignedDuration::from_mins(found.elapsed_minutes)

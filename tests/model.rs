@@ -5,6 +5,7 @@
 //! failure prints the seed and the shortest sequence that fails.
 
 mod calendars;
+mod tickets;
 
 use std::env;
 
@@ -18,7 +19,10 @@ use serde_json::{Map, Value, json};
 use crate::actors::{Actor, POLICIES, Response, Team};
 use crate::world;
 
-crate::stories![random_request_sequences_match_the_model];
+crate::stories![
+    random_request_sequences_match_the_model,
+    random_ticket_histories_match_the_model,
+];
 
 const SEQUENCES: u32 = 24;
 const MAX_STEPS: usize = 23;
@@ -80,6 +84,7 @@ enum Step {
         client: usize,
     },
     Calendars(calendars::Step),
+    Tickets(tickets::Step),
 }
 
 #[derive(Clone, Debug)]
@@ -92,6 +97,8 @@ struct Members {
     enabled: Option<bool>,
     /// Absent, `null`, or the client's nth calendar, which may not exist.
     calendar: Option<Option<usize>>,
+    /// Absent, `null`, or minutes.
+    next_response: Option<Option<u32>>,
 }
 
 /// The version that a conditional request names.
@@ -160,9 +167,13 @@ fn members(given: f64) -> impl Strategy<Value = Members> {
         option::weighted(given / 2.0, any::<bool>()),
         option::weighted(given / 3.0, any::<bool>()),
         option::weighted(given / 3.0, option::weighted(0.8, 0..3_usize)),
+        option::weighted(
+            given / 3.0,
+            option::weighted(0.8, select(vec![0_u32, 10, 10, 20])),
+        ),
     )
         .prop_map(
-            |(name, priority, response, resolution, hours_only, enabled, calendar)| Members {
+            |(name, priority, response, resolution, hours_only, enabled, calendar, next)| Members {
                 name,
                 priority,
                 response,
@@ -170,11 +181,20 @@ fn members(given: f64) -> impl Strategy<Value = Members> {
                 hours_only,
                 enabled,
                 calendar,
+                next_response: next,
             },
         )
 }
 
 async fn random_request_sequences_match_the_model() {
+    match_the_model(vec(step(), 1..=MAX_STEPS)).await;
+}
+
+async fn random_ticket_histories_match_the_model() {
+    match_the_model(tickets::sequence()).await;
+}
+
+async fn match_the_model(sequences: impl Strategy<Value = Vec<Step>> + Send + 'static) {
     let number = |name: &str| env::var(name).ok().and_then(|text| text.parse().ok());
     let seed: u64 = number("DUELINE_SEED").unwrap_or(20_261_122);
     let config = Config {
@@ -187,7 +207,7 @@ async fn random_request_sequences_match_the_model() {
     // proptest is synchronous, so it gets a thread of its own.
     let run = tokio::task::spawn_blocking(move || {
         let mut runner = TestRunner::new(config);
-        runner.run(&vec(step(), 1..=MAX_STEPS), |steps| {
+        runner.run(&sequences, |steps| {
             world::runtime()
                 .block_on(run(steps))
                 .map_err(TestCaseError::fail)
@@ -221,6 +241,8 @@ struct Model {
     keys: Vec<(Actor, String)>,
     rules: Vec<Vec<Rule>>,
     calendars: Vec<Vec<calendars::Calendar>>,
+    tickets: Vec<Vec<tickets::Ticket>>,
+    settings: Vec<tickets::Settings>,
     /// Client, method, path and key of a request that succeeded, its body, and the response.
     finished: Vec<(String, Value, (u16, Value))>,
 }
@@ -255,6 +277,8 @@ impl Model {
             keys,
             rules: vec![Vec::new(); CLIENTS],
             calendars: vec![Vec::new(); CLIENTS],
+            tickets: vec![Vec::new(); CLIENTS],
+            settings: vec![tickets::Settings::default(); CLIENTS],
             finished: Vec::new(),
         }
     }
@@ -306,6 +330,7 @@ impl Model {
                 precondition,
             } => self.get_rule(client, nth, precondition).await,
             Step::Calendars(step) => self.calendar_step(step).await,
+            Step::Tickets(step) => self.ticket_step(step).await,
             Step::ListRules { client } => {
                 let (caller, path) = &self.keys[client];
                 let rules: Vec<Value> = self.rules[client].iter().map(Rule::json).collect();
@@ -636,6 +661,7 @@ impl Model {
                     .calendar
                     .map(|nth| nth.map_or(Value::Null, |nth| self.calendar_id(client, nth).into())),
             ),
+            ("nextResponseTarget", members.next_response.map(Value::from)),
         ];
         given
             .into_iter()
@@ -670,12 +696,21 @@ impl Model {
                     .any(|calendar| id == calendar.id.as_str())
             }
         };
+        let next_is_valid = match member("nextResponseTarget") {
+            None => true,
+            Some(Value::Null) => current.is_some(),
+            Some(minutes) => {
+                now["nextResponseTarget"] = minutes;
+                now["nextResponseTarget"] != 0
+            }
+        };
         let minutes = |name: &str| now[name].as_u64().expect("a number");
         let valid = now["name"] != ""
             && now["priority"] != "Low"
             && minutes("responseTarget") > 0
             && minutes("resolutionTarget") >= minutes("responseTarget")
-            && calendar_exists;
+            && calendar_exists
+            && next_is_valid;
         valid.then(|| now.as_object().expect("an object").clone())
     }
 }

@@ -13,6 +13,8 @@ crate::stories![
     reference_histories_hold_for_stored_tickets_and_previews,
     a_tickets_life_is_reported_in_full,
     a_repeated_ticket_or_event_counts_once,
+    a_repetition_counts_once_even_if_its_rule_is_gone,
+    a_pause_with_nothing_left_keeps_its_due_date,
     invalid_tickets_and_events_are_refused,
     thirty_two_events_at_once_are_all_counted,
     a_ticket_has_at_most_500_events,
@@ -251,6 +253,40 @@ async fn a_repeated_ticket_or_event_counts_once() {
         .post(&format!("{path}/events"), &json!({"type": "resolved"}))
         .await;
     assert_eq!(stale.status, 412, "{}", stale.body);
+}
+
+async fn a_repetition_counts_once_even_if_its_rule_is_gone() {
+    let (team, caller, rule) = team_with_rule().await;
+    let body = json!({"id": "T-1", "createdAt": ago(10), "priority": "low", "ruleId": rule});
+    let event = json!({"id": "e1", "at": ago(5), "type": "rule_assigned", "ruleId": rule});
+    let events = format!("{}/T-1/events", team.tickets());
+    for status in [201, 200] {
+        let created = caller.post(&team.tickets(), &body).await;
+        assert_eq!(created.status, status, "{}", created.body);
+        let added = caller.post(&events, &event).await;
+        assert_eq!(added.status, status, "{}", added.body);
+        caller.delete(&format!("{}/{rule}", team.rules())).await;
+    }
+    let mut other = body.clone();
+    other["reference"] = "another body".into();
+    let refused = caller.post(&team.tickets(), &other).await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    let mut new = event.clone();
+    new["id"] = "e2".into();
+    let refused = caller.post(&events, &new).await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+}
+
+async fn a_pause_with_nothing_left_keeps_its_due_date() {
+    let (team, caller, _) = team_with_rule().await;
+    let body = json!({"id": "T-1", "createdAt": "2026-03-02T09:00:00Z", "priority": "urgent",
+        "events": [{"at": "2026-03-02T13:00:00Z", "type": "paused"}]});
+    let created = caller.post(&team.tickets(), &body).await;
+    assert_eq!(
+        created.json()["data"]["resolution"],
+        json!({"status": "paused", "cycle": 1, "targetMinutes": 240, "elapsedSeconds": 14_400,
+            "remainingSeconds": 0, "paused": true, "dueAt": "2026-03-02T13:00:00Z"})
+    );
 }
 
 async fn invalid_tickets_and_events_are_refused() {

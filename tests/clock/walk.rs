@@ -16,9 +16,11 @@ const MAX_AHEAD: i64 = 40 * 24 * 60;
 pub struct Found {
     pub status: &'static str,
     pub cycle: u32,
+    pub target_minutes: i64,
     pub elapsed_minutes: i64,
     pub breached_at: Option<Timestamp>,
     pub stopped_at: Option<Timestamp>,
+    pub stopped_by: Option<&'static str>,
     /// Unless the walk has given up.
     pub due_at: Option<Option<Timestamp>>,
     pub breach_at: Option<Option<Timestamp>>,
@@ -273,9 +275,11 @@ impl Walk {
         Some(Found {
             status,
             cycle: cycle.number,
+            target_minutes: target,
             elapsed_minutes: counted,
             breached_at: cycle.breached_at,
             stopped_at: cycle.stopped.map(|(at, _)| at),
+            stopped_by: cycle.stopped.map(|(_, by)| by),
             breach_at: match status {
                 "active" | "warning" => {
                     breach_at.map(|at| at.filter(|at| due_at.flatten() != Some(*at)))

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use super::{CLIENTS, Model, Precondition, expect, expect_response, precondition};
+use super::{CLIENTS, Model, Precondition, Rule, expect, expect_response, precondition};
 
 const HOURS: &str = r#"{"monday":[["09:00","17:00"]]}"#;
 
@@ -40,9 +40,11 @@ pub enum Step {
 #[derive(Clone)]
 pub struct Calendar {
     pub id: String,
-    zone: &'static str,
+    pub zone: &'static str,
     default: bool,
     version: u64,
+    /// The version that introduced its hours and its zone.
+    pub schedule_version: u64,
 }
 
 pub fn step() -> impl Strategy<Value = Step> {
@@ -133,6 +135,7 @@ impl Model {
             zone,
             default,
             version: 1,
+            schedule_version: 1,
         };
         let json = json!({"success": true, "data": calendar.json()});
         self.demote(client, default);
@@ -173,10 +176,16 @@ impl Model {
         }
         let default = default.unwrap_or(current.default);
         self.demote(client, default && !current.default);
+        let zone = zone.unwrap_or(current.zone);
         let updated = Calendar {
-            zone: zone.unwrap_or(current.zone),
+            zone,
             default,
             version: version + 1,
+            schedule_version: if zone == current.zone {
+                current.schedule_version
+            } else {
+                version + 1
+            },
             ..current
         };
         let (json, tag) = (
@@ -241,22 +250,11 @@ impl Model {
         let rule = self.rules[client]
             .iter()
             .find(|rule| applies(&rule.members));
-        let hours_only = rule.is_some_and(|rule| rule.members["businessHoursOnly"] == true);
-        let id = rule.and_then(|rule| rule.members.get("calendarId"));
-        let calendars = self.calendars[client].iter();
-        let calendar = match id {
-            _ if !hours_only => json!({"timeZone": "UTC", "source": "none"}),
-            Some(id) => {
-                let found = calendars
-                    .clone()
-                    .find(|calendar| *id == calendar.id.as_str());
-                let found = found.ok_or("a rule refers to a calendar that does not exist")?;
-                json!({"id": found.id, "timeZone": found.zone, "source": "rule"})
+        let calendar = match self.counted_calendar(client, rule)? {
+            (None, source) => json!({"timeZone": "UTC", "source": source}),
+            (Some(found), source) => {
+                json!({"id": found.id, "timeZone": found.zone, "source": source})
             }
-            None => match calendars.clone().find(|calendar| calendar.default) {
-                Some(found) => json!({"id": found.id, "timeZone": found.zone, "source": "default"}),
-                None => json!({"timeZone": "UTC", "source": "built-in"}),
-            },
         };
         let data = response.json()["data"].clone();
         expect(
@@ -281,6 +279,26 @@ impl Model {
             data["ruleId"] == rule.id.as_str() && targets == expected,
             "the rule's targets",
         )
+    }
+
+    /// The team's calendar that counts for a rule, if it is one of them, and why it counts.
+    pub fn counted_calendar(
+        &self,
+        client: usize,
+        rule: Option<&Rule>,
+    ) -> Result<(Option<&Calendar>, &'static str), String> {
+        let mut calendars = self.calendars[client].iter();
+        let rule = rule.filter(|rule| rule.members["businessHoursOnly"] == true);
+        let Some(rule) = rule else {
+            return Ok((None, "none"));
+        };
+        if let Some(id) = rule.members.get("calendarId") {
+            let found = calendars.find(|calendar| *id == calendar.id.as_str());
+            let found = found.ok_or("a rule refers to a calendar that does not exist")?;
+            return Ok((Some(found), "rule"));
+        }
+        let default = calendars.find(|calendar| calendar.default);
+        Ok((default, default.map_or("built-in", |_| "default")))
     }
 
     /// If another calendar becomes the default, the current default calendar stops being it.

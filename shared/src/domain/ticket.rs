@@ -1,6 +1,5 @@
 //! Tickets: what a client reports about them, from which their clocks follow.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -123,16 +122,6 @@ impl Ticket {
     /// The clock at an instant.
     pub fn at(&self, as_of: Timestamp) -> Clock {
         self.history().at(as_of)
-    }
-
-    /// Those of these events whose ids it does not have, each id once.
-    pub fn unknown_events(&self, events: Vec<TicketEvent>) -> Vec<TicketEvent> {
-        let mut known: HashSet<EventId> =
-            self.events.iter().map(|event| event.id.clone()).collect();
-        let unknown = events
-            .into_iter()
-            .filter(|event| known.insert(event.id.clone()));
-        unknown.collect()
     }
 
     /// The earliest instant after `now` at which something may become true by time alone: a warning,

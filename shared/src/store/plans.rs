@@ -1,5 +1,6 @@
 //! What plans are made of: which rule applies, whose business hours count, and the team's settings.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::try_join3;
@@ -39,17 +40,26 @@ impl<Rights> TeamStore<Rights> {
         })
     }
 
-    /// Plans the events that a client reports. `planner` may be absent if none of them needs a plan;
-    /// `field` is the path of the event with an index.
+    /// Plans those of the events that a client reports whose ids are not among the `known` ones,
+    /// each id once. What an event with a known id says does not matter, even if it names a rule that
+    /// is gone. `planner` may be absent if none of the events needs a plan; `field` is the path of the
+    /// event with an index.
     pub async fn planned_events(
         &self,
         planner: Option<&Planner<Rights>>,
         events: Vec<NewEvent>,
+        known: &[TicketEvent],
         new_id: impl Fn() -> EventId,
         field: impl Fn(usize) -> String,
     ) -> Result<Vec<TicketEvent>, Problem> {
+        let mut known: HashSet<EventId> = known.iter().map(|event| event.id.clone()).collect();
         let mut planned = Vec::with_capacity(events.len());
         for (index, event) in events.into_iter().enumerate() {
+            if let Some(id) = &event.id
+                && !known.insert(id.clone())
+            {
+                continue;
+            }
             let kind = match (event.kind.without_plan(), planner) {
                 (Some(kind), _) => Some(kind),
                 (None, Some(planner)) => planner.event(&event.kind).await?,
