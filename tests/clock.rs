@@ -27,13 +27,9 @@ use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 use serde_json::{Map, Value, json};
 use shared::domain::calendar::{Calendar, Schedule, WEEKDAYS};
 use shared::domain::clock::{Clock, Event, EventKind, History, Metric, Standing};
-use shared::domain::digest::Digest;
-use shared::domain::id::{EventId, TicketId};
 use shared::domain::minutes::Minutes;
 use shared::domain::plan::{OnReopen, Plan, PlanTargets, WarnAtPercent};
 use shared::domain::priority::Priority;
-use shared::domain::ticket::{Ticket, TicketEvent};
-use shared::domain::version::Version;
 
 const HISTORIES: &str = include_str!("tickets.jsonl");
 const WORLDS: &str = include_str!("ticket-worlds.json");
@@ -162,45 +158,6 @@ fn the_order_of_arrival_and_later_events_do_not_matter() {
         let mut known = scene.events.clone();
         known.retain(|event| event.at <= scene.as_of);
         prop_assert_eq!(&scene.view(known), &expected);
-        Ok(())
-    });
-}
-
-#[test]
-fn an_event_id_counts_once() {
-    for_random_scenes(|scene| {
-        let id = |number: usize| EventId::parse(&format!("e{number}")).unwrap();
-        let numbered = scene.events.iter().enumerate();
-        let events: Vec<TicketEvent> = numbered
-            .map(|(number, event)| TicketEvent {
-                id: id(number),
-                event: event.clone(),
-            })
-            .collect();
-        let mut ticket = Ticket {
-            id: TicketId::parse("T-1").unwrap(),
-            reference: None,
-            created_at: scene.created_at,
-            updated_at: scene.created_at,
-            priority: Priority::Normal,
-            plan: scene.plan.clone(),
-            assigned: None,
-            events: Vec::new(),
-            version: Version::default(),
-            fingerprint: Digest::of(""),
-        };
-        // Each event comes again later, and says something else.
-        let again = events.iter().map(|event| TicketEvent {
-            id: event.id.clone(),
-            event: Event {
-                at: event.event.at,
-                kind: EventKind::Cancelled,
-            },
-        });
-        let twice = events.iter().cloned().chain(again).collect();
-        ticket.events = ticket.unknown_events(twice);
-        let found = view(&ticket.at(scene.as_of), scene.as_of);
-        prop_assert_eq!(found, scene.view(scene.events.clone()));
         Ok(())
     });
 }
