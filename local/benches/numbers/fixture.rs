@@ -104,7 +104,7 @@ impl Fixture {
 
     /// Creates the contents through the functions themselves, except for copies.
     ///
-    /// A ticket is added again if it is there already, since an event uses it up.
+    /// What a request uses up can be filled in again; the rule beside it is created only once.
     pub async fn fill(&mut self, stack: &Stack, endpoint: &Endpoint, contents: Contents) {
         let ticket = api::TICKET_CREATE.endpoint();
         match contents {
