@@ -37,6 +37,8 @@ pub fn functions(
         &api::POLICY_CREATE,
         &api::RULE_CREATE,
         &api::CALENDAR_CREATE,
+        &api::TICKET_CREATE,
+        &api::EVENT_CREATE,
     ];
     let creating = creating.map(|endpoint| endpoint.endpoint().name);
     let mut names: Vec<&str> = chosen.iter().map(|endpoint| endpoint.name).collect();

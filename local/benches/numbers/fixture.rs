@@ -14,7 +14,10 @@ use shared::auth::issue::{self, NewKey, Terms};
 use shared::auth::key::{Key, Token};
 use shared::domain::id::TeamId;
 use shared::domain::principal::{CredentialKind, Mode, Permission, Plan};
+use shared::domain::ticket::MAX_EVENTS_AT_ONCE;
 use shared::store::Store;
+
+use crate::copies;
 
 /// The contract. Its examples are the measured requests.
 static CONTRACT: LazyLock<Value> = LazyLock::new(|| {
@@ -31,23 +34,51 @@ const FIRST_PREPARED: usize = 500_000;
 pub enum Contents {
     /// This many of the endpoint's resources.
     Count(usize),
+    /// A rule that counts every hour.
+    Rule,
     /// A rule that counts business hours and names a calendar.
     RuleWithCalendar,
     /// A rule that counts business hours and names no calendar, and a default calendar.
     RuleAndDefault,
+    /// A rule that counts every hour, and this many open tickets. All but the first are copies.
+    OpenTickets(usize),
+    /// A rule that counts every hour, and a ticket with this many events, the last of which waits for
+    /// an agent.
+    TicketWithEvents(usize),
+    /// The same rule, a ticket, and a policy that the request names in this way.
+    TicketAndPolicy(PolicyNamedBy),
 }
 
-/// A team with one credential.
+/// How a request names a policy.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum PolicyNamedBy {
+    /// By its id.
+    Id,
+    /// By its name.
+    Name,
+}
+
+/// A team with the credential that is measured.
 pub struct Fixture {
     team: TeamId,
-    /// The headers with the credential.
-    headers: Vec<(&'static str, String)>,
-    /// The part of the credential that is hashed.
-    secret: String,
+    credential: Credential,
+    /// A credential that creates resources of the one dialect, once it has created one.
+    key: Option<Credential>,
+    /// A credential that creates resources of the other dialect, once it has created one.
+    user: Option<Credential>,
+    /// Members of the measured requests' bodies that name resources.
+    members: Vec<(&'static str, String)>,
     /// The ids of its resources. A deletion removes the last one.
     resources: Vec<String>,
     /// How many resources were ever created.
     created: usize,
+}
+
+#[derive(Clone)]
+struct Credential {
+    headers: Vec<(&'static str, String)>,
+    /// The part of it that is hashed.
+    secret: String,
 }
 
 impl Fixture {
@@ -56,24 +87,26 @@ impl Fixture {
         let store = connection::open_unchecked(database, TABLE_NAME).expect("a table");
         let team = issue::team(&store, "A team", Plan::Premium).await;
         let team = team.expect("a team").id;
-        let (headers, secret) = match endpoint.access {
+        let credential = match endpoint.access {
             Access::User(permissions) => user(&store, &team, permissions, terms).await,
             Access::SecretKey | Access::Anyone => key(&store, &team, terms).await,
         };
         Fixture {
             team,
-            headers,
-            secret,
+            credential,
+            key: None,
+            user: None,
+            members: Vec::new(),
             resources: Vec::new(),
             created: 0,
         }
     }
 
-    /// Creates the contents through the functions themselves.
+    /// Creates the contents through the functions themselves, except for copies.
+    ///
+    /// What a request uses up can be filled in again; the rule beside it is created only once.
     pub async fn fill(&mut self, stack: &Stack, endpoint: &Endpoint, contents: Contents) {
-        let rule = api::RULE_CREATE.endpoint();
-        let mut rule_body = body(rule, 0);
-        rule_body["businessHoursOnly"] = true.into();
+        let ticket = api::TICKET_CREATE.endpoint();
         match contents {
             Contents::Count(count) => {
                 for _ in 0..count {
@@ -82,31 +115,121 @@ impl Fixture {
                     self.create(stack, creator, body(creator, number)).await;
                 }
             }
+            Contents::Rule => self.rule(stack, json!({})).await,
             Contents::RuleWithCalendar => {
                 let calendar = api::CALENDAR_CREATE.endpoint();
-                self.create(stack, calendar, body(calendar, 0)).await;
-                rule_body["calendarId"] = self.resources.last().map(String::as_str).into();
-                self.create(stack, rule, rule_body).await;
+                let id = self.create(stack, calendar, body(calendar, 0)).await;
+                let members = json!({"businessHoursOnly": true, "calendarId": id});
+                self.rule(stack, members).await;
             }
             Contents::RuleAndDefault => {
-                let mut calendar = body(api::CALENDAR_CREATE.endpoint(), 0);
-                calendar["default"] = true.into();
-                self.create(stack, api::CALENDAR_CREATE.endpoint(), calendar)
-                    .await;
-                self.create(stack, rule, rule_body).await;
+                let calendar = api::CALENDAR_CREATE.endpoint();
+                let mut default = body(calendar, 0);
+                default["default"] = true.into();
+                self.create(stack, calendar, default).await;
+                self.rule(stack, json!({"businessHoursOnly": true})).await;
+            }
+            Contents::OpenTickets(count) => {
+                self.rule(stack, json!({})).await;
+                let id = self.create(stack, ticket, body(ticket, 0)).await;
+                copies::of_ticket(stack.dynamodb(), &id, count - 1).await;
+            }
+            Contents::TicketWithEvents(count) => {
+                if self.created == 0 {
+                    self.rule(stack, json!({"nextResponseTarget": 60})).await;
+                }
+                self.ticket(stack, count).await;
+            }
+            Contents::TicketAndPolicy(named_by) => {
+                if self.created == 0 {
+                    self.rule(stack, json!({})).await;
+                }
+                let policy = api::POLICY_CREATE.endpoint();
+                let policy_body = body(policy, FIRST_PREPARED + self.created);
+                let name = policy_body["name"].as_str().unwrap_or_default().to_owned();
+                let id = self.create(stack, policy, policy_body).await;
+                let room = self.create(stack, ticket, body(ticket, 0)).await;
+                let policy = match named_by {
+                    PolicyNamedBy::Id => id,
+                    PolicyNamedBy::Name => name,
+                };
+                self.members = vec![("roomId", room), ("sla", policy)];
             }
         }
     }
 
-    async fn create(&mut self, stack: &Stack, creator: &Endpoint, body: Value) {
-        let event = self.event_with(creator, "", body.to_string());
-        let response = invoke(stack, &logical_id(creator), event, success(creator)).await;
+    /// Creates a rule with these members.
+    async fn rule(&mut self, stack: &Stack, members: Value) {
+        let rule = api::RULE_CREATE.endpoint();
+        let mut rule_body = body(rule, 0);
+        for (name, value) in members.as_object().into_iter().flatten() {
+            rule_body[name] = value.clone();
+        }
+        self.create(stack, rule, rule_body).await;
+    }
+
+    /// Creates a ticket with this many replies, in turns, the last one by the customer.
+    async fn ticket(&mut self, stack: &Stack, events: usize) {
+        let replies: Vec<Value> = (0..events)
+            .rev()
+            .map(|left| match left % 2 {
+                0 => json!({"type": "customer_reply"}),
+                _ => json!({"type": "agent_reply"}),
+            })
+            .collect();
+        let mut batches = replies.chunks(MAX_EVENTS_AT_ONCE);
+        let ticket = api::TICKET_CREATE.endpoint();
+        let mut ticket_body = body(ticket, 0);
+        ticket_body["events"] = batches.next().unwrap_or_default().into();
+        let id = self.create(stack, ticket, ticket_body).await;
+        for batch in batches {
+            let event = api::EVENT_CREATE.endpoint();
+            let batch = json!({"events": batch});
+            self.post(stack, event, &id, &batch).await;
+        }
+    }
+
+    /// Creates a resource, and returns its id.
+    async fn create(&mut self, stack: &Stack, creator: &Endpoint, body: Value) -> String {
+        let response = self.post(stack, creator, "", &body).await;
         let id = response.pointer("/data/id");
         let id = id.or_else(|| response.pointer("/sla/_id"));
         let id = id.and_then(Value::as_str);
         let id = id.expect("what is created has an id");
         self.resources.push(id.to_owned());
         self.created += 1;
+        id.to_owned()
+    }
+
+    /// Prepares something with a credential that is not measured.
+    async fn post(
+        &mut self,
+        stack: &Stack,
+        endpoint: &Endpoint,
+        item: &str,
+        body: &Value,
+    ) -> Value {
+        let credential = self.preparing(stack.dynamodb(), endpoint.access).await;
+        let event = self.event_with(&credential, endpoint, item, body.to_string());
+        invoke(stack, &logical_id(endpoint), event, success(endpoint)).await
+    }
+
+    async fn preparing(&mut self, database: &str, access: Access) -> Credential {
+        let prepared = match access {
+            Access::User(_) => &mut self.user,
+            Access::SecretKey | Access::Anyone => &mut self.key,
+        };
+        if let Some(credential) = prepared {
+            return credential.clone();
+        }
+        let store = connection::open_unchecked(database, TABLE_NAME).expect("a table");
+        let credential = match access {
+            Access::User(permissions) => {
+                user(&store, &self.team, permissions, Terms::default()).await
+            }
+            Access::SecretKey | Access::Anyone => key(&store, &self.team, Terms::default()).await,
+        };
+        prepared.insert(credential).clone()
     }
 
     /// A team with a well-formed credential that was never issued.
@@ -129,15 +252,19 @@ impl Fixture {
     }
 
     fn with_secret(mut self, secret: &str) -> Fixture {
-        for (_, value) in &mut self.headers {
-            *value = value.replace(&self.secret, secret);
+        let Credential {
+            headers,
+            secret: old,
+        } = &mut self.credential;
+        for (_, value) in headers {
+            *value = value.replace(&*old, secret);
         }
         self
     }
 
     /// The partition key of the credential.
     pub fn credential(&self) -> String {
-        let digest = shared::domain::digest::Digest::of(&self.secret);
+        let digest = shared::domain::digest::Digest::of(&self.credential.secret);
         let hex = serde_json::to_value(digest).expect("a digest is a string");
         format!("CREDENTIAL#{}", hex.as_str().unwrap_or_default())
     }
@@ -153,15 +280,28 @@ impl Fixture {
             Method::DELETE => self.resources.pop(),
             _ => self.resources.last().cloned(),
         };
-        let body = match endpoint.has_body().then(|| body(endpoint, number)) {
-            Some(Value::String(text)) => text,
-            Some(json) => json.to_string(),
-            None => String::new(),
+        let mut body = match endpoint.has_body() {
+            true => body(endpoint, number),
+            false => "".into(),
         };
-        self.event_with(endpoint, item.as_deref().unwrap_or_default(), body)
+        for (name, value) in &self.members {
+            body[*name] = value.as_str().into();
+        }
+        let body = match body {
+            Value::String(text) => text,
+            json => json.to_string(),
+        };
+        let item = item.as_deref().unwrap_or_default();
+        self.event_with(&self.credential, endpoint, item, body)
     }
 
-    fn event_with(&self, endpoint: &Endpoint, item: &str, body: String) -> Bytes {
+    fn event_with(
+        &self,
+        credential: &Credential,
+        endpoint: &Endpoint,
+        item: &str,
+        body: String,
+    ) -> Bytes {
         let mut path = endpoint.path.to_owned();
         let mut parameters = json!({});
         for name in examples::parameters(endpoint.path) {
@@ -186,7 +326,7 @@ impl Fixture {
             "x-forwarded-port": "443",
             "x-forwarded-proto": "https",
         });
-        for (name, value) in &self.headers {
+        for (name, value) in &credential.headers {
             headers[*name] = value.as_str().into();
         }
         if !body.is_empty() {
@@ -248,9 +388,23 @@ pub fn logical_id(endpoint: &Endpoint) -> String {
     words.collect()
 }
 
-/// How many resources a request to the endpoint needs.
-pub fn needed(endpoint: &Endpoint) -> usize {
-    usize::from(examples::resource_parameter(endpoint.path).is_some())
+/// What a request to the endpoint needs.
+pub fn needed(endpoint: &Endpoint) -> Contents {
+    if endpoint.name == api::INQUIRY_SET_SLA.endpoint().name {
+        return Contents::TicketAndPolicy(PolicyNamedBy::Id);
+    }
+    Contents::Count(usize::from(
+        examples::resource_parameter(endpoint.path).is_some(),
+    ))
+}
+
+/// Whether a request uses up what it needs, or changes what the next one costs.
+pub fn uses_up(endpoint: &Endpoint) -> bool {
+    let tickets = [&api::EVENT_CREATE, &api::INQUIRY_SET_SLA];
+    endpoint.method == Method::DELETE
+        || tickets
+            .iter()
+            .any(|other| other.endpoint().name == endpoint.name)
 }
 
 /// The status of a success.
@@ -290,7 +444,7 @@ fn present<T>(example: Result<T, NoExample>) -> T {
     example.unwrap_or_else(|error| panic!("{error}"))
 }
 
-async fn key(store: &Store, team: &TeamId, terms: Terms) -> (Vec<(&'static str, String)>, String) {
+async fn key(store: &Store, team: &TeamId, terms: Terms) -> Credential {
     let new = NewKey {
         name: None,
         kind: CredentialKind::Secret,
@@ -299,7 +453,10 @@ async fn key(store: &Store, team: &TeamId, terms: Terms) -> (Vec<(&'static str, 
     };
     let key = issue::key(store, team, &new).await;
     let secret = key.expect("a key").secret;
-    (vec![("authorization", format!("Bearer {secret}"))], secret)
+    Credential {
+        headers: vec![("authorization", format!("Bearer {secret}"))],
+        secret,
+    }
 }
 
 async fn user(
@@ -307,7 +464,7 @@ async fn user(
     team: &TeamId,
     permissions: &[Permission],
     terms: Terms,
-) -> (Vec<(&'static str, String)>, String) {
+) -> Credential {
     // The user must also be allowed to create the contents.
     let permissions = [permissions, &[Permission::ManageLivechatSla]].concat();
     let user = issue::user(store, team, "Ada", &permissions, terms).await;
@@ -316,5 +473,8 @@ async fn user(
         ("x-user-id", user.id.to_string()),
         ("x-auth-token", user.token.clone()),
     ];
-    (headers, user.token)
+    Credential {
+        headers,
+        secret: user.token,
+    }
 }

@@ -20,6 +20,7 @@
 
 mod build;
 mod calls;
+mod copies;
 mod fixture;
 mod processes;
 mod stack;

@@ -21,7 +21,7 @@ use shared::domain::rule::MAX_RULES;
 
 use crate::build::{HELLO, ONE_CALL};
 use crate::calls::{CallsRow, script};
-use crate::fixture::{Contents, Fixture, logical_id, needed, success};
+use crate::fixture::{Contents, Fixture, logical_id, needed, success, uses_up};
 use crate::stack;
 
 /// Starts of each program, of which the median is reported.
@@ -33,7 +33,7 @@ const REQUESTS: usize = 1_000;
 /// Requests per turn: enough to amortise the change of programs, and few enough that a noisy
 /// machine affects all programs alike.
 const TURN: usize = 50;
-/// Requests per team that create something: fewer than the limit of 100 calendars.
+/// Requests per team that add something: fewer than the limit of 100 calendars.
 const PER_TEAM: usize = 90;
 
 /// The goals of docs/performance.md.
@@ -61,8 +61,8 @@ pub struct Program {
     /// Whether it opens its connection at INIT.
     primes: bool,
     fixtures: Vec<Fixture>,
-    /// How many resources each of its teams has.
-    resources: usize,
+    /// What each of its teams has.
+    contents: Contents,
     /// The event that starts it.
     first_event: Bytes,
     requests: usize,
@@ -108,8 +108,9 @@ pub async fn measure(
     for program in &mut programs {
         if program.endpoint.method != Method::DELETE {
             for fixture in &mut program.fixtures {
-                let contents = Contents::Count(program.resources);
-                fixture.fill(&stack, program.endpoint, contents).await;
+                fixture
+                    .fill(&stack, program.endpoint, program.contents)
+                    .await;
             }
         }
         for _ in 0..WARM_UP {
@@ -178,8 +179,9 @@ async fn programs(database: &str, rows: &[CallsRow]) -> (Vec<Program>, Vec<Funct
                 programs.push(Program::new(&name, &peer, ONE_CALL, endpoint, fixtures));
             }
         }
+        let fills_up = endpoint.method == Method::POST || uses_up(endpoint);
         let fixtures = match endpoint.effect() {
-            Effect::Write if endpoint.method == Method::POST => {
+            Effect::Write if fills_up && endpoint.method != Method::DELETE => {
                 (WARM_UP * TURN + REQUESTS) / PER_TEAM + 1
             }
             _ => 1,
@@ -229,8 +231,8 @@ async fn full_list(
     full.primes = true;
     let mut malformed = Fixture::malformed(database, endpoint).await;
     full.first_event = malformed.event(endpoint, 0);
-    bare.resources = MAX_RULES as usize;
-    full.resources = MAX_RULES as usize;
+    bare.contents = Contents::Count(MAX_RULES as usize);
+    full.contents = Contents::Count(MAX_RULES as usize);
     (bare, full)
 }
 
@@ -274,7 +276,7 @@ impl Program {
             status: 200,
             primes: false,
             fixtures,
-            resources: needed(endpoint),
+            contents: needed(endpoint),
             first_event,
             requests: 0,
             starts: Vec::new(),
