@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use shared::domain::plan::PlanInputs;
 use shared::fields::ticket::NewEvents;
 use shared::problem::Problem;
 use shared::reply::ticket::TicketOptions;
@@ -27,7 +28,7 @@ async fn create(call: Call) -> Answer {
         .iter()
         .any(|event| event.kind.without_plan().is_none())
     {
-        Some(store.planner().await?)
+        Some(store.planner(PlanInputs::All).await?)
     } else {
         None
     };

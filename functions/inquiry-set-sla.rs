@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use shared::domain::clock::{Event, EventKind, State};
+use shared::domain::plan::PlanInputs;
 use shared::domain::ticket::TicketEvent;
 use shared::problem::{Problem, WorkspaceProblem};
 use shared::reply::{Answer, Reply};
@@ -35,7 +36,10 @@ async fn set_sla(call: Call) -> Answer {
         Some(sla) => store.policies().find_by_id_or_name(&sla).await?,
     };
     let policy = policy.ok_or(Problem::Workspace(WorkspaceProblem::InvalidSla))?;
-    let plan = store.planner().await?.of_policy(&policy);
+    let plan = store
+        .planner(PlanInputs::Settings)
+        .await?
+        .of_policy(&policy);
     let event = TicketEvent {
         id: call.new_id(),
         event: Event {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use shared::domain::coverage::Coverage;
 use shared::domain::digest::Digest;
 use shared::domain::forecast::Forecast;
-use shared::domain::plan::{CalendarVersion, Plan, PlanOrigin, PlanTargets, PlannedBy};
+use shared::domain::plan::{CalendarVersion, Plan, PlanInputs, PlanOrigin, PlanTargets, PlannedBy};
 use shared::domain::priority::Priority;
 use shared::domain::ticket::Ticket;
 use shared::domain::version::Version;
-use shared::fields::preview::{RequestedCalendar, RequestedTargets};
+use shared::fields::preview::{PreviewRequest, RequestedCalendar, RequestedTargets};
 use shared::problem::Problem;
 use shared::reply::ticket::TicketOptions;
 use shared::reply::{self, Answer};
@@ -26,7 +26,7 @@ async fn preview(call: ReadCall) -> Answer {
     let now = call.now();
     let request = fields::preview::request(call.fields()?, now)?;
     let store = call.store();
-    let planner = store.planner().await?;
+    let planner = store.planner(inputs(&request)).await?;
     let (priority, rule, targets) = match request.targets {
         RequestedTargets::Given(targets) => (Priority::Normal, None, Some(targets.into())),
         RequestedTargets::OfRule(priority) => {
@@ -94,4 +94,13 @@ async fn preview(call: ReadCall) -> Answer {
         trace: options.trace,
     };
     reply::ticket::preview(&ticket, options)
+}
+
+/// What a preview needs to know of the team.
+fn inputs(request: &PreviewRequest) -> PlanInputs {
+    match (&request.targets, &request.events, &request.calendar) {
+        (RequestedTargets::OfRule(_), _, _) | (_, Some(_), _) => PlanInputs::All,
+        (RequestedTargets::Given(_), None, None) => PlanInputs::Calendars,
+        (RequestedTargets::Given(_), None, Some(_)) => PlanInputs::Settings,
+    }
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use shared::domain::digest::Digest;
 use shared::domain::id::TicketId;
+use shared::domain::plan::PlanInputs;
 use shared::domain::ticket::Ticket;
 use shared::domain::version::Version;
 use shared::fields::ticket::NewTicket;
@@ -54,7 +55,7 @@ async fn planned(call: &Call, new: NewTicket) -> Result<Ticket, Problem> {
         fingerprint,
     } = new;
     let store = call.store();
-    let planner = store.planner().await?;
+    let planner = store.planner(PlanInputs::All).await?;
     let plan = planner.of_priority(priority).await?;
     let assigned = match &rule_id {
         None => None,

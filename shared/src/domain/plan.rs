@@ -57,6 +57,17 @@ pub enum PlannedBy {
     Request,
 }
 
+/// What a plan is made of, besides what a request brings along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanInputs {
+    /// Settings, rules, and which calendar is the default.
+    All,
+    /// Settings, and which calendar is the default: for targets that a request brings along.
+    Calendars,
+    /// Only settings: for targets that a request brings along with a calendar, and for policies.
+    Settings,
+}
+
 /// The target of each metric, where there is one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlanTargets {

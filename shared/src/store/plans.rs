@@ -8,7 +8,7 @@ use futures_util::future::try_join3;
 use crate::domain::clock::{Event, EventKind};
 use crate::domain::coverage::{Coverage, CoverageSource};
 use crate::domain::id::{CalendarId, EventId, RuleId};
-use crate::domain::plan::{CalendarVersion, Plan, PlanOrigin, PlanTargets, PlannedBy};
+use crate::domain::plan::{CalendarVersion, Plan, PlanInputs, PlanOrigin, PlanTargets, PlannedBy};
 use crate::domain::policy::Policy;
 use crate::domain::priority::Priority;
 use crate::domain::rule::{self, Rule};
@@ -26,11 +26,21 @@ pub struct Planner<Rights> {
 }
 
 impl<Rights> TeamStore<Rights> {
-    /// A planner with the team's current rules, settings and default calendar, which are read at the
-    /// same time.
-    pub async fn planner(&self) -> Result<Planner<Rights>, Problem> {
-        let (rules, calendars) = (self.rules(), self.calendars());
-        let reads = try_join3(rules.list(), self.settings(), calendars.default_id());
+    /// A planner with the team's current settings and other inputs, which are read at the same time.
+    pub async fn planner(&self, inputs: PlanInputs) -> Result<Planner<Rights>, Problem> {
+        let rules = async {
+            match inputs {
+                PlanInputs::All => self.rules().list().await,
+                PlanInputs::Calendars | PlanInputs::Settings => Ok(Vec::new()),
+            }
+        };
+        let default_calendar = async {
+            match inputs {
+                PlanInputs::All | PlanInputs::Calendars => self.calendars().default_id().await,
+                PlanInputs::Settings => Ok(None),
+            }
+        };
+        let reads = try_join3(rules, self.settings(), default_calendar);
         let (rules, settings, default_calendar) = reads.await?;
         Ok(Planner {
             team: self.share(),
