@@ -143,7 +143,7 @@ pub struct CallsRow {
 }
 
 const REFUSALS: [&str; 4] = [
-    "limit used up",
+    "limit reached",
     "again, from memory",
     "unknown credential",
     "malformed credential",
