@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Changes the code that .cargo/mutants.toml names, one mutant at a time, and reports those that no
-# test notices. tests/mutants.md has the expected list. Needs cargo-mutants.
+# test notices. Needs cargo-mutants.
 #
 #   tests/mutants.sh OUTPUT_DIR [REGEX]
 #
