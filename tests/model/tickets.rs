@@ -896,7 +896,7 @@ impl Ticket {
         let mut ordered: Vec<_> = events
             .map(|event| (event.at.max(self.created_at), event))
             .collect();
-        ordered.sort_by_key(|(at, _)| *at);
+        ordered.sort_by_key(|(_, event)| event.at);
         ordered
     }
 

@@ -236,8 +236,8 @@ struct Piece<'a> {
 
 impl History {
     /// A history with events in the order of their arrival. They apply in the order of their
-    /// instants, and those before the creation at the creation; of equal instants, the one that
-    /// arrived first applies first.
+    /// instants, of equal instants the one first that arrived first; those before the creation apply
+    /// at the creation.
     pub fn new(
         created_at: Timestamp,
         priority: Priority,
@@ -245,10 +245,10 @@ impl History {
         assigned: Option<Arc<Plan>>,
         mut events: Vec<Event>,
     ) -> History {
+        events.sort_by_key(|event| event.at);
         for event in &mut events {
             event.at = event.at.max(created_at);
         }
-        events.sort_by_key(|event| event.at);
         History {
             created_at,
             priority,

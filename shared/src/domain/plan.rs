@@ -91,7 +91,7 @@ pub enum OnReopen {
     Continue,
     /// A new cycle starts.
     Restart,
-    /// Nothing: the ticket stays resolved.
+    /// Nothing: its cycle stays stopped.
     Ignore,
 }
 
