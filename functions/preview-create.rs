@@ -1,12 +1,11 @@
 //! Computes when a ticket would fall due, or how it would stand after some events. It stores nothing.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use shared::domain::coverage::Coverage;
 use shared::domain::digest::Digest;
 use shared::domain::forecast::Forecast;
-use shared::domain::plan::{CalendarVersion, Plan, PlanInputs, PlanOrigin, PlanTargets, PlannedBy};
+use shared::domain::plan::{PlanInputs, PlanTargets, PlannedBy};
 use shared::domain::priority::Priority;
 use shared::domain::ticket::Ticket;
 use shared::domain::version::Version;
@@ -44,20 +43,12 @@ async fn preview(call: ReadCall) -> Answer {
         Some(RequestedCalendar::OfTeam(id)) => planner.requested_coverage(id).await?,
         None => planner.coverage(rule).await?,
     };
-    let calendar = coverage.calendar_id.clone().zip(coverage.version);
     let plan = targets.map(|targets| {
-        Arc::new(Plan {
-            targets,
-            calendar: Arc::clone(&coverage.calendar),
-            warn_at_percent: planner.settings().warn_at_percent,
-            on_reopen: planner.settings().on_reopen,
-            origin: Some(PlanOrigin {
-                by: rule.map_or(PlannedBy::Request, |rule| PlannedBy::Rule(rule.id.clone())),
-                version: rule.map_or(Version::NEVER_WRITTEN, |rule| rule.version),
-                source: coverage.source,
-                calendar: calendar.map(|(id, version)| CalendarVersion { id, version }),
-            }),
-        })
+        let (by, version) = match rule {
+            Some(rule) => (PlannedBy::Rule(rule.id.clone()), rule.version),
+            None => (PlannedBy::Request, Version::NEVER_WRITTEN),
+        };
+        planner.plan(targets, &coverage, by, version)
     });
     let options = request.options;
     let Some(events) = request.events else {

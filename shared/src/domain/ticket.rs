@@ -125,11 +125,11 @@ impl Ticket {
     }
 
     /// The earliest instant after `now` at which something may become true by time alone: a warning,
-    /// a breach, or an event that lies ahead.
-    pub fn next_mark(&self, now: Timestamp) -> Option<Timestamp> {
+    /// a breach, or an event that lies ahead. `clock` is the ticket's at `now`.
+    pub fn next_mark(&self, clock: &Clock, now: Timestamp) -> Option<Timestamp> {
         let ahead = self.events.iter().map(|event| event.event.at);
         let ahead = ahead.filter(|at| *at > now).min();
-        let mark = self.at(now).next_mark(now);
+        let mark = clock.next_mark(now);
         [ahead, mark].into_iter().flatten().min()
     }
 

@@ -192,7 +192,7 @@ impl View<'_> {
             next_response: metric(Metric::NextResponse),
             resolution: metric(Metric::Resolution),
             reference: ticket.reference.as_ref(),
-            next_mark_at: ticket.next_mark(options.as_of),
+            next_mark_at: ticket.next_mark(&clock, options.as_of),
             events: options
                 .events
                 .then(|| ticket.events.iter().map(EventView::of).collect()),

@@ -14,6 +14,7 @@ use crate::domain::priority::Priority;
 use crate::domain::rule::{self, Rule};
 use crate::domain::settings::Settings;
 use crate::domain::ticket::{NewEvent, NewEventKind, TicketEvent};
+use crate::domain::version::Version;
 use crate::problem::Problem;
 use crate::store::team::TeamStore;
 
@@ -86,11 +87,6 @@ impl<Rights> TeamStore<Rights> {
 }
 
 impl<Rights> Planner<Rights> {
-    /// The team's settings.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
     /// The rule that applies to a priority: the oldest of those enabled for it.
     pub fn applied_rule(&self, priority: Priority) -> Option<&Rule> {
         rule::applied(&self.rules, priority)
@@ -114,19 +110,33 @@ impl<Rights> Planner<Rights> {
 
     /// The plan of a Rocket.Chat policy: how long a visitor may wait, whatever the hour.
     pub fn of_policy(&self, policy: &Policy) -> Arc<Plan> {
+        let targets = PlanTargets {
+            first_response: Some(policy.draft.due_time_in_minutes),
+            ..PlanTargets::default()
+        };
+        let by = PlannedBy::Policy(policy.id.clone());
+        self.plan(targets, &Coverage::every_hour(), by, policy.version)
+    }
+
+    /// A plan by the team's settings. `by` says what it is made from, in this `version`.
+    pub fn plan(
+        &self,
+        targets: PlanTargets,
+        coverage: &Coverage,
+        by: PlannedBy,
+        version: Version,
+    ) -> Arc<Plan> {
+        let calendar = coverage.calendar_id.clone().zip(coverage.version);
         Arc::new(Plan {
-            targets: PlanTargets {
-                first_response: Some(policy.draft.due_time_in_minutes),
-                ..PlanTargets::default()
-            },
-            calendar: Coverage::every_hour().calendar,
+            targets,
+            calendar: Arc::clone(&coverage.calendar),
             warn_at_percent: self.settings.warn_at_percent,
             on_reopen: self.settings.on_reopen,
             origin: Some(PlanOrigin {
-                by: PlannedBy::Policy(policy.id.clone()),
-                version: policy.version,
-                source: CoverageSource::None,
-                calendar: None,
+                by,
+                version,
+                source: coverage.source,
+                calendar: calendar.map(|(id, version)| CalendarVersion { id, version }),
             }),
         })
     }
@@ -181,19 +191,8 @@ impl<Rights> Planner<Rights> {
         } else {
             Coverage::every_hour()
         };
-        let calendar = coverage.calendar_id.zip(coverage.version);
-        Ok(Arc::new(Plan {
-            targets: PlanTargets::of_rule(rule),
-            calendar: coverage.calendar,
-            warn_at_percent: self.settings.warn_at_percent,
-            on_reopen: self.settings.on_reopen,
-            origin: Some(PlanOrigin {
-                by: PlannedBy::Rule(rule.id.clone()),
-                version: rule.version,
-                source: coverage.source,
-                calendar: calendar.map(|(id, version)| CalendarVersion { id, version }),
-            }),
-        }))
+        let by = PlannedBy::Rule(rule.id.clone());
+        Ok(self.plan(PlanTargets::of_rule(rule), &coverage, by, rule.version))
     }
 }
 

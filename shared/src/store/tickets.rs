@@ -324,7 +324,7 @@ impl Tickets<ReadWrite> {
         ] {
             item.insert(name.to_owned(), value);
         }
-        if let Some(mark) = ticket.next_mark(now) {
+        if let Some(mark) = ticket.next_mark(&clock, now) {
             item.insert(NEXT_MARK_AT.to_owned(), string(&sortable(mark)));
         }
         Ok(item)
