@@ -1,5 +1,6 @@
 //! The rules of SLAs, without a clock, a network or a database.
 
+pub mod address;
 pub mod calendar;
 pub mod clock;
 pub mod coverage;
@@ -18,3 +19,4 @@ pub mod team_calendar;
 pub mod text;
 pub mod ticket;
 pub mod version;
+pub mod webhook_url;
