@@ -19,4 +19,5 @@ pub mod team_calendar;
 pub mod text;
 pub mod ticket;
 pub mod version;
+pub mod webhook_secret;
 pub mod webhook_url;
