@@ -35,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("list_query", &["domain", "fields", "problem"]),
     ("problem", &["domain"]),
     ("reply", &["domain", "problem"]),
+    ("send", &["domain"]),
     (
         "serve",
         &[

@@ -2,7 +2,8 @@
 //!
 //! An endpoint is declared in [`api`] and run by [`serve`]. It reads its input with [`fields`] and
 //! [`list_query`], decides with [`domain`], stores the result in [`store`] and replies with
-//! [`reply`]. A failure is a [`problem`], which the caller's [`dialect`] puts into words.
+//! [`reply`]. A failure is a [`problem`], which the caller's [`dialect`] puts into words. What other
+//! services are told by webhooks, [`send`] sends.
 
 #![cfg_attr(
     test,
@@ -27,5 +28,6 @@ pub mod list_query;
 pub mod log;
 pub mod problem;
 pub mod reply;
+pub mod send;
 pub mod serve;
 pub mod store;
