@@ -75,6 +75,7 @@ async fn preview(call: ReadCall) -> Answer {
         plan,
         assigned: None,
         events: Vec::new(),
+        reported: Vec::new(),
         version: Version::default(),
         fingerprint: Digest::of(""),
     };

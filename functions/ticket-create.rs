@@ -75,6 +75,7 @@ async fn planned(call: &Call, new: NewTicket) -> Result<Ticket, Problem> {
         plan,
         assigned,
         events: events.await?,
+        reported: Vec::new(),
         version: Version::default(),
         fingerprint,
     })

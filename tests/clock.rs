@@ -11,19 +11,21 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "clock/marks.rs"]
+mod marks;
+#[path = "clock/reports.rs"]
+mod reports;
+#[path = "clock/scenes.rs"]
+mod scenes;
 #[path = "clock/walk.rs"]
 mod walk;
 
 use std::collections::BTreeMap;
-use std::env;
 use std::sync::{Arc, LazyLock};
 
 use jiff::{SignedDuration, Timestamp};
-use proptest::collection::vec;
-use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
-use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
+use scenes::for_random_scenes;
 use serde_json::{Map, Value, json};
 use shared::domain::calendar::{Calendar, Schedule, WEEKDAYS};
 use shared::domain::clock::{Clock, Event, EventKind, History, Metric, Standing};
@@ -74,15 +76,6 @@ fn reference_histories() {
     assert_eq!(counted, 200);
 }
 
-/// A random history and the instant at which it is looked at.
-#[derive(Clone, Debug)]
-struct Scene {
-    created_at: Timestamp,
-    plan: Option<Arc<Plan>>,
-    events: Vec<Event>,
-    as_of: Timestamp,
-}
-
 #[test]
 fn random_histories_agree_with_the_walk() {
     for_random_scenes(|scene| {
@@ -103,7 +96,8 @@ fn random_histories_agree_with_the_walk() {
                 }
             }
         }
-        Ok(())
+        marks::are_told_as_they_were(&scene, &history, &clock)?;
+        marks::agree(&clock.marks(scene.as_of), walk.marks())
     });
 }
 
@@ -187,166 +181,6 @@ fn a_breach_stays_and_cycles_are_never_taken_back() {
         }
         Ok(())
     });
-}
-
-impl Scene {
-    fn history(&self, events: Vec<Event>) -> History {
-        History::new(
-            self.created_at,
-            Priority::Normal,
-            self.plan.clone(),
-            None,
-            events,
-        )
-    }
-
-    fn view(&self, events: Vec<Event>) -> Value {
-        view(&self.history(events).at(self.as_of), self.as_of)
-    }
-}
-
-fn for_random_scenes(test: impl Fn(Scene) -> Result<(), TestCaseError>) {
-    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse().ok());
-    let seed: u64 = number("DUELINE_SEED").unwrap_or(20_261_125);
-    let config = Config {
-        cases: number("DUELINE_HISTORIES").map_or(1_000, |n: u64| u32::try_from(n).unwrap()),
-        rng_seed: RngSeed::Fixed(seed),
-        failure_persistence: None,
-        ..Config::default()
-    };
-    match TestRunner::new(config).run(&scene(), test) {
-        Ok(()) => {}
-        Err(TestError::Fail(reason, scene)) => {
-            let events: Vec<_> = scene
-                .events
-                .iter()
-                .map(|e| format!("{} {}", e.at, name(&e.kind)))
-                .collect();
-            panic!(
-                "DUELINE_SEED={seed} replays this: {reason}\n{events:#?}\n{:?}",
-                scene.as_of
-            )
-        }
-        Err(TestError::Abort(reason)) => panic!("{reason}"),
-    }
-}
-
-fn scene() -> impl Strategy<Value = Scene> {
-    // Friday, 20 March 2026, and the minutes of the ten days around the clock change in Europe.
-    let created_at: Timestamp = "2026-03-20T15:00:00Z".parse().unwrap();
-    let at = move |minutes: i64| created_at + SignedDuration::from_mins(minutes);
-    let event = (0..5_000_i64, event_kind());
-    let events = vec(
-        event.prop_map(move |(minutes, kind)| Event {
-            at: at(minutes),
-            kind,
-        }),
-        0..14,
-    );
-    let as_of = (0..14_000_i64).prop_map(at);
-    (option::weighted(0.8, plan()), events, as_of).prop_map(move |(plan, events, as_of)| Scene {
-        created_at,
-        plan,
-        events,
-        as_of,
-    })
-}
-
-fn event_kind() -> impl Strategy<Value = EventKind> {
-    let priority = select(Priority::ALL.to_vec());
-    prop_oneof![
-        3 => Just(EventKind::AgentReply),
-        4 => Just(EventKind::CustomerReply),
-        3 => Just(EventKind::Paused),
-        3 => Just(EventKind::Resumed),
-        2 => Just(EventKind::Resolved),
-        2 => Just(EventKind::Reopened),
-        1 => Just(EventKind::Cancelled),
-        3 => (priority, option::weighted(0.8, plan()))
-            .prop_map(|(priority, plan)| EventKind::PriorityChanged { priority, plan }),
-        1 => option::weighted(0.7, plan()).prop_map(EventKind::Assigned),
-        1 => plan().prop_map(EventKind::Recalculated),
-    ]
-}
-
-fn plan() -> impl Strategy<Value = Arc<Plan>> {
-    let minutes = || {
-        let minutes = prop_oneof![1..60_i64, 1..3_000_i64];
-        minutes.prop_map(|minutes| Minutes::new(minutes, Minutes::MAX_RULE_TARGET).unwrap())
-    };
-    (
-        option::weighted(0.9, minutes()),
-        option::weighted(0.7, minutes()),
-        option::weighted(0.9, minutes()),
-        select(CALENDARS.clone()),
-        1..=99_i64,
-        select(OnReopen::ALL.to_vec()),
-    )
-        .prop_map(
-            |(first_response, next_response, resolution, calendar, percent, on_reopen)| {
-                Arc::new(Plan {
-                    targets: PlanTargets {
-                        first_response,
-                        next_response,
-                        resolution,
-                    },
-                    calendar,
-                    warn_at_percent: WarnAtPercent::new(percent).unwrap(),
-                    on_reopen,
-                    origin: None,
-                })
-            },
-        )
-}
-
-/// Office hours in two zones, a night shift with a holiday, and every hour.
-static CALENDARS: LazyLock<Vec<Arc<Calendar>>> = LazyLock::new(|| {
-    let day = json!([["09:00", "12:00"], ["13:00", "17:00"]]);
-    let night = json!([["00:00", "06:00"], ["22:00", "24:00"]]);
-    let calendars = [
-        json!({"timeZone": "Europe/Berlin", "hours": {"monday": day, "tuesday": day, "friday": day,
-            "sunday": [["01:00", "05:00"]]}}),
-        json!({"timeZone": "America/New_York", "hours": {"monday": day, "thursday": day, "saturday": day},
-            "exceptions": {"2026-03-24": [["08:00", "08:01"]]}}),
-        json!({"timeZone": "Australia/Lord_Howe", "hours": {"friday": night, "saturday": night,
-            "monday": night, "wednesday": night}, "holidays": ["2026-03-23"]}),
-    ];
-    let parsed = calendars
-        .iter()
-        .map(|calendar| Calendar::parse(&schedule(calendar)).unwrap());
-    let all = parsed.chain([Calendar::always_open().clone()]);
-    all.map(Arc::new).collect()
-});
-
-/// The event's type, as clients write it.
-fn name(kind: &EventKind) -> String {
-    let plan = |plan: &Plan| {
-        let target = |target: Option<Minutes>| target.map(Minutes::get);
-        let targets = plan.targets;
-        format!(
-            "{:?} {:?} {:?} {} {}% {}",
-            target(targets.first_response),
-            target(targets.next_response),
-            target(targets.resolution),
-            plan.calendar.time_zone(),
-            plan.warn_at_percent.get(),
-            plan.on_reopen.as_str(),
-        )
-    };
-    match kind {
-        EventKind::AgentReply => "agent_reply".to_owned(),
-        EventKind::CustomerReply => "customer_reply".to_owned(),
-        EventKind::Paused => "paused".to_owned(),
-        EventKind::Resumed => "resumed".to_owned(),
-        EventKind::Resolved => "resolved".to_owned(),
-        EventKind::Reopened => "reopened".to_owned(),
-        EventKind::Cancelled => "cancelled".to_owned(),
-        EventKind::PriorityChanged { plan: new, .. } => {
-            format!("priority_changed {:?}", new.as_deref().map(plan))
-        }
-        EventKind::Assigned(new) => format!("assigned {:?}", new.as_deref().map(plan)),
-        EventKind::Recalculated(new) => format!("recalculated {}", plan(new)),
-    }
 }
 
 fn history(world: &World, case: &Value) -> History {
@@ -459,6 +293,7 @@ fn world(value: &Value) -> World {
                 warn_at_percent: WarnAtPercent::new(settings["warnAtPercent"].as_i64().unwrap())
                     .unwrap(),
                 on_reopen: OnReopen::parse(settings["onReopen"].as_str().unwrap()).unwrap(),
+                escalations: Vec::new(),
                 origin: None,
             };
             (Priority::parse(name).unwrap(), Arc::new(plan))

@@ -65,6 +65,9 @@ pub async fn existing(endpoint: &Endpoint, caller: &Actor, team: &Team) -> Strin
         key.post(&path(ticket, team), &room).await;
         caller.post(&path(policy, team), &body(policy)).await;
     }
+    if endpoint.path == api::DELIVERY_RETRY.endpoint().path {
+        return format!("{}/retry", delivery(caller, team).await);
+    }
     let team = team.id.as_str();
     let Some(parameter) = resource_parameter(endpoint.path) else {
         return path(endpoint, team);
@@ -77,6 +80,23 @@ pub async fn existing(endpoint: &Endpoint, caller: &Actor, team: &Team) -> Strin
     let created = caller.post(&path(create, team), &body(create)).await;
     let values = [("teamId", team), (parameter, &created.id())];
     documented(endpoint).path(&values).unwrap()
+}
+
+/// The path of a delivery: of the breach of a ticket that is late at its creation.
+async fn delivery(caller: &Actor, team: &Team) -> String {
+    let team = team.id.as_str();
+    let (rule, webhook) = (api::RULE_CREATE.endpoint(), api::WEBHOOK_CREATE.endpoint());
+    let mut new_rule = body(rule);
+    new_rule["priority"] = "urgent".into();
+    caller.post(&path(rule, team), &new_rule).await;
+    let webhook = caller.post(&path(webhook, team), &body(webhook)).await;
+    let late = json!({"priority": "urgent", "createdAt": "2026-03-02T09:00:00Z"});
+    let tickets = path(api::TICKET_CREATE.endpoint(), team);
+    assert_eq!(caller.post(&tickets, &late).await.status, 201);
+    let of_webhook = format!("{}/deliveries", webhook.header("location").unwrap());
+    let deliveries = caller.get(&of_webhook).await.json();
+    let id = deliveries["data"][0]["id"].as_str().expect("a delivery");
+    format!("/api/v1/teams/{team}/sla/deliveries/{id}")
 }
 
 /// A body that the endpoint accepts.

@@ -24,12 +24,16 @@ mod examples;
 mod faults;
 mod log;
 mod model;
+mod notices;
 mod operators;
 mod policies;
 mod previews;
+mod receiver;
 mod rules;
+mod simulation;
 mod template;
 mod tickets;
+mod webhooks;
 mod world;
 
 use std::process::ExitCode;
@@ -71,12 +75,15 @@ fn main() -> ExitCode {
     stories.extend(examples::stories());
     stories.extend(faults::stories());
     stories.extend(model::stories());
+    stories.extend(notices::stories());
     stories.extend(operators::stories());
     stories.extend(policies::stories());
     stories.extend(previews::stories());
     stories.extend(rules::stories());
+    stories.extend(simulation::stories());
     stories.extend(template::stories());
     stories.extend(tickets::stories());
+    stories.extend(webhooks::stories());
     // A part of the suite does not do everything that they check for.
     if everything {
         stories.extend(contract::whole_suite_checks(stories.len()));

@@ -487,6 +487,13 @@ async fn team_with_everything(tickets: usize) -> (Team, Vec<Actor>) {
     }
     let policy = json!({"name": "Optimum", "description": "", "dueTimeInMinutes": 4});
     assert_eq!(manager.post(POLICIES, &policy).await.status, 200);
+    let webhook = json!({"url": "https://example.com/"});
+    let webhooks = format!("/api/v1/teams/{}/sla/webhooks", team.id);
+    assert_eq!(live.post(&webhooks, &webhook).await.status, 201);
+    // It has two notices, and each of them a delivery.
+    let late = json!({"id": "late", "priority": "low", "createdAt": "2026-03-02T09:00:00Z"});
+    let ticket_path = format!("/api/v1/teams/{}/sla/tickets", team.id);
+    assert_eq!(live.post(&ticket_path, &late).await.status, 201);
     for (caller, mode) in [(&live, "live"), (&test, "test")] {
         for state in ["open", "closed"] {
             put_tickets(&team, caller, mode, state, tickets).await;
@@ -553,7 +560,7 @@ async fn a_deleted_team_leaves_nothing_in_the_table() {
     let refused = admin(&delete).await;
     refused.failed(&format!(
         "error: nothing has been deleted of the team \"{TEAM_NAME}\", which owns keys=3 users=2 \
-         tickets=1040 rules=2 policies=1 calendars=2 schedules=6 others=9\n  \
+         tickets=1041 rules=2 policies=1 calendars=2 schedules=6 webhooks=1 notices=2 deliveries=2 others=10\n  \
          Add --yes to delete the team with all of this. It cannot be undone."
     ));
     assert!(items_of(&team).await == before, "something has changed");
@@ -564,7 +571,7 @@ async fn a_deleted_team_leaves_nothing_in_the_table() {
         rows.find(|row| row["teamId"] == id).unwrap()["createdAt"].clone()
     };
     let deleted = admin(format!("{delete} --yes --wait 0s")).await;
-    let note = "note: deleted so far: keys=3 users=2 tickets=1030";
+    let note = "note: deleted so far: keys=3 users=2 tickets=1031 notices=2 deliveries=2";
     let row = json!({
         "teamId": team.id,
         "name": TEAM_NAME,
@@ -572,12 +579,15 @@ async fn a_deleted_team_leaves_nothing_in_the_table() {
         "createdAt": created_at(team.id.as_str()),
         "keys": 3,
         "users": 2,
-        "tickets": 1_040,
+        "tickets": 1_041,
         "rules": 2,
         "policies": 1,
         "calendars": 2,
         "schedules": 6,
-        "others": 9,
+        "webhooks": 1,
+        "notices": 2,
+        "deliveries": 2,
+        "others": 10,
     });
     assert_eq!(deleted.succeeded_with(note), row);
     assert_eq!(items_of(&team).await, BTreeSet::new());

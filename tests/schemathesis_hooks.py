@@ -75,6 +75,23 @@ EXCUSED = {
         "due_date_out_of_reach",
     ],
     "settingsUpdate": ["precondition_failed", "idempotency_key_reused"],
+    "webhookCreate": [
+        "parameter_invalid url",  # not an https URL, or with user info
+        "limit_exceeded",  # the team has 10 webhooks
+        "idempotency_key_reused",
+    ],
+    "webhookGet": ["resource_missing"],
+    "webhookUpdate": [
+        "resource_missing",
+        "precondition_failed",
+        "parameter_invalid url",
+        "idempotency_key_reused",
+    ],
+    "webhookDelete": ["resource_missing", "precondition_failed"],
+    "webhookRotate": ["resource_missing", "precondition_failed"],
+    "webhookTest": ["resource_missing"],
+    "deliveryList": ["resource_missing", "parameter_invalid cursor"],
+    "deliveryRetry": ["resource_missing", "webhook_disabled"],
     "ticketList": ["parameter_invalid cursor"],  # not one that the service made
     "ticketCreate": [
         "parameter_invalid createdAt",  # after the last instant

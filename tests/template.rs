@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use local::template::document;
 use serde_json::Value;
@@ -18,6 +19,7 @@ crate::plain_stories![
     the_template_meets_its_requirements,
     every_weakening_of_the_template_is_noticed,
     the_tables_ttl_attribute_is_the_one_the_store_writes,
+    the_metrics_of_alarms_are_those_the_functions_write,
     the_operations_page_lists_every_alarm_and_the_cost,
     deployments_request_no_more_than_they_need,
 ];
@@ -93,6 +95,43 @@ fn the_tables_ttl_attribute_is_the_one_the_store_writes() {
         sources.into_iter().any(|source| source.contains(&written)),
         "no item in store/ has the member `{attribute}: i64`"
     );
+}
+
+fn the_metrics_of_alarms_are_those_the_functions_write() {
+    let deployed = Deployment::new(&template(), BTreeMap::new());
+    let deployed = deployed.unwrap_or_else(|error| panic!("{error}"));
+    let counted = deployed.each(requirements::alarms::FILTER);
+    let counted: BTreeSet<_> = counted
+        .map(|(_, filter)| &filter["Properties"]["MetricTransformations"][0]["MetricName"])
+        .map(requirements::text)
+        .collect();
+    let alarms = deployed.each(requirements::alarms::ALARM);
+    let watched: BTreeSet<_> = alarms
+        .flat_map(|(_, alarm)| requirements::alarms::metrics(&alarm["Properties"]))
+        .filter(|(namespace, _)| namespace == requirements::alarms::OURS)
+        .map(|(_, metric)| metric)
+        .collect();
+    let sources = sources(&root().join("shared/src"));
+    let missing: Vec<_> = watched
+        .difference(&counted)
+        .filter(|metric| !sources.contains(&format!("\"{metric}\"")))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "alarms watch {missing:?}, which no filter counts and nothing in shared/ writes"
+    );
+}
+
+/// The text of every file in a folder and in those below it.
+fn sources(folder: &Path) -> String {
+    let files = fs::read_dir(folder).expect("a folder");
+    let paths = files.map(|file| file.expect("a file").path());
+    paths
+        .map(|path| match path.is_dir() {
+            true => sources(&path),
+            false => fs::read_to_string(path).expect("a text"),
+        })
+        .collect()
 }
 
 fn the_operations_page_lists_every_alarm_and_the_cost() {

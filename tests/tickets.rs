@@ -705,13 +705,13 @@ async fn settings_are_read_and_changed() {
     let read = caller.get(&path).await;
     read.assert_is(
         200,
-        r#"{"success":true,"data":{"warnAtPercent":80,"onReopen":"continue"}}"#,
+        r#"{"success":true,"data":{"warnAtPercent":80,"onReopen":"continue","escalations":[]}}"#,
     );
     assert_eq!(read.header("etag"), Some("\"0\""));
     let changed = caller.patch(&path, &json!({"warnAtPercent": 50})).await;
     changed.assert_is(
         200,
-        r#"{"success":true,"data":{"warnAtPercent":50,"onReopen":"continue"}}"#,
+        r#"{"success":true,"data":{"warnAtPercent":50,"onReopen":"continue","escalations":[]}}"#,
     );
     assert_eq!(changed.header("etag"), Some("\"1\""));
     let stale = caller.with("if-match", "\"0\"");
@@ -722,7 +722,7 @@ async fn settings_are_read_and_changed() {
         let again = once.patch(&path, &json!({"onReopen": "restart"})).await;
         again.assert_is(
             200,
-            r#"{"success":true,"data":{"warnAtPercent":50,"onReopen":"restart"}}"#,
+            r#"{"success":true,"data":{"warnAtPercent":50,"onReopen":"restart","escalations":[]}}"#,
         );
         assert_eq!(again.header("etag"), Some("\"2\""));
     }

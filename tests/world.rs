@@ -129,6 +129,28 @@ fn read_template() -> Result<Template, String> {
     Template::read(&root().join("template.yaml")).map_err(|error| error.to_string())
 }
 
+/// A service whose scheduled functions a story runs, one story at a time: they look at everything that
+/// is due by now, and only at that.
+pub async fn sweeping_stack() -> (&'static Stack, tokio::sync::MutexGuard<'static, ()>) {
+    static SWEEPING_STACK: OnceCell<&'static Stack> = OnceCell::const_new();
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    let turn = TURN.lock().await;
+    let start = async || {
+        let look_ahead = ("NOTICE_LOOK_AHEAD_SECONDS".to_owned(), "0".to_owned());
+        let started = try_start(4, vec![look_ahead]).await;
+        started.unwrap_or_else(|error| panic!("the service does not start: {error}"))
+    };
+    (SWEEPING_STACK.get_or_init(start).await, turn)
+}
+
+/// All services that were started. Each records its calls to the table.
+pub fn stacks() -> Vec<&'static Stack> {
+    let stacks = STACKS.lock().unwrap_or_else(PoisonError::into_inner);
+    stacks.clone()
+}
+
+static STACKS: Mutex<Vec<&'static Stack>> = Mutex::new(Vec::new());
+
 /// The service that all stories share: healthy, and its table holds only what they put there.
 #[track_caller]
 pub fn stack() -> &'static Stack {
@@ -141,17 +163,27 @@ pub fn stack() -> &'static Stack {
 
 /// Starts the service that all stories share.
 pub fn start_service() {
-    let started = runtime().block_on(try_start(CONCURRENCY));
+    let started = runtime().block_on(try_start(CONCURRENCY, Vec::new()));
     assert!(STACK.set(started).is_ok(), "it is started once");
 }
 
 /// A service with at most so many processes per function, whose log is kept for log.rs.
 pub async fn start(concurrency: usize) -> &'static Stack {
-    let started = try_start(concurrency).await;
+    let started = try_start(concurrency, Vec::new()).await;
     started.unwrap_or_else(|error| panic!("the service does not start: {error}"))
 }
 
-async fn try_start(concurrency: usize) -> Result<&'static Stack, String> {
+/// The same, whose scheduled functions look so far ahead.
+pub async fn start_looking_ahead(concurrency: usize, seconds: u32) -> &'static Stack {
+    let look_ahead = ("NOTICE_LOOK_AHEAD_SECONDS".to_owned(), seconds.to_string());
+    let started = try_start(concurrency, vec![look_ahead]).await;
+    started.unwrap_or_else(|error| panic!("the service does not start: {error}"))
+}
+
+async fn try_start(
+    concurrency: usize,
+    environment: Vec<(String, String)>,
+) -> Result<&'static Stack, String> {
     let options = StackOptions {
         template: read_template()?,
         binaries: binaries(),
@@ -159,7 +191,7 @@ async fn try_start(concurrency: usize) -> Result<&'static Stack, String> {
         gateway_port: 0,
         db_port: 0,
         data: None,
-        environment: Vec::new(),
+        environment,
         record: true,
         run_schedules: false,
         dynamodb_endpoint: None,
@@ -168,6 +200,10 @@ async fn try_start(concurrency: usize) -> Result<&'static Stack, String> {
     let stack = stack.map_err(|error| error.to_string())?;
     let stack: &'static Stack = Box::leak(Box::new(stack));
     log::follow(stack);
+    STACKS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(stack);
     Ok(stack)
 }
 

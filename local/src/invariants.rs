@@ -8,9 +8,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The kinds of items that are counted: `COUNT#<kind>` holds the number of `<kind>#…`.
-const COUNTED_KINDS: [&str; 3] = ["CALENDAR", "POLICY", "RULE"];
+const COUNTED_KINDS: [&str; 4] = ["CALENDAR", "POLICY", "RULE", "WEBHOOK"];
 /// The prefixes of sort keys in a team's partition.
-const TEAM_PREFIXES: [&str; 11] = [
+const TEAM_PREFIXES: [&str; 12] = [
     "CALENDAR#",
     "COUNT#",
     "DEFAULT#",
@@ -22,9 +22,10 @@ const TEAM_PREFIXES: [&str; 11] = [
     "TEAM",
     "UNIQUE#",
     "USER#",
+    "WEBHOOK#",
 ];
 /// The prefixes of ids in idempotency records, before 32 hexadecimal digits.
-const ID_PREFIXES: [&str; 2] = ["cal_", "sla_"];
+const ID_PREFIXES: [&str; 3] = ["cal_", "sla_", "whk_"];
 const ID_DIGITS: usize = 32;
 
 /// Describes everything that is wrong with a table.
@@ -57,6 +58,7 @@ pub fn violations(items: &[Item], deleted: Option<&BTreeSet<String>>) -> Vec<Str
             wrong.extend(rate_windows(partition).into_iter().map(about));
         }
         wrong.extend(queued(pk, partition).into_iter().map(about));
+        wrong.extend(due(pk, partition).into_iter().map(about));
     }
     wrong.extend(records(items, deleted));
     wrong
@@ -206,6 +208,35 @@ fn queued(pk: &str, partition: &Partition<'_>) -> Vec<String> {
         }
         if text(item, "id") != Some(id) {
             wrong.push(format!("has the id {:?}", text(item, "id")));
+        }
+    }
+    wrong
+}
+
+/// The index `due` has every ticket with a next mark and every pending delivery, and nothing else.
+fn due(pk: &str, partition: &Partition<'_>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (sk, item) in partition {
+        let (waits, at) = if pk.starts_with("TICKET#") {
+            ("DUE#TICKET#", text(item, "nextMarkAt"))
+        } else if pk.starts_with("DELIVERY#") {
+            let is_pending = text(item, "status") == Some("pending");
+            let at = text(item, "nextAttemptAt").filter(|_| is_pending);
+            ("DUE#DELIVERY#", at)
+        } else {
+            ("", None)
+        };
+        let place = text(item, "duePk").zip(text(item, "dueSk"));
+        let is_right = match (at, place) {
+            (None, None) => true,
+            (Some(at), Some((shard, instant))) => {
+                let seconds = at.get(..19).unwrap_or(at);
+                shard.starts_with(waits) && instant.starts_with(seconds)
+            }
+            _ => false,
+        };
+        if !is_right {
+            wrong.push(format!("{sk} waits for {at:?} and is due at {place:?}"));
         }
     }
     wrong

@@ -306,6 +306,8 @@ fn runnable(
             ("AWS_LAMBDA_LOG_GROUP_NAME", &format!("/aws/lambda/{id}")),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "local"),
             ("LAMBDA_TASK_ROOT", &task_root),
+            // Receivers may be on this machine.
+            ("LOOPBACK_WEBHOOKS", "allowed"),
             ("TZ", ":UTC"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned())),

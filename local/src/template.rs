@@ -1,7 +1,9 @@
 //! Reads what this machine needs from template.yaml: the table, and every function with its routes,
 //! limits, environment and declared DynamoDB actions.
 //!
-//! Only these parts are evaluated, so a template may use any CloudFormation function elsewhere.
+//! Only these parts are evaluated, so a template may use any CloudFormation function elsewhere. Of a
+//! schedule that is its rate: retries, dead-letter queues and `EventInvokeConfig` are for failures
+//! between services that are one process here.
 //! Parameters have their default values. [`document::expand`] evaluates a whole template, with any
 //! parameters.
 
@@ -515,7 +517,26 @@ Resources:
     Type: AWS::Serverless::Function
     Properties:
       CodeUri: target/lambda/breach-sweep
-      Events: { Schedule: { Type: ScheduleV2, Properties: { ScheduleExpression: rate(1 minute) } } }
+      Timeout: 160
+      Environment: { Variables: { NAMESPACE: !Sub "Dueline/${AWS::StackName}" } }
+      Policies:
+        - Statement:
+            - Effect: Allow
+              Action: dynamodb:Query
+              Resource: !If [OwnKey, !Ref KeyArn, !Sub "${Table.Arn}/index/due"]
+      EventInvokeConfig: { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 }
+      Events:
+        Schedule:
+          Type: ScheduleV2
+          Properties:
+            OmitName: true
+            ScheduleExpression: rate(1 minute)
+            FlexibleTimeWindow: { Mode: "OFF" }
+            RetryPolicy: { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 5 }
+            DeadLetterConfig: { Arn: !GetAtt DeadLetters.Arn }
+  DeadLetters:
+    Type: AWS::SQS::Queue
+    Properties: { SqsManagedSseEnabled: true }
   Table:
     Type: AWS::DynamoDB::Table
     Properties:
@@ -526,6 +547,9 @@ Resources:
           KeySchema: [{ AttributeName: sk, KeyType: HASH }, { AttributeName: pk, KeyType: RANGE }]
           Projection: { ProjectionType: KEYS_ONLY }
           OnDemandThroughput: { MaxReadRequestUnits: !Ref RateLimit }
+        - IndexName: due
+          KeySchema: [{ AttributeName: pk, KeyType: HASH }]
+          Projection: { ProjectionType: KEYS_ONLY }
       TimeToLiveSpecification: { AttributeName: expiresAt, Enabled: true }
       SSESpecification: !If [OwnKey, { KMSMasterKeyId: !Ref KeyArn }, !Ref AWS::NoValue]
 "#;
@@ -568,13 +592,33 @@ Resources:
                 .map(|function| (function.timeout, function.routes.clone())),
             Some((Duration::from_secs(10), vec![Route::Default]))
         );
-        let every = Duration::from_secs(60);
-        assert_eq!(
-            template
-                .function("BreachSweep")
-                .map(|function| function.schedules.clone()),
-            Some(vec![Schedule { every }])
-        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_scheduled_function_has_its_rate_and_no_routes() -> Result<(), Error> {
+        let template = Template::parse(TEMPLATE)?;
+        let environment = [
+            ("NAMESPACE", "Dueline/local"),
+            ("RATE_LIMIT", "120"),
+            ("TABLE_NAME", "dueline"),
+        ];
+        let expected = Function {
+            logical_id: "BreachSweep".to_owned(),
+            binary: "breach-sweep".to_owned(),
+            routes: Vec::new(),
+            schedules: vec![Schedule {
+                every: Duration::from_secs(60),
+            }],
+            timeout: Duration::from_secs(160),
+            memory_mib: 256,
+            environment: environment
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
+            dynamodb_actions: ["dynamodb:Query on due".to_owned()].into(),
+        };
+        assert_eq!(template.function("BreachSweep"), Some(&expected));
         Ok(())
     }
 
@@ -593,7 +637,8 @@ Resources:
             .map(|index| (&*index.index_name, keys(&index.key_schema)))
             .collect();
         let queue = ["sk HASH", "pk RANGE"].map(str::to_owned);
-        assert_eq!(indexes, [("queue", queue.to_vec())]);
+        let due = vec!["pk HASH".to_owned()];
+        assert_eq!(indexes, [("queue", queue.to_vec()), ("due", due)]);
         assert_eq!(
             (&*table.name, table.time_to_live_attribute.as_deref()),
             ("dueline", Some("expiresAt"))

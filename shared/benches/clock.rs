@@ -1,8 +1,9 @@
 //! The cost of a ticket's clock by the number of its events: to sort them into a history, to fold it,
-//! and to find how the three metrics stand. Run it with `cargo bench -p shared --bench clock`.
+//! to find how the three metrics stand, and to find what is to be reported. Run it with `cargo bench -p shared --bench clock`.
 //!
 //! The calendar is that of an office in Berlin, Monday to Friday, 09:00–17:00, with ten holidays a
-//! year. No target is used up, since the search for a breach then looks at every period.
+//! year. No target is used up, since the search for a breach then looks at every period; except where
+//! marks are reported: there every cycle is in breach for long.
 #![expect(
     clippy::unwrap_used,
     reason = "a benchmark may stop at the first surprise"
@@ -14,9 +15,14 @@ use divan::{AllocProfiler, Bencher, black_box};
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::calendar::{Calendar, Schedule};
 use shared::domain::clock::{Clock, Event, EventKind, History, Metric, Standing};
+use shared::domain::digest::Digest;
+use shared::domain::id::{EventId, NoticeId, TicketId};
 use shared::domain::minutes::Minutes;
-use shared::domain::plan::{Plan, PlanTargets};
+use shared::domain::notice::Notice;
+use shared::domain::plan::{Escalation, MAX_ESCALATIONS, Plan, PlanTargets};
 use shared::domain::priority::Priority;
+use shared::domain::ticket::{Ticket, TicketEvent};
+use shared::domain::version::Version;
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
@@ -80,7 +86,10 @@ impl std::fmt::Display for Case {
 
 impl Case {
     fn events(&self) -> Vec<Event> {
-        let [low, high] = plans();
+        self.events_with(plans())
+    }
+
+    fn events_with(&self, [low, high]: [Arc<Plan>; 2]) -> Vec<Event> {
         let priority = |priority, plan: &Arc<Plan>| EventKind::PriorityChanged {
             priority,
             plan: Some(Arc::clone(plan)),
@@ -119,6 +128,46 @@ impl Case {
         history(self.events())
     }
 
+    /// The ticket, of whose marks none is reported. There are a breach and all escalations of every
+    /// cycle that lasts for more than ten minutes.
+    fn ticket(&self) -> Ticket {
+        let plans = plans().map(|plan| {
+            let minutes = |number| Minutes::new(number, Minutes::MAX_RULE_TARGET);
+            let targets = PlanTargets {
+                first_response: minutes(5),
+                next_response: minutes(5),
+                resolution: minutes(5),
+            };
+            let escalations = (1..).take(MAX_ESCALATIONS).map(|after| Escalation {
+                metric: Metric::NextResponse,
+                after_breach: minutes(after).unwrap(),
+            });
+            Arc::new(Plan {
+                escalations: escalations.collect(),
+                ..Plan::new(targets, Arc::clone(&plan.calendar))
+            })
+        });
+        let [low, _] = plans.clone();
+        let events = self.events_with(plans).into_iter().enumerate();
+        let events = events.map(|(number, event)| TicketEvent {
+            id: EventId::parse(&number.to_string()).unwrap(),
+            event,
+        });
+        Ticket {
+            id: TicketId::parse("ticket").unwrap(),
+            reference: None,
+            created_at: created_at(),
+            updated_at: created_at(),
+            priority: Priority::Low,
+            plan: Some(low),
+            assigned: None,
+            events: events.collect(),
+            reported: Vec::new(),
+            version: Version::default(),
+            fingerprint: Digest::of(""),
+        }
+    }
+
     fn as_of(&self) -> Timestamp {
         created_at() + GAP * i32::try_from(self.events).unwrap() + GAP
     }
@@ -127,6 +176,10 @@ impl Case {
 fn cases() -> impl Iterator<Item = Case> {
     let of_kind = |kind| COUNTS.map(|events| Case { kind, events });
     KINDS.into_iter().flat_map(of_kind)
+}
+
+fn usual_cases() -> impl Iterator<Item = Case> {
+    cases().filter(|case| matches!(case.kind, Kind::Usual))
 }
 
 fn created_at() -> Timestamp {
@@ -193,4 +246,32 @@ fn clock_standing(bencher: Bencher, case: &Case) {
 
 fn standings(clock: &Clock, as_of: Timestamp) -> [Option<Standing>; 3] {
     Metric::ALL.map(|metric| clock.standing(metric, as_of))
+}
+
+/// What is to be reported about a ticket whose marks have all been reported: nothing.
+#[divan::bench(args = usual_cases())]
+fn ticket_unreported(bencher: Bencher, case: &Case) {
+    let (ticket, as_of) = (case.ticket(), case.as_of());
+    let unreported = ticket.unreported(as_of).into_iter();
+    let notices = unreported.zip(0..).map(|(content, number)| Notice {
+        id: NoticeId::of_number(number),
+        made_at: as_of,
+        ticket: ticket.id.clone(),
+        reference: None,
+        content,
+    });
+    let ticket = ticket.with_reported(&notices.collect::<Vec<_>>());
+    assert!(ticket.unreported(as_of).is_empty());
+    bencher.bench_local(|| black_box(&ticket).unreported(black_box(as_of)));
+}
+
+/// What is to be reported about a ticket of whose marks none has been reported: all of them.
+#[divan::bench(args = usual_cases())]
+fn ticket_unreported_all(bencher: Bencher, case: &Case) {
+    let (ticket, as_of) = (case.ticket(), case.as_of());
+    bencher
+        .counter(divan::counter::ItemsCount::new(
+            ticket.unreported(as_of).len(),
+        ))
+        .bench_local(|| black_box(&ticket).unreported(black_box(as_of)));
 }

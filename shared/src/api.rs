@@ -40,6 +40,7 @@ pub struct Endpoint {
     pub access: Access,
     /// What it does to the table. The constructor decides it, and the type of the handler's call.
     effect: Effect,
+    has_body: bool,
 }
 
 /// An endpoint that only reads: its handler gets a [`ReadCall`](crate::serve::call::ReadCall), so it
@@ -88,6 +89,13 @@ const SETTINGS: &str = "/api/v1/teams/{teamId}/sla/settings";
 const TICKETS: &str = "/api/v1/teams/{teamId}/sla/tickets";
 const TICKET: &str = "/api/v1/teams/{teamId}/sla/tickets/{ticketId}";
 const EVENTS: &str = "/api/v1/teams/{teamId}/sla/tickets/{ticketId}/events";
+const NOTICES: &str = "/api/v1/teams/{teamId}/sla/notices";
+const WEBHOOKS: &str = "/api/v1/teams/{teamId}/sla/webhooks";
+const WEBHOOK: &str = "/api/v1/teams/{teamId}/sla/webhooks/{webhookId}";
+const ROTATE: &str = "/api/v1/teams/{teamId}/sla/webhooks/{webhookId}/rotate";
+const TEST: &str = "/api/v1/teams/{teamId}/sla/webhooks/{webhookId}/test";
+const DELIVERIES: &str = "/api/v1/teams/{teamId}/sla/webhooks/{webhookId}/deliveries";
+const RETRY: &str = "/api/v1/teams/{teamId}/sla/deliveries/{deliveryId}/retry";
 const INQUIRY: &str = "/api/v1/livechat/inquiry.setSLA";
 const PREVIEW: &str = "/api/v1/teams/{teamId}/sla/preview";
 const SECRET_KEY: Access = Access::SecretKey;
@@ -174,6 +182,40 @@ pub static EVENT_CREATE: Write = Write::new("event-create", Method::POST, EVENTS
 /// Computes when a ticket would fall due.
 pub static PREVIEW_CREATE: Read = Read::new("preview-create", Method::POST, PREVIEW, SECRET_KEY);
 
+/// Reads the feed of a team's notices.
+pub static NOTICE_LIST: Read = Read::new("notice-list", Method::GET, NOTICES, SECRET_KEY);
+
+/// Creates a webhook.
+pub static WEBHOOK_CREATE: Write = Write::new("webhook-create", Method::POST, WEBHOOKS, SECRET_KEY);
+
+/// Lists a team's webhooks.
+pub static WEBHOOK_LIST: Read = Read::new("webhook-list", Method::GET, WEBHOOKS, SECRET_KEY);
+
+/// Reads a webhook.
+pub static WEBHOOK_GET: Read = Read::new("webhook-get", Method::GET, WEBHOOK, SECRET_KEY);
+
+/// Changes members of a webhook.
+pub static WEBHOOK_UPDATE: Write = Write::new("webhook-update", Method::PATCH, WEBHOOK, SECRET_KEY);
+
+/// Deletes a webhook.
+pub static WEBHOOK_DELETE: Write =
+    Write::new("webhook-delete", Method::DELETE, WEBHOOK, SECRET_KEY);
+
+/// Gives a webhook another secret.
+pub static WEBHOOK_ROTATE: Write =
+    Write::new("webhook-rotate", Method::POST, ROTATE, SECRET_KEY).without_body();
+
+/// Sends a test to a webhook. It writes nothing, but what it does must wait for the admission.
+pub static WEBHOOK_TEST: Write =
+    Write::new("webhook-test", Method::POST, TEST, SECRET_KEY).without_body();
+
+/// Lists the deliveries to a webhook.
+pub static DELIVERY_LIST: Read = Read::new("delivery-list", Method::GET, DELIVERIES, SECRET_KEY);
+
+/// Attempts a delivery anew.
+pub static DELIVERY_RETRY: Write =
+    Write::new("delivery-retry", Method::POST, RETRY, SECRET_KEY).without_body();
+
 /// Reports whether the service is healthy.
 pub static HEALTH_GET: Public =
     Public::new("health-get", Method::GET, "/api/v1/health", Effect::Read);
@@ -217,6 +259,16 @@ pub static ALL: &[&Endpoint] = &[
     &TICKET_DELETE.0,
     &EVENT_CREATE.0,
     &PREVIEW_CREATE.0,
+    &NOTICE_LIST.0,
+    &WEBHOOK_CREATE.0,
+    &WEBHOOK_LIST.0,
+    &WEBHOOK_GET.0,
+    &WEBHOOK_UPDATE.0,
+    &WEBHOOK_DELETE.0,
+    &WEBHOOK_ROTATE.0,
+    &WEBHOOK_TEST.0,
+    &DELIVERY_LIST.0,
+    &DELIVERY_RETRY.0,
     &HEALTH_GET.0,
     &OPENAPI_GET.0,
     &ROUTE_UNKNOWN.0,
@@ -236,6 +288,12 @@ impl Read {
 impl Write {
     const fn new(name: &'static str, method: Method, path: &'static str, access: Access) -> Write {
         Write(Endpoint::new(name, method, path, access, Effect::Write))
+    }
+
+    /// The endpoint as one whose path says everything.
+    const fn without_body(mut self) -> Write {
+        self.0.has_body = false;
+        self
     }
 
     /// Its declaration.
@@ -269,11 +327,12 @@ impl Endpoint {
         };
         Endpoint {
             name,
-            method,
             path,
             dialect,
             access,
             effect,
+            has_body: matches!(method, Method::POST | Method::PUT | Method::PATCH),
+            method,
         }
     }
 
@@ -289,7 +348,7 @@ impl Endpoint {
 
     /// Whether its requests have a body.
     pub fn has_body(&self) -> bool {
-        [Method::POST, Method::PUT, Method::PATCH].contains(&self.method)
+        self.has_body
     }
 
     /// Whether a path is this endpoint's, with any parameters.

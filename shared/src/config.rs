@@ -3,10 +3,14 @@
 use std::env;
 use std::fmt;
 
+use crate::domain::webhook_url::Loopback;
 use crate::limit::Allowance;
 
 /// The URL of `docs/errors.md`, unless a deployment sets another.
 const ERROR_REFERENCE: &str = "https://github.com/dueline/dueline/blob/main/docs/errors.md";
+
+/// How far ahead a run can look: it ends before what is later.
+const MAX_LOOK_AHEAD_SECONDS: u32 = 120;
 
 /// The settings of a deployment, as template.yaml defines them.
 #[derive(Clone, Debug)]
@@ -26,6 +30,15 @@ pub struct Config {
     /// The page that `doc_url` links to for errors that this service documents itself
     /// (`ERROR_REFERENCE_URL`).
     pub error_reference: String,
+    /// How far ahead scheduled functions look for what is due (`NOTICE_LOOK_AHEAD_SECONDS`); 0 for
+    /// what is past alone.
+    pub look_ahead_seconds: u32,
+    /// The CloudWatch namespace of the metrics that scheduled functions write (`METRICS_NAMESPACE`);
+    /// without it, they write none.
+    pub metrics_namespace: Option<String>,
+    /// Whether webhooks may have the address 127.0.0.1 (`LOOPBACK_WEBHOOKS`): on a developer's
+    /// machine, never in a deployment.
+    pub loopback: Loopback,
 }
 
 /// The root certificates that connections to DynamoDB trust.
@@ -85,6 +98,18 @@ impl Config {
             revision: env::var("REVISION").unwrap_or_else(|_| "unknown".to_owned()),
             error_reference: env::var("ERROR_REFERENCE_URL")
                 .unwrap_or_else(|_| ERROR_REFERENCE.to_owned()),
+            look_ahead_seconds: bounded("NOTICE_LOOK_AHEAD_SECONDS", 120, MAX_LOOK_AHEAD_SECONDS)?,
+            metrics_namespace: env::var("METRICS_NAMESPACE").ok(),
+            loopback: match env::var("LOOPBACK_WEBHOOKS").as_deref() {
+                Ok("allowed") => Loopback::Allowed,
+                Err(_) => Loopback::Refused,
+                Ok(_) => {
+                    return Err(ConfigError {
+                        variable: "LOOPBACK_WEBHOOKS",
+                        expected: "allowed, or absent",
+                    });
+                }
+            },
         })
     }
 }
@@ -104,6 +129,19 @@ fn number(variable: &'static str, default: u32) -> Result<u32, ConfigError> {
             _ => Err(ConfigError {
                 variable,
                 expected: "a whole number above zero",
+            }),
+        },
+    }
+}
+
+fn bounded(variable: &'static str, default: u32, max: u32) -> Result<u32, ConfigError> {
+    match env::var(variable) {
+        Err(_) => Ok(default),
+        Ok(text) => match text.parse() {
+            Ok(number) if number <= max => Ok(number),
+            _ => Err(ConfigError {
+                variable,
+                expected: "a whole number from 0 to 120",
             }),
         },
     }

@@ -11,6 +11,7 @@ pub mod preview;
 pub mod rule;
 pub mod settings;
 pub mod ticket;
+pub mod webhook;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

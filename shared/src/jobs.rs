@@ -10,5 +10,15 @@ pub struct Job {
     pub name: &'static str,
 }
 
+/// Reports what has become true about tickets by time alone.
+pub static BREACH_SWEEP: Job = Job {
+    name: "breach-sweep",
+};
+
+/// Attempts the deliveries that wait for their next attempt.
+pub static WEBHOOK_DELIVER: Job = Job {
+    name: "webhook-deliver",
+};
+
 /// Every scheduled function.
-pub static ALL: &[&Job] = &[];
+pub static ALL: &[&Job] = &[&BREACH_SWEEP, &WEBHOOK_DELIVER];

@@ -6,16 +6,19 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::panic;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config;
 use crate::domain::id::RequestId;
-use crate::problem::Cause;
+use crate::problem::{Cause, Problem};
 use crate::store::Cost;
 
 /// The longest chain of sources that is logged.
@@ -86,6 +89,20 @@ pub struct RunLine<'a> {
     pub took: Duration,
     /// What it cost.
     pub cost: Cost,
+    /// What it found due.
+    pub due: u64,
+    /// For how long the first of that had been due.
+    pub oldest_due: Duration,
+    /// The notices that it made.
+    pub notices: u64,
+    /// The attempts that receivers took.
+    pub delivered: u64,
+    /// The attempts that they did not take.
+    pub failed_attempts: u64,
+    /// The deliveries that were given up.
+    pub given_up: u64,
+    /// What it could not do.
+    pub problems: u64,
 }
 
 /// Logs a run of a scheduled function.
@@ -97,8 +114,67 @@ pub fn run(line: &RunLine<'_>) {
         took_ms = line.took.as_secs_f64() * 1_000.0,
         dynamodb_calls = line.cost.calls,
         dynamodb_units = line.cost.units,
+        due = line.due,
+        oldest_due_ms = line.oldest_due.as_secs_f64() * 1_000.0,
+        notices = line.notices,
+        delivered = line.delivered,
+        failed_attempts = line.failed_attempts,
+        given_up = line.given_up,
+        problems = line.problems,
         "run"
     );
+}
+
+/// Logs a notice: its type, and how long after the instant of its mark it was made.
+pub fn notice(notice_type: &str, late: SignedDuration) {
+    tracing::info!(
+        notice = notice_type,
+        late_ms = late.as_secs_f64() * 1_000.0,
+        "notice"
+    );
+}
+
+/// Logs what a run could not do, and goes on.
+pub fn problem(problem: &Problem) {
+    match problem {
+        Problem::Internal(cause) | Problem::Unavailable(cause) => {
+            tracing::error!(cause = chain(cause.as_ref()), "left to the next run");
+        }
+        other => tracing::error!(problem = other.name(), "left to the next run"),
+    }
+}
+
+/// Writes metrics in CloudWatch's embedded metric format, a line of its own.
+///
+/// Its level is the highest, so that Lambda's filter never drops it, whatever is logged.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+pub fn metrics(namespace: &str, now: Timestamp, metrics: &[(&str, f64)]) {
+    if metrics.is_empty() {
+        return;
+    }
+    let definitions: Vec<Value> = metrics
+        .iter()
+        .map(|(name, _)| json!({ "Name": name }))
+        .collect();
+    let mut line = json!({
+        "timestamp": now,
+        "level": "ERROR",
+        "message": "metrics",
+        "_aws": {
+            "Timestamp": now.as_millisecond(),
+            "CloudWatchMetrics": [{
+                "Namespace": namespace,
+                "Dimensions": [[]],
+                "Metrics": definitions,
+            }],
+        },
+    });
+    if let Some(line) = line.as_object_mut() {
+        let values = metrics.iter();
+        line.extend(values.map(|(name, value)| ((*name).to_owned(), json!(value))));
+    }
+    // Nobody is there to be told that the log is gone.
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// Logs a request.

@@ -7,6 +7,7 @@ use crate::domain::calendar::ScheduleReason;
 use crate::domain::deadline::DeadlineError;
 use crate::domain::id::RuleId;
 use crate::domain::ticket::MAX_EVENTS;
+use crate::domain::webhook_url::UrlReason;
 
 /// Why a request is not answered as the client wishes.
 ///
@@ -116,6 +117,8 @@ pub enum TeamProblem {
     },
     /// A target would fall due later than is searched for.
     DueDateOutOfReach,
+    /// A delivery cannot be attempted, since its webhook is disabled.
+    WebhookDisabled,
 }
 
 /// A problem that only Rocket.Chat's endpoints can have.
@@ -165,6 +168,10 @@ pub enum Resource {
     Ticket,
     /// An event of a ticket.
     Event,
+    /// A webhook.
+    Webhook,
+    /// A delivery of a notice to a webhook.
+    Delivery,
 }
 
 /// Why a body is not acceptable JSON.
@@ -283,6 +290,16 @@ pub enum TeamReason {
     },
     /// It is not a list of some of these words, with commas.
     NotSomeOf(&'static [&'static str]),
+    /// It is not a list of at most [`MAX_ESCALATIONS`](crate::domain::plan::MAX_ESCALATIONS) objects.
+    NotEscalations,
+    /// It stands in the list before.
+    Repeated,
+    /// It is not a webhook's URL, for this reason.
+    NotAWebhookUrl(UrlReason),
+    /// It is not a list of types of notices.
+    NotNoticeTypes,
+    /// It is not the id of a notice.
+    NotANoticeId,
     /// It is not a cursor of this list.
     NotACursor,
     /// It makes no schedule.
@@ -396,6 +413,7 @@ impl TeamProblem {
             TeamProblem::TicketExists => "ticket_exists",
             TeamProblem::EventInFuture { .. } => "event_in_future",
             TeamProblem::DueDateOutOfReach => "due_date_out_of_reach",
+            TeamProblem::WebhookDisabled => "webhook_disabled",
         }
     }
 }

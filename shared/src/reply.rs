@@ -1,11 +1,14 @@
 //! The successes of endpoints, before a dialect formats them.
 
 pub mod calendar;
+pub mod delivery;
+pub mod notice;
 pub mod policy;
 pub mod preview;
 pub mod rule;
 pub mod settings;
 pub mod ticket;
+pub mod webhook;
 
 use serde::Serialize;
 

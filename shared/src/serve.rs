@@ -37,6 +37,7 @@ use crate::domain::principal::Principal;
 use crate::limit::Rate;
 use crate::log;
 use crate::problem::{Cause, Problem};
+use crate::random;
 use crate::reply::Answer;
 use crate::store::{Store, Table, client};
 
@@ -139,7 +140,7 @@ impl Serve for api::Public {
 struct Server {
     endpoint: &'static Endpoint,
     handler: Handler,
-    config: Config,
+    config: Arc<Config>,
     gate: Gate,
     table: Option<Table>,
 }
@@ -175,7 +176,7 @@ async fn listen(endpoint: &'static Endpoint, handler: Handler) -> Result<(), Cau
     let server = Arc::new(Server {
         endpoint,
         handler,
-        config,
+        config: Arc::new(config),
         gate,
         table,
     });
@@ -189,7 +190,7 @@ async fn listen(endpoint: &'static Endpoint, handler: Handler) -> Result<(), Cau
 /// The table, with a connection that is open if the table answers in time.
 async fn connect(config: &Config) -> Result<Table, Cause> {
     let table = client::connect(config).await?;
-    let id = RequestId::new(Timestamp::now(), &randomness());
+    let id = RequestId::new(Timestamp::now(), &random::bytes());
     // A table that does not answer now may answer later.
     let _ = tokio::time::timeout(PRIMING_TIMEOUT, table.for_request(&id).ping()).await;
     Ok(table)
@@ -198,7 +199,7 @@ async fn connect(config: &Config) -> Result<Table, Cause> {
 impl Server {
     async fn answer(&self, event: Event) -> ApiGatewayV2httpResponse {
         let (now, started) = (Timestamp::now(), Instant::now());
-        let id = RequestId::new(now, &randomness());
+        let id = RequestId::new(now, &random::bytes());
         let request = Request::from(event);
         let dialect = if self.endpoint.is_default() {
             Dialect::of_path(&request.path)
@@ -211,7 +212,7 @@ impl Server {
             request,
             self.endpoint,
             now,
-            self.config.revision.clone(),
+            Arc::clone(&self.config),
             store.clone(),
         );
         let rate = OnceLock::new();
@@ -328,7 +329,7 @@ async fn retry_on_conflict(call: Call, handler: &BoxedHandler<Call>) -> Answer {
             Err(Problem::WriteConflict) => {}
             answer => return answer,
         }
-        tokio::time::sleep(longest_pause * u32::from(randomness()[0]) / 255).await;
+        tokio::time::sleep(longest_pause * u32::from(random::bytes::<1>()[0]) / 255).await;
         longest_pause = (longest_pause * 2).min(MAX_CONFLICT_PAUSE);
     }
     Err(Problem::Unavailable(
@@ -361,13 +362,6 @@ fn panicked(_panic: &(dyn Any + Send)) -> Problem {
     Problem::Internal("the handler panicked".into())
 }
 
-/// Random bytes for an identifier. If the operating system has none, only time distinguishes ids.
-fn randomness() -> [u8; 10] {
-    let mut bytes = [0; 10];
-    let _ = getrandom::fill(&mut bytes);
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use lambda_http::Body;
@@ -375,6 +369,7 @@ mod tests {
 
     use super::*;
     use crate::config::TrustStore;
+    use crate::domain::webhook_url::Loopback;
     use crate::limit::Allowance;
 
     /// The response of a public endpoint with this handler.
@@ -394,13 +389,16 @@ mod tests {
             trust_store: TrustStore::Amazon,
             revision: "none".to_owned(),
             error_reference: "https://example.com/errors".to_owned(),
+            look_ahead_seconds: 0,
+            metrics_namespace: None,
+            loopback: Loopback::Refused,
         };
         let gate = Gate::new(&config);
         let handler = Handler::Public(Box::new(move |_call| Box::pin(handler())));
         let server = Server {
             endpoint: api::ROUTE_UNKNOWN.endpoint(),
             handler,
-            config,
+            config: Arc::new(config),
             gate,
             table: None,
         };

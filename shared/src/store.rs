@@ -7,8 +7,12 @@
 pub mod calendars;
 pub mod client;
 pub mod credentials;
+pub mod deliveries;
+mod due;
 pub mod idempotency;
 mod key;
+pub mod notices;
+mod page;
 pub mod plans;
 pub mod policies;
 pub mod rules;
@@ -16,6 +20,7 @@ mod settings;
 pub mod team;
 pub mod tickets;
 mod transaction;
+pub mod webhooks;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,16 +28,22 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConsumedCapacity, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+};
 
 use serde::Deserialize;
 
 use crate::domain::id::RequestId;
 use crate::domain::principal::Principal;
+use crate::domain::version::Version;
 use crate::problem::{Cause, Problem};
 
 use calendars::cache::CalendarCache;
 use team::TeamStore;
+use transaction::{VERSION, WRITE_ID};
+use webhooks::Remembered;
 
 /// An item, as DynamoDB has it.
 type Item = HashMap<String, AttributeValue>;
@@ -59,6 +70,7 @@ struct PerRequest {
     writes: AtomicU32,
     calls: AtomicU32,
     milliunits: AtomicU64,
+    webhooks: Remembered,
 }
 
 /// What a request has cost.
@@ -89,6 +101,7 @@ impl Table {
             writes: 0.into(),
             calls: 0.into(),
             milliunits: 0.into(),
+            webhooks: Remembered::default(),
         };
         Store {
             table: self.clone(),
@@ -174,10 +187,56 @@ impl Store {
         }
     }
 
-    /// The mark of the next write, which is unique. It fits a client request token of 36 characters.
+    /// Puts an item over the one that has this version, or where there is none. The stored item if it
+    /// has another version. The item must carry `write_id`.
+    async fn put_over(
+        &self,
+        item: Item,
+        over: Option<Version>,
+        write_id: &str,
+    ) -> Result<Option<Item>, Problem> {
+        let put = self.table.client.put_item().table_name(&self.table.name);
+        let put = match over {
+            None => put
+                .condition_expression("attribute_not_exists(#pk)")
+                .expression_attribute_names("#pk", key::PK),
+            Some(version) => put
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", VERSION)
+                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
+        };
+        let written = put
+            .set_item(Some(item))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match written {
+            Ok(done) => {
+                self.count(done.consumed_capacity());
+                Ok(None)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    self.count(None);
+                    let existing = failed.item().cloned().unwrap_or_default();
+                    // The response to an earlier attempt of this very write may have been lost.
+                    let is_own = text(&existing, WRITE_ID).as_deref() == Some(write_id);
+                    Ok((!is_own).then_some(existing))
+                }
+                _ => Err(problem(error)),
+            },
+        }
+    }
+
+    /// The mark of the next write, which is unique: a run can make hundreds of thousands of writes. It
+    /// fits a client request token of 36 characters.
     fn next_write_id(&self) -> String {
-        let number = self.shared.writes.fetch_add(1, Ordering::Relaxed) % 1_000;
-        format!("{}-{number}", self.shared.id)
+        let number = self.shared.writes.fetch_add(1, Ordering::Relaxed);
+        let places = [36 * 36 * 36, 36 * 36, 36, 1];
+        let digits = places.map(|place| char::from_digit(number / place % 36, 36));
+        let digits = digits.into_iter().flatten();
+        self.shared.id.chars().chain(digits).collect()
     }
 
     fn count(&self, consumed: Option<&ConsumedCapacity>) {
@@ -239,4 +298,20 @@ fn text(item: &Item, name: &str) -> Option<String> {
 
 fn number<T: std::str::FromStr>(item: &Item, name: &str) -> Option<T> {
     item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn the_writes_of_a_long_run_have_different_marks_that_fit_a_request_token() {
+        let id = RequestId::new(jiff::Timestamp::UNIX_EPOCH, &[0; 10]);
+        let store = client::connect_to("http://127.0.0.1:1", "none").for_request(&id);
+        let marks: HashSet<String> = (0..50_000).map(|_| store.next_write_id()).collect();
+        assert_eq!(marks.len(), 50_000);
+        assert!(marks.iter().all(|mark| mark.len() <= 36));
+    }
 }

@@ -4,12 +4,17 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use shared::domain::clock::mark::MarkKind;
 use shared::domain::clock::{Event, EventKind, Metric, State};
 use shared::domain::deadline::is_open;
+use shared::domain::minutes::Minutes;
 use shared::domain::plan::{OnReopen, Plan};
 
 /// The most minutes that are walked beyond `as_of` to find a due date.
 const MAX_AHEAD: i64 = 40 * 24 * 60;
+
+/// A metric, the number of a cycle, what has become true about it, and when.
+pub type FoundMark = (Metric, u32, MarkKind, Timestamp);
 
 /// What the walk found out about a metric.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +39,7 @@ pub struct Walk {
     of_priority: Option<Arc<Plan>>,
     assigned: Option<Arc<Plan>>,
     cycles: [Option<Cycle>; 3],
+    earlier: Vec<(usize, Cycle)>,
 }
 
 #[derive(Clone)]
@@ -49,6 +55,11 @@ struct Cycle {
     began_at: Timestamp,
     breached_at: Option<Timestamp>,
     stopped: Option<(Timestamp, &'static str)>,
+    warned_at: Option<Timestamp>,
+    /// How many minutes have counted since the breach.
+    since_breach: i64,
+    /// The escalations that have become true, by their minutes.
+    escalated: Vec<(i64, Timestamp)>,
 }
 
 impl Walk {
@@ -65,6 +76,7 @@ impl Walk {
             assigned: None,
             plan,
             cycles: [None, None, None],
+            earlier: Vec::new(),
         };
         walk.start(0, created_at);
         walk.start(2, created_at);
@@ -87,9 +99,9 @@ impl Walk {
     }
 
     fn start(&mut self, metric: usize, now: Timestamp) {
-        let number = self.cycles[metric]
-            .as_ref()
-            .map_or(1, |last| last.number + 1);
+        let last = self.cycles[metric].take();
+        let number = last.as_ref().map_or(1, |last| last.number + 1);
+        self.earlier.extend(last.map(|last| (metric, last)));
         let plan = self
             .plan
             .iter()
@@ -103,6 +115,9 @@ impl Walk {
             began_at: now,
             breached_at: None,
             stopped: None,
+            warned_at: None,
+            since_breach: 0,
+            escalated: Vec::new(),
         });
     }
 
@@ -223,22 +238,18 @@ impl Walk {
                 if cycle.breached_at.is_none() && cycle.counted > target {
                     cycle.breached_at = Some(now);
                 }
+                cycle.look_at_plan(metric, now);
             }
         }
     }
 
     /// What the walk says about a metric; `None` if it is idle.
     pub fn found(&self, metric: Metric, as_of: Timestamp) -> Option<Found> {
-        let index = match metric {
-            Metric::FirstResponse => 0,
-            Metric::NextResponse => 1,
-            Metric::Resolution => 2,
-        };
+        let index = METRICS.iter().position(|one| *one == metric).unwrap();
         let cycle = self.cycles[index].as_ref()?;
         let (_, plan) = cycle.plans.last()?;
-        let (target, counted) = (target(plan, index).unwrap(), cycle.counted);
-        // In milliseconds.
-        let warning = target * 600 * i64::from(plan.warn_at_percent.get());
+        let (warning, counted) = (warning(plan, index), cycle.counted);
+        let target = target(plan, index).unwrap();
         let waits = index == 2 && self.state == State::Paused;
         let status = match cycle.stopped {
             Some((_, "cancelled")) => "cancelled",
@@ -248,6 +259,16 @@ impl Walk {
             None if counted * 60_000 >= warning => "warning",
             None => "active",
         };
+        let is_marked = |kind| {
+            let mut marks = self.marks().into_iter();
+            marks.any(|mark| (mark.0, mark.1, mark.2) == (metric, cycle.number, kind))
+        };
+        if status != "cancelled" {
+            assert_eq!(is_marked(MarkKind::Breach), status == "breached");
+        }
+        if matches!(status, "active" | "warning") {
+            assert_eq!(is_marked(MarkKind::Warning), status == "warning");
+        }
         let ahead = cycle.minutes_ahead(as_of, target + 1);
         // The end of the minute that uses the target up, and the start of the one that exceeds it.
         let nth = |number: i64| {
@@ -295,22 +316,81 @@ impl Walk {
     }
 }
 
+impl Walk {
+    /// Everything that has become true: warnings only of cycles that are open and not in breach,
+    /// escalations only before the stop.
+    pub fn marks(&self) -> Vec<FoundMark> {
+        let last = self.cycles.iter().enumerate();
+        let last = last.filter_map(|(metric, cycle)| Some((metric, cycle.as_ref()?)));
+        let earlier = self.earlier.iter().map(|(metric, cycle)| (*metric, cycle));
+        let mut marks = Vec::new();
+        for (metric, cycle) in earlier.chain(last) {
+            let mut add = |kind, at| marks.push((METRICS[metric], cycle.number, kind, at));
+            let Some(breached_at) = cycle.breached_at else {
+                if let (None, Some(at)) = (cycle.stopped, cycle.warned_at) {
+                    add(MarkKind::Warning, at);
+                }
+                continue;
+            };
+            add(MarkKind::Breach, breached_at);
+            for (after, at) in &cycle.escalated {
+                if cycle.stopped.is_none_or(|(stopped_at, _)| *at < stopped_at) {
+                    let after = Minutes::new(*after, Minutes::MAX_RULE_TARGET).unwrap();
+                    add(MarkKind::Escalation(after), *at);
+                }
+            }
+        }
+        marks
+    }
+}
+
 impl Cycle {
     /// Walks through one minute.
     fn walk(&mut self, metric: usize, now: Timestamp) {
         if !self.running {
             return;
         }
-        if let Some((_, plan)) = self.plans.last() {
-            let target = target(plan, metric).unwrap();
-            if is_open(&plan.calendar, now) {
-                if self.counted == target && self.breached_at.is_none() {
-                    self.breached_at = Some(now);
-                }
-                self.counted += 1;
-            }
+        if let Some((_, plan)) = self.plans.last().cloned()
+            && is_open(&plan.calendar, now)
+        {
+            self.count(&plan, metric, now);
         }
         self.ran.push(now);
+    }
+
+    /// Counts one minute.
+    fn count(&mut self, plan: &Plan, metric: usize, now: Timestamp) {
+        if Some(self.counted) == target(plan, metric) && self.breached_at.is_none() {
+            self.breached_at = Some(now);
+        }
+        let left = warning(plan, metric) - self.counted * 60_000;
+        if left <= 60_000 && self.warned_at.is_none() {
+            self.warned_at = Some(now + SignedDuration::from_millis(left));
+        }
+        self.counted += 1;
+        if self.breached_at.is_some() {
+            self.since_breach += 1;
+            if escalations(plan, metric).any(|after| after == self.since_breach) {
+                let at = now + minutes(1);
+                self.escalated.push((self.since_breach, at));
+            }
+        }
+    }
+
+    /// What a change of the plan brings becomes true now; what is true by both plans stays.
+    fn look_at_plan(&mut self, metric: usize, now: Timestamp) {
+        let (_, plan) = self.plans.last().cloned().unwrap();
+        let is_warned = self.counted * 60_000 >= warning(&plan, metric);
+        self.warned_at = is_warned.then(|| self.warned_at.unwrap_or(now));
+        let before = std::mem::take(&mut self.escalated);
+        if self.breached_at.is_none() {
+            return;
+        }
+        for after in escalations(&plan, metric).filter(|after| *after <= self.since_breach) {
+            let since = before.iter().find(|(known, _)| *known == after);
+            let since = since.map_or(now, |(_, since)| *since);
+            self.escalated.push((after, since));
+        }
     }
 
     /// Counts the minutes so far, of which a first plan also counts those before it.
@@ -348,12 +428,20 @@ impl Cycle {
 
     fn recalculate(&mut self, metric: usize, plan: &Arc<Plan>) {
         self.plans = vec![(self.began_at, Arc::clone(plan))];
-        let target = usize::try_from(target(plan, metric).unwrap()).unwrap();
-        let breached_at = self.open_minutes().nth(target);
-        self.breached_at = breached_at;
-        self.count_again();
+        let open: Vec<Timestamp> = self.open_minutes().collect();
+        (self.counted, self.breached_at, self.warned_at) = (0, None, None);
+        (self.since_breach, self.escalated) = (0, Vec::new());
+        for minute in open {
+            self.count(plan, metric, minute);
+        }
     }
 }
+
+const METRICS: [Metric; 3] = [
+    Metric::FirstResponse,
+    Metric::NextResponse,
+    Metric::Resolution,
+];
 
 fn target(plan: &Plan, metric: usize) -> Option<i64> {
     let targets = plan.targets;
@@ -363,6 +451,18 @@ fn target(plan: &Plan, metric: usize) -> Option<i64> {
         targets.resolution,
     ][metric];
     target.map(|target| i64::from(target.get()))
+}
+
+/// The open time from which on there is a warning, in milliseconds.
+fn warning(plan: &Plan, metric: usize) -> i64 {
+    target(plan, metric).unwrap() * 600 * i64::from(plan.warn_at_percent.get())
+}
+
+/// The minutes after a breach at which it is reported once more.
+fn escalations(plan: &Plan, metric: usize) -> impl Iterator<Item = i64> {
+    let all = plan.escalations.iter();
+    let of_metric = all.filter(move |escalation| escalation.metric == METRICS[metric]);
+    of_metric.map(|escalation| i64::from(escalation.after_breach.get()))
 }
 
 fn minutes(number: i64) -> SignedDuration {

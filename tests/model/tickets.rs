@@ -645,8 +645,8 @@ impl Model {
         settings.warn_at_percent = warn.unwrap_or(settings.warn_at_percent);
         settings.on_reopen = on_reopen.unwrap_or(settings.on_reopen);
         settings.version += 1;
-        let data =
-            json!({"warnAtPercent": settings.warn_at_percent, "onReopen": settings.on_reopen});
+        let data = json!({"warnAtPercent": settings.warn_at_percent,
+            "onReopen": settings.on_reopen, "escalations": []});
         expect_response(&response, 200, &json!({"success": true, "data": data}))?;
         expect(
             response.header("etag") == Some(&format!("\"{}\"", settings.version)),
@@ -809,6 +809,7 @@ impl Model {
             calendar: Arc::new(calendar),
             warn_at_percent: WarnAtPercent::new(settings.warn_at_percent).unwrap(),
             on_reopen: OnReopen::parse(settings.on_reopen).unwrap(),
+            escalations: Vec::new(),
             origin: None,
         };
         Planned {

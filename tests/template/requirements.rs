@@ -20,12 +20,23 @@ const API: &str = "AWS::Serverless::HttpApi";
 const LOG_GROUP: &str = "AWS::Logs::LogGroup";
 const KEY_POLICY: &str = "AWS::IAM::ManagedPolicy";
 const SETTINGS: &str = "AWS::SSM::Parameter";
+const QUEUE: &str = "AWS::SQS::Queue";
 
 /// The attribute in which the store keeps an item's expiry.
 const TTL_ATTRIBUTE: &str = "ttl";
 
 /// The table's indexes: the name, the partition key and the sort key.
-const INDEXES: [[&str; 3]; 1] = [["queue", "queuePk", "queueSk"]];
+const INDEXES: [[&str; 3]; 2] = [
+    [TEAM_INDEX, "queuePk", "queueSk"],
+    [DUE_INDEX, "duePk", "dueSk"],
+];
+/// What endpoints list; each partition is of one team.
+const TEAM_INDEX: &str = "queue";
+/// What scheduled functions work off; its partitions hold the items of all teams.
+const DUE_INDEX: &str = "due";
+
+/// The longest that SQS keeps a message: 14 days.
+const MESSAGE_RETENTION_SECONDS: u32 = 1_209_600;
 
 /// The actions that DynamoDB documents for writing to a table with a customer managed key:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html>.
@@ -108,13 +119,14 @@ impl Deployment {
     }
 
     fn check(&mut self) {
-        const KNOWN: [&str; 8] = [
+        const KNOWN: [&str; 9] = [
             FUNCTION,
             TABLE,
             API,
             LOG_GROUP,
             KEY_POLICY,
             SETTINGS,
+            QUEUE,
             alarms::ALARM,
             alarms::FILTER,
         ];
@@ -132,6 +144,7 @@ impl Deployment {
         self.count(API, 1);
         self.count(SETTINGS, 1);
         self.count(LOG_GROUP, 2);
+        self.count(QUEUE, 1);
         self.count(TABLE, usize::from(own_table));
         self.count(KEY_POLICY, usize::from(own_key));
         for (name, table) in self.of_kind(TABLE) {
@@ -142,6 +155,13 @@ impl Deployment {
         }
         for (name, policy) in self.of_kind(KEY_POLICY) {
             self.key_policy(&name, &policy);
+        }
+        for (name, queue) in self.of_kind(QUEUE) {
+            let wanted = json!({
+                "SqsManagedSseEnabled": true,
+                "MessageRetentionPeriod": MESSAGE_RETENTION_SECONDS,
+            });
+            self.same(&name, &queue["Properties"], &wanted);
         }
         for (name, group) in self.of_kind(LOG_GROUP) {
             let mut group = group["Properties"].clone();
@@ -203,7 +223,7 @@ impl Deployment {
                 format!("AttributeDefinitions has {defined:?}, but the keys are {keys:?}"),
             );
         }
-        // A list reads its tickets from the table, so the index holds keys only.
+        // What an index finds is read from the table, so it holds keys only.
         let wanted_indexes = INDEXES.map(|[index, partition_key, sort_key]| {
             json!({
                 "IndexName": index,

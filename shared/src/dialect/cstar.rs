@@ -9,7 +9,9 @@ use crate::domain::calendar::{
     MAX_EXCEPTIONS, MAX_HOLIDAYS, MAX_INTERVALS_PER_DAY, ScheduleReason,
 };
 use crate::domain::id::{MAX_CLIENT_ID_CHARS, RuleId};
+use crate::domain::plan::MAX_ESCALATIONS;
 use crate::domain::ticket::MAX_EVENTS_AT_ONCE;
+use crate::domain::webhook_url::UrlReason;
 use crate::problem::{JsonReason, Problem, Reason, Resource, TeamProblem, TeamReason, Violation};
 
 const REFERENCE: &str = "https://www.cstar.help/developers/api-reference";
@@ -323,6 +325,11 @@ fn team_wording(problem: &TeamProblem) -> Wording {
             "due_date_out_of_reach",
             "The due date is more than ten years away, or after the year 9999.",
         ),
+        TeamProblem::WebhookDisabled => Wording::request(
+            409,
+            "webhook_disabled",
+            "The webhook is disabled. Enable it first.",
+        ),
     }
 }
 
@@ -348,6 +355,8 @@ fn noun(resource: Resource) -> &'static str {
         Resource::Holiday => "holiday",
         Resource::Ticket => "ticket",
         Resource::Event => "event",
+        Resource::Webhook => "webhook",
+        Resource::Delivery => "delivery",
     }
 }
 
@@ -418,6 +427,20 @@ fn requirement(reason: TeamReason) -> Cow<'static, str> {
         TeamReason::NotSomeOf(words) => {
             return format!("must be one or more of {}, with commas", words.join(", ")).into();
         }
+        TeamReason::NotEscalations => {
+            return format!(
+                "must be a list of at most {MAX_ESCALATIONS} objects with 'metric' and \
+                 'afterBreachMinutes'"
+            )
+            .into();
+        }
+        TeamReason::Repeated => "must not repeat an entry before it",
+        TeamReason::NotAWebhookUrl(reason) => url_requirement(reason),
+        TeamReason::NotNoticeTypes => {
+            "must be a list of sla.warning, sla.breached, sla.escalated and sla.withdrawn, each at \
+             most once"
+        }
+        TeamReason::NotANoticeId => "must be the id of a notice",
         TeamReason::NotACursor => "must be the 'nextCursor' of an earlier response",
         TeamReason::Schedule(reason) => return schedule_requirement(reason),
         TeamReason::NotAWeek => "must be an object of weekdays, each with a list of intervals",
@@ -440,6 +463,17 @@ fn requirement(reason: TeamReason) -> Cow<'static, str> {
 
 /// Names [`jiff::Timestamp::MAX`]: the last instant of the year 9999, less the greatest offset.
 const LATEST_INSTANT: &str = "must not be after 9999-12-30T22:00:00.999999999Z";
+
+fn url_requirement(reason: UrlReason) -> &'static str {
+    match reason {
+        UrlReason::TooLong => "must be at most 2,000 characters",
+        UrlReason::NotAUrl => "must be an absolute https URL",
+        UrlReason::NotHttps => "must be an https URL",
+        UrlReason::UserInfo => "must not contain a user name or a password",
+        UrlReason::Port => "must use port 443, or a port from 1024",
+        UrlReason::NotGlobal => "must lead to a public address",
+    }
+}
 
 fn schedule_requirement(reason: ScheduleReason) -> Cow<'static, str> {
     Cow::Borrowed(match reason {

@@ -84,6 +84,8 @@ pub(super) fn problem(problem: &Problem) -> (u16, String) {
                 Resource::Ticket => ("workspace", "tickets"),
                 Resource::Holiday => ("calendar", "holidays"),
                 Resource::Event => ("ticket", "events"),
+                Resource::Webhook => ("workspace", "webhooks"),
+                Resource::Delivery => ("workspace", "deliveries"),
             };
             typed(
                 400,

@@ -7,17 +7,19 @@
 //! The fold depends only on the events and their instants. Events that do not apply in a state, such
 //! as a pause while paused, change nothing, and nothing applies after a cancellation.
 
+pub mod cycle;
+pub mod mark;
+
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::calendar::Calendar;
-use crate::domain::deadline::{
-    DeadlineError, MAX_TRACE_PERIODS, OpenPeriod, due, elapsed, periods,
-};
+use crate::domain::deadline::{DeadlineError, MAX_TRACE_PERIODS, OpenPeriod, periods};
 use crate::domain::minutes::Minutes;
 use crate::domain::plan::{OnReopen, Plan};
 use crate::domain::priority::Priority;
+
+use cycle::{Cycle, Phase, Reach, Run, Terms, length};
 
 /// What a target is set for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,43 +110,11 @@ pub struct Clock {
     resolution: MetricClock,
 }
 
-/// The clock of one metric: its last cycle, if there has been one.
+/// The clock of one metric: its last cycle, if there has been one, and those before it.
 #[derive(Clone, Debug, Default)]
 struct MetricClock {
+    earlier: Vec<Cycle>,
     cycle: Option<Cycle>,
-}
-
-/// What a plan says about one metric.
-#[derive(Clone, Debug)]
-struct Terms {
-    target: Minutes,
-    plan: Arc<Plan>,
-}
-
-/// One run of a metric.
-#[derive(Clone, Debug)]
-struct Cycle {
-    number: u32,
-    began_at: Timestamp,
-    /// In order, without overlaps. Only the last one can be without an end.
-    runs: Vec<Run>,
-    /// In order. Empty while no plan has a target for the metric.
-    phases: Vec<Phase>,
-    stop: Option<Stop>,
-}
-
-/// A period in which a cycle counts open time.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    from: Timestamp,
-    to: Option<Timestamp>,
-}
-
-/// A period in which a plan is in force for a cycle. The first one also counts the time before it.
-#[derive(Clone, Debug)]
-struct Phase {
-    since: Timestamp,
-    terms: Terms,
 }
 
 /// How a cycle stopped.
@@ -214,24 +184,6 @@ pub struct Standing {
     pub breached_at: Option<Timestamp>,
     /// How the cycle stopped.
     pub stop: Option<Stop>,
-}
-
-/// When a cycle uses up an amount of open time, if nothing else happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reach {
-    /// The earliest instant at which the amount is used up.
-    pub first: Timestamp,
-    /// The latest such instant; `None` if the cycle waits or has stopped before it.
-    pub last: Option<Timestamp>,
-}
-
-/// A part of a run that one calendar counts.
-struct Piece<'a> {
-    from: Timestamp,
-    to: Option<Timestamp>,
-    /// The number of the phase, from 0.
-    phase: usize,
-    calendar: &'a Calendar,
 }
 
 impl History {
@@ -412,20 +364,6 @@ impl Clock {
         self.reach(metric, Terms::warning)
     }
 
-    /// The earliest instant after `now`, which is not before the last event, at which a warning or a
-    /// breach begins, if nothing else happens.
-    pub fn next_mark(&self, now: Timestamp) -> Option<Timestamp> {
-        let mark = |metric| {
-            let standing = self.standing(metric, now)?;
-            match standing.status {
-                Status::Active => standing.warn_at,
-                Status::Warning => standing.breach_at.or(standing.due_at),
-                _ => None,
-            }
-        };
-        METRICS.into_iter().filter_map(mark).min()
-    }
-
     /// When the ticket was resolved or cancelled; `now` if it is open.
     pub fn closed_at(&self, now: Timestamp) -> Timestamp {
         self.closed_at.unwrap_or(now)
@@ -469,12 +407,15 @@ impl Clock {
     }
 
     fn cycle(&self, metric: Metric) -> Option<&Cycle> {
-        let clock = match metric {
+        self.metric(metric).cycle.as_ref()
+    }
+
+    fn metric(&self, metric: Metric) -> &MetricClock {
+        match metric {
             Metric::FirstResponse => &self.first_response,
             Metric::NextResponse => &self.next_response,
             Metric::Resolution => &self.resolution,
-        };
-        clock.cycle.as_ref()
+        }
     }
 
     fn metrics(&mut self) -> [&mut MetricClock; 3] {
@@ -586,7 +527,9 @@ impl MetricClock {
 
     /// Starts the next cycle.
     fn start(&mut self, at: Timestamp, terms: Option<Terms>) {
-        let number = self.cycle.as_ref().map_or(0, |cycle| cycle.number);
+        let earlier = self.cycle.take();
+        let number = earlier.as_ref().map_or(0, |cycle| cycle.number);
+        self.earlier.extend(earlier);
         let phase = terms.map(|terms| Phase { since: at, terms });
         self.cycle = Some(Cycle {
             number: number.saturating_add(1),
@@ -640,154 +583,25 @@ impl MetricClock {
     }
 }
 
-impl Terms {
-    fn of(plan: Option<&Arc<Plan>>, metric: Metric) -> Option<Terms> {
-        let plan = plan?;
-        let target = match metric {
-            Metric::FirstResponse => plan.targets.first_response,
-            Metric::NextResponse => plan.targets.next_response,
-            Metric::Resolution => plan.targets.resolution,
-        };
-        target.map(|target| Terms {
-            target,
-            plan: Arc::clone(plan),
-        })
-    }
-
-    /// The open time from which on there is a warning.
-    fn warning(&self) -> SignedDuration {
-        length(self.target) * i32::from(self.plan.warn_at_percent.get()) / 100
-    }
-}
-
-impl Cycle {
-    fn end_run(&mut self, at: Timestamp) {
-        if let Some(run) = self.runs.last_mut().filter(|run| run.to.is_none()) {
-            run.to = Some(at);
-        }
-    }
-
-    fn change_terms(&mut self, at: Timestamp, terms: Terms) {
-        let unchanged = self
-            .phases
-            .last()
-            .is_some_and(|phase| Arc::ptr_eq(&phase.terms.plan, &terms.plan));
-        if !unchanged {
-            self.phases.push(Phase { since: at, terms });
-        }
-    }
-
-    /// The runs, divided where another plan comes into force, in order. Takes a step for each run
-    /// and each phase, however they lie.
-    fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
-        self.runs.iter().flat_map(move |run| {
-            let begun = self.phases.partition_point(|phase| phase.since <= run.from);
-            let first = begun.saturating_sub(1);
-            let phases = self.phases.iter().enumerate().skip(first);
-            let phases = phases.take_while(move |(index, phase)| {
-                *index == first || run.to.is_none_or(|to| phase.since < to)
-            });
-            phases.filter_map(move |(index, phase)| {
-                let from = if index == 0 {
-                    run.from
-                } else {
-                    run.from.max(phase.since)
-                };
-                let next = self.phases.get(index + 1).map(|next| next.since);
-                let to = match (run.to, next) {
-                    (Some(to), Some(next)) => Some(to.min(next)),
-                    (to, next) => to.or(next),
-                };
-                let is_empty = to.is_some_and(|to| to <= from);
-                (!is_empty).then_some(Piece {
-                    from,
-                    to,
-                    phase: index,
-                    calendar: &phase.terms.plan.calendar,
-                })
-            })
-        })
-    }
-
-    /// The open time that is counted up to an instant.
-    fn elapsed(&self, until: Timestamp) -> SignedDuration {
-        let mut total = SignedDuration::ZERO;
-        for piece in self.pieces() {
-            let to = piece.to.map_or(until, |to| to.min(until));
-            if to > piece.from {
-                total += elapsed(piece.calendar, piece.from, to);
-            }
-        }
-        total
-    }
-
-    /// When an amount of open time is used up, if nothing else happens.
-    fn reach(&self, amount: SignedDuration) -> Result<Option<Reach>, DeadlineError> {
-        let mut left = amount;
-        let mut first = None;
-        for piece in self.pieces() {
-            if let Some(to) = piece.to {
-                let counted = elapsed(piece.calendar, piece.from, to);
-                let is_beyond = match first {
-                    None => counted < left,
-                    Some(_) => counted.is_zero(),
-                };
-                if is_beyond {
-                    left -= counted;
-                    continue;
-                }
-            }
-            let found = due(piece.calendar, piece.from, left)?;
-            let first = *first.get_or_insert(found.due_at());
-            if piece.to.is_none_or(|to| found.breach_at() < to) {
-                let last = Some(found.breach_at());
-                return Ok(Some(Reach { first, last }));
-            }
-            // Used up exactly at the end of this piece: a later one exceeds it.
-            left = SignedDuration::ZERO;
-        }
-        Ok(first.map(|first| Reach { first, last: None }))
-    }
-
-    /// The instant after which the cycle is in breach, if it is at `end`. A breach stays, whatever
-    /// the plan says later.
-    fn breached_at(&self, end: Timestamp) -> Option<Timestamp> {
-        let mut pieces = self.pieces().peekable();
-        let mut counted = SignedDuration::ZERO;
-        for (index, phase) in self.phases.iter().enumerate() {
-            if phase.since > end {
-                return None;
-            }
-            let target = length(phase.terms.target);
-            // The first phase also counts the time before it.
-            let before = match index {
-                0 => self.elapsed(phase.since),
-                _ => counted,
-            };
-            if before > target {
-                return Some(phase.since);
-            }
-            while let Some(piece) = pieces.next_if(|piece| piece.phase == index) {
-                let to = piece.to.map_or(end, |to| to.min(end));
-                let left = target - counted;
-                if to > piece.from {
-                    counted += elapsed(piece.calendar, piece.from, to);
-                }
-                // What is beyond the search has no date.
-                if counted > target
-                    && let Ok(due) = due(piece.calendar, piece.from, left)
-                {
-                    return Some(due.breach_at());
-                }
-            }
-        }
-        None
-    }
-}
-
 impl Metric {
     /// All metrics.
     pub const ALL: [Metric; 3] = METRICS;
+
+    /// The metric as clients see it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Metric::FirstResponse => "firstResponse",
+            Metric::NextResponse => "nextResponse",
+            Metric::Resolution => "resolution",
+        }
+    }
+
+    /// Reads a metric; `None` for any other word.
+    pub fn parse(text: &str) -> Option<Metric> {
+        Metric::ALL
+            .into_iter()
+            .find(|metric| metric.as_str() == text)
+    }
 }
 
 impl State {
@@ -828,13 +642,10 @@ impl Status {
     }
 }
 
-fn length(minutes: Minutes) -> SignedDuration {
-    SignedDuration::from_mins(i64::from(minutes.get()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::calendar::Calendar;
     use crate::domain::plan::PlanTargets;
 
     const NOON_OF_A_FRIDAY: &str = "2026-01-09T12:00:00Z";

@@ -77,6 +77,18 @@ identifier!(
     EventId
 );
 
+identifier!(
+    /// A notice: `ntc_` and the 32 hexadecimal digits of a UUIDv7, so ids sort by time.
+    NoticeId
+);
+identifier!(
+    /// A webhook: `whk_` and the 32 hexadecimal digits of a UUIDv7, so ids sort by creation.
+    WebhookId
+);
+
+/// The prefix of delivery ids.
+const DELIVERY: &str = "dlv_";
+
 /// The most characters of an id that a client chooses.
 pub const MAX_CLIENT_ID_CHARS: usize = 128;
 
@@ -104,6 +116,63 @@ impl NewId for EventId {
     fn new_id(now: Timestamp, random: &Randomness) -> EventId {
         EventId(sortable("evt_", now, random))
     }
+}
+
+impl NewId for NoticeId {
+    fn new_id(now: Timestamp, random: &Randomness) -> NoticeId {
+        NoticeId(sortable("ntc_", now, random))
+    }
+}
+
+impl NoticeId {
+    /// What all notice ids begin with.
+    pub const PREFIX: &str = "ntc_";
+
+    /// Reads a notice id; `None` if it does not have the form of one.
+    pub fn parse(text: &str) -> Option<NoticeId> {
+        let digits = text.strip_prefix(NoticeId::PREFIX)?;
+        is_lower_hex(digits, 32).then(|| NoticeId(text.to_owned()))
+    }
+
+    /// The number that the digits are.
+    pub fn number(&self) -> u128 {
+        let digits = self.0.trim_start_matches(NoticeId::PREFIX);
+        u128::from_str_radix(digits, 16).unwrap_or_default()
+    }
+
+    /// The id with this number.
+    pub fn of_number(number: u128) -> NoticeId {
+        NoticeId(format!("ntc_{number:032x}"))
+    }
+}
+
+impl NewId for WebhookId {
+    fn new_id(now: Timestamp, random: &Randomness) -> WebhookId {
+        WebhookId(sortable("whk_", now, random))
+    }
+}
+
+impl WebhookId {
+    /// Reads a webhook id; `None` if it does not have the form of one.
+    pub fn parse(text: &str) -> Option<WebhookId> {
+        let digits = text.strip_prefix("whk_")?;
+        is_lower_hex(digits, 32).then(|| WebhookId(text.to_owned()))
+    }
+}
+
+/// The id of a delivery: `dlv_` and the digits of its notice and of its webhook.
+pub fn delivery_id(notice: &NoticeId, webhook: &WebhookId) -> String {
+    let digits = |id: &str| id.get(DELIVERY.len()..).unwrap_or_default().to_owned();
+    let (notice, webhook) = (digits(notice.as_str()), digits(webhook.as_str()));
+    format!("{DELIVERY}{notice}{webhook}")
+}
+
+/// The notice and the webhook of a delivery's id; `None` if it does not have the form of one.
+pub fn delivery_parts(id: &str) -> Option<(NoticeId, WebhookId)> {
+    let digits = id.strip_prefix(DELIVERY)?;
+    let (notice, webhook) = digits.split_at_checked(32)?;
+    let notice = NoticeId::parse(&format!("ntc_{notice}"))?;
+    Some((notice, WebhookId::parse(&format!("whk_{webhook}"))?))
 }
 
 impl TeamId {

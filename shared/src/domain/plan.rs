@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::calendar::Calendar;
+use crate::domain::clock::Metric;
 use crate::domain::coverage::CoverageSource;
 use crate::domain::id::{CalendarId, PolicyId, RuleId};
 use crate::domain::minutes::Minutes;
@@ -20,6 +21,8 @@ pub struct Plan {
     pub warn_at_percent: WarnAtPercent,
     /// What happens to the resolution when a resolved ticket is open again.
     pub on_reopen: OnReopen,
+    /// When a breach is reported once more.
+    pub escalations: Vec<Escalation>,
     /// Where it comes from; `None` if a request brings it along.
     pub origin: Option<PlanOrigin>,
 }
@@ -83,6 +86,18 @@ pub struct PlanTargets {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WarnAtPercent(u8);
 
+/// A breach is reported once more, if its cycle is still open after some open time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Escalation {
+    /// The metric of the breach.
+    pub metric: Metric,
+    /// The open time since the breach.
+    pub after_breach: Minutes,
+}
+
+/// The most escalations of a team.
+pub const MAX_ESCALATIONS: usize = 5;
+
 /// What happens to the resolution when a resolved ticket is open again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnReopen {
@@ -103,6 +118,7 @@ impl Plan {
             calendar,
             warn_at_percent: WarnAtPercent::default(),
             on_reopen: OnReopen::default(),
+            escalations: Vec::new(),
             origin: None,
         }
     }

@@ -1,15 +1,17 @@
 //! A team's settings: how the clocks of its tickets warn and continue.
 
-use crate::domain::plan::{OnReopen, WarnAtPercent};
+use crate::domain::plan::{Escalation, OnReopen, WarnAtPercent};
 use crate::domain::version::Version;
 
 /// The settings of a team.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The share of a target at which there is a warning.
     pub warn_at_percent: WarnAtPercent,
     /// What happens to the resolution when a resolved ticket is open again.
     pub on_reopen: OnReopen,
+    /// When a breach is reported once more.
+    pub escalations: Vec<Escalation>,
     /// The number of times they have been written.
     pub version: Version,
 }
@@ -17,10 +19,16 @@ pub struct Settings {
 impl Settings {
     /// The next version of the settings, with these values.
     #[must_use]
-    pub fn changed(&self, warn_at_percent: WarnAtPercent, on_reopen: OnReopen) -> Settings {
+    pub fn changed(
+        &self,
+        warn_at_percent: WarnAtPercent,
+        on_reopen: OnReopen,
+        escalations: Vec<Escalation>,
+    ) -> Settings {
         Settings {
             warn_at_percent,
             on_reopen,
+            escalations,
             version: self.version.next(),
         }
     }
@@ -32,6 +40,7 @@ impl Default for Settings {
         Settings {
             warn_at_percent: WarnAtPercent::default(),
             on_reopen: OnReopen::default(),
+            escalations: Vec::new(),
             version: Version::NEVER_WRITTEN,
         }
     }

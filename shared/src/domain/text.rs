@@ -41,6 +41,11 @@ text!(
     Reference, 0, 200
 );
 
+text!(
+    /// What a webhook is for: up to 200 characters.
+    WebhookDescription, 0, 200
+);
+
 /// Why a text was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextError {
@@ -74,6 +79,14 @@ impl Description {
     pub fn new(text: String) -> Result<Description, TextError> {
         bounded(&text, Self::MIN_CHARS, Self::MAX_CHARS)?;
         Ok(Description(text))
+    }
+}
+
+impl WebhookDescription {
+    /// Checks the description of a webhook.
+    pub fn new(text: String) -> Result<WebhookDescription, TextError> {
+        bounded(&text, Self::MIN_CHARS, Self::MAX_CHARS)?;
+        Ok(WebhookDescription(text))
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::clock::{Clock, Event, EventKind, History};
 use crate::domain::digest::Digest;
 use crate::domain::id::{EventId, RuleId, TicketId};
+use crate::domain::notice::Reported;
 use crate::domain::plan::Plan;
 use crate::domain::priority::Priority;
 use crate::domain::text::Reference;
@@ -40,6 +41,8 @@ pub struct Ticket {
     pub assigned: Option<Arc<Plan>>,
     /// Its events, in the order of their arrival.
     pub events: Vec<TicketEvent>,
+    /// What has been reported about it, in that order.
+    pub reported: Vec<Reported>,
     /// The number of times it has been written.
     pub version: Version,
     /// A digest of the request that created it.
@@ -141,7 +144,8 @@ impl Ticket {
         }
         let mut ticket = self.clone();
         ticket.events.extend(events);
-        ticket.updated_at = now;
+        // Never backwards, whatever the clock of this process says.
+        ticket.updated_at = self.updated_at.max(now);
         ticket.version = self.version.next();
         Some(ticket)
     }

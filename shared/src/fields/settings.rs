@@ -1,11 +1,16 @@
 //! Settings, as clients write them.
 
-use crate::domain::plan::{OnReopen, WarnAtPercent};
+use serde_json::Value;
+
+use crate::domain::clock::Metric;
+use crate::domain::minutes::Minutes;
+use crate::domain::plan::{Escalation, MAX_ESCALATIONS, OnReopen, WarnAtPercent};
 use crate::domain::settings::Settings;
 use crate::fields::Fields;
-use crate::problem::Problem;
+use crate::problem::{Problem, Reason, TeamReason};
 
 const ON_REOPEN: &[&str] = &["continue", "restart", "ignore"];
+const METRICS: &[&str] = &["firstResponse", "nextResponse", "resolution"];
 
 /// Reads a change: absent members stay as they are.
 pub fn change(mut fields: Fields, current: &Settings) -> Result<Settings, Problem> {
@@ -19,8 +24,48 @@ pub fn change(mut fields: Fields, current: &Settings) -> Result<Settings, Proble
     } else {
         Some(current.on_reopen)
     };
-    let changed = warn_at_percent
-        .zip(on_reopen)
-        .map(|(warn_at_percent, on_reopen)| current.changed(warn_at_percent, on_reopen));
+    let escalations = match fields.take("escalations") {
+        None => Some(current.escalations.clone()),
+        Some(value) => escalations(&mut fields, &value),
+    };
+    let changed = (|| Some(current.changed(warn_at_percent?, on_reopen?, escalations?)))();
     fields.finish(changed)
+}
+
+fn escalations(fields: &mut Fields, value: &Value) -> Option<Vec<Escalation>> {
+    let not_escalations = Reason::Team(TeamReason::NotEscalations);
+    let Some(list) = value
+        .as_array()
+        .filter(|list| list.len() <= MAX_ESCALATIONS)
+    else {
+        return fields.refuse("escalations", not_escalations);
+    };
+    let mut escalations = Vec::new();
+    for (index, value) in list.iter().enumerate() {
+        let Some(members) = value.as_object() else {
+            return fields.refuse("escalations", not_escalations);
+        };
+        let mut within = Fields::new(members.clone());
+        let metric = within.word("metric", METRICS, Metric::parse);
+        let after_breach = within.minutes("afterBreachMinutes", Minutes::MAX_RULE_TARGET);
+        let escalation = metric
+            .zip(after_breach)
+            .map(|(metric, after_breach)| Escalation {
+                metric,
+                after_breach,
+            });
+        let place = format!("escalations[{index}]");
+        match within.finish(escalation) {
+            Ok(escalation) if escalations.contains(&escalation) => {
+                return fields.refuse(place, Reason::Team(TeamReason::Repeated));
+            }
+            Ok(escalation) => escalations.push(escalation),
+            Err(Problem::Invalid(violations)) => {
+                fields.refuse_within(&place, violations);
+                return None;
+            }
+            Err(_) => return None,
+        }
+    }
+    Some(escalations)
 }

@@ -1,7 +1,5 @@
 //! The parameters of tickets. Other parameters are ignored, as everywhere in this dialect.
 
-use std::borrow::Cow;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -9,12 +7,8 @@ use jiff::Timestamp;
 use crate::domain::clock::{Clock, Metric, Status};
 use crate::domain::ticket::Ticket;
 use crate::fields::instant;
+use crate::list_query::{limit, one};
 use crate::problem::{Problem, Reason, TeamReason};
-
-/// Rows in a response when the client does not say how many.
-const DEFAULT_LIMIT: usize = 50;
-/// The most rows in a response.
-pub const MAX_LIMIT: u32 = 100;
 
 const STATES: &[&str] = &["open", "paused", "resolved", "cancelled"];
 /// The states of tickets that are still worked on.
@@ -166,23 +160,8 @@ impl TicketListQuery {
                 return Err(Problem::invalid("metric", Reason::Team(reason)));
             }
         };
-        let limit = match one(query, "limit") {
-            None => DEFAULT_LIMIT,
-            Some(text) => {
-                let limit = text
-                    .parse()
-                    .ok()
-                    .filter(|limit| (1..=MAX_LIMIT).contains(limit));
-                let limit = limit.ok_or_else(|| {
-                    let (min, max) = (1, MAX_LIMIT);
-                    let reason = TeamReason::NotAnInteger { min, max };
-                    Problem::invalid("limit", Reason::Team(reason))
-                })?;
-                usize::try_from(limit).unwrap_or(DEFAULT_LIMIT)
-            }
-        };
         Ok(TicketListQuery {
-            limit,
+            limit: limit(query)?,
             start: match one(query, "cursor") {
                 Some(cursor) => Cursor::parse(&cursor)?,
                 None if states.iter().any(|state| OPEN.contains(state)) => Cursor::open(),
@@ -218,15 +197,6 @@ impl TicketListQuery {
             self.statuses.contains(&status.as_str())
         })
     }
-}
-
-/// The last value of a parameter.
-fn one<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    let given = form_urlencoded::parse(query.as_bytes());
-    given
-        .filter(|(given, _)| given == name)
-        .map(|(_, value)| value)
-        .last()
 }
 
 fn boolean(query: &str, name: &'static str) -> Result<bool, Problem> {

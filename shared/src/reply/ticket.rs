@@ -10,6 +10,7 @@ use crate::domain::plan::{Plan, PlannedBy};
 use crate::domain::text::Reference;
 use crate::domain::ticket::{Ticket, TicketEvent};
 use crate::reply::preview::PeriodView;
+use crate::reply::settings::{self, EscalationView};
 use crate::reply::{Answer, Reply};
 
 /// How much of a ticket is shown, and as of when.
@@ -99,6 +100,8 @@ struct PlanView {
     calendar: CalendarView,
     warn_at_percent: u8,
     on_reopen: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    escalations: Vec<EscalationView>,
 }
 
 #[derive(Serialize)]
@@ -230,6 +233,7 @@ impl PlanView {
             },
             warn_at_percent: plan.warn_at_percent.get(),
             on_reopen: plan.on_reopen.as_str(),
+            escalations: settings::escalations(&plan.escalations),
         }
     }
 }

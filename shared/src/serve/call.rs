@@ -11,17 +11,19 @@ use lambda_http::http::Method;
 use serde_json::{Map, Value};
 
 use crate::api::{Effect, Endpoint};
+use crate::config::Config;
 use crate::dialect::Dialect;
-use crate::domain::id::NewId;
+use crate::domain::id::{NewId, TeamId};
 use crate::domain::principal::Principal;
 use crate::domain::version::Version;
+use crate::domain::webhook_url::Loopback;
 use crate::fields::json::{self, Repeated};
 use crate::fields::{Fields, MAX_BODY_BYTES};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::problem::{Problem, TeamProblem};
+use crate::random;
 use crate::reply::{self, Answer, Reply};
 use crate::serve::event::Request;
-use crate::serve::randomness;
 use crate::store::Store;
 use crate::store::idempotency::{Recording, Written};
 use crate::store::team::{ReadOnly, ReadWrite, TeamStore};
@@ -36,7 +38,7 @@ pub struct PublicCall {
     request: Arc<Request>,
     endpoint: &'static Endpoint,
     now: Timestamp,
-    revision: String,
+    config: Arc<Config>,
     store: Option<Store>,
 }
 
@@ -60,14 +62,14 @@ impl PublicCall {
         request: Request,
         endpoint: &'static Endpoint,
         now: Timestamp,
-        revision: String,
+        config: Arc<Config>,
         store: Option<Store>,
     ) -> PublicCall {
         PublicCall {
             request: Arc::new(request),
             endpoint,
             now,
-            revision,
+            config,
             store,
         }
     }
@@ -84,7 +86,7 @@ impl PublicCall {
 
     /// The git revision of this program.
     pub fn revision(&self) -> &str {
-        &self.revision
+        &self.config.revision
     }
 
     /// Checks whether the table can be reached.
@@ -151,6 +153,11 @@ impl<Rights> Call<Rights> {
             Dialect::RocketChat => self.rocket_chat_members()?,
         };
         let fields = Fields::new(members);
+        self.read_idempotency_key(&fields)?;
+        Ok(fields)
+    }
+
+    fn read_idempotency_key(&self, fields: &Fields) -> Result<(), Problem> {
         if let Some(header) = self.idempotency_header() {
             let Principal { team, mode, .. } = &self.principal;
             let method = self.public.endpoint.method.as_str();
@@ -159,7 +166,7 @@ impl<Rights> Call<Rights> {
             // A repeated attempt has the same key.
             let _ = self.idempotency_key.set(key);
         }
-        Ok(fields)
+        Ok(())
     }
 
     fn cstar_members(&self) -> Result<Map<String, Value>, Problem> {
@@ -198,9 +205,31 @@ impl<Rights> Call<Rights> {
         request.body.bytes(max)
     }
 
+    /// Reads the idempotency key of a request whose path says everything.
+    pub fn without_fields(&self) -> Result<(), Problem> {
+        self.read_idempotency_key(&Fields::new(Map::new()))
+    }
+
+    /// Whether webhooks may have the address 127.0.0.1.
+    pub fn loopback(&self) -> Loopback {
+        self.public.config.loopback
+    }
+
+    /// The caller's team.
+    pub fn team(&self) -> &TeamId {
+        &self.principal.team
+    }
+
     /// A new id.
     pub fn new_id<Id: NewId>(&self) -> Id {
-        Id::new_id(self.now(), &randomness())
+        Id::new_id(self.now(), &random::bytes())
+    }
+
+    /// Random bytes for a secret. Without them, there is none.
+    pub fn random_secret(&self) -> Result<[u8; 32], Problem> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|error| Problem::Internal(Box::new(error)))?;
+        Ok(bytes)
     }
 
     /// The header `If-None-Match`.

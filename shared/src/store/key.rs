@@ -1,6 +1,8 @@
 //! The keys of the table's items. No other module spells them out.
 
-use crate::domain::id::{CalendarId, KeyId, PolicyId, RuleId, TeamId, TicketId, UserId};
+use crate::domain::id::{
+    CalendarId, KeyId, NoticeId, PolicyId, RuleId, TeamId, TicketId, UserId, WebhookId,
+};
 use crate::domain::minutes::Minutes;
 use crate::domain::principal::Mode;
 use crate::domain::text::PolicyName;
@@ -29,6 +31,12 @@ pub(super) const TEAM: &str = "TEAM";
 
 /// The settings that a team's clients write.
 pub(super) const SETTINGS: &str = "SETTINGS";
+
+/// The team of a team's partition.
+pub(super) fn team_id(team_pk: &str) -> Option<TeamId> {
+    let (team, _mode) = scope(team_pk).rsplit_once('#')?;
+    TeamId::parse(team)
+}
 
 /// A ticket. It has a partition of its own, since a team may have millions.
 pub(super) fn ticket(team_pk: &str, id: &TicketId) -> (String, String) {
@@ -73,6 +81,97 @@ pub(super) const QUEUE_SK: &str = "queueSk";
 pub(super) fn queues(team_id: &TeamId, mode: Mode) -> [String; 2] {
     let team_pk = team(team_id, mode);
     [QueueSide::Open, QueueSide::Closed].map(|side| queue(&team_pk, side))
+}
+
+/// The team's partition and the id of a ticket's partition.
+pub(super) fn of_ticket(pk: &str) -> Option<(String, TicketId)> {
+    let (scope, id) = pk.strip_prefix("TICKET#")?.rsplit_once('#')?;
+    Some((format!("TEAM#{scope}"), TicketId::parse(id)?))
+}
+
+/// The partition of a team's notices. Their ids sort by time.
+pub(super) fn notices(team_pk: &str) -> String {
+    format!("NOTICE#{}", scope(team_pk))
+}
+
+/// The partition of a team's deliveries.
+pub(super) fn deliveries(team_pk: &str) -> String {
+    format!("DELIVERY#{}", scope(team_pk))
+}
+
+/// A delivery. Those of a webhook sort by the time of their notices.
+pub(super) fn delivery(webhook: &WebhookId, notice: &NoticeId) -> String {
+    format!("{}{notice}", deliveries_to(webhook))
+}
+
+/// The prefix of the deliveries to a webhook.
+pub(super) fn deliveries_to(webhook: &WebhookId) -> String {
+    format!("{webhook}#")
+}
+
+/// The team's partition of a partition of deliveries, and what a delivery's sort key names.
+pub(super) fn of_delivery(pk: &str, sk: &str) -> Option<(String, WebhookId, NoticeId)> {
+    let scope = pk.strip_prefix("DELIVERY#")?;
+    let (webhook, notice) = of_delivery_sk(sk)?;
+    Some((format!("TEAM#{scope}"), webhook, notice))
+}
+
+/// What a delivery's sort key names.
+pub(super) fn of_delivery_sk(sk: &str) -> Option<(WebhookId, NoticeId)> {
+    let (webhook, notice) = sk.split_once('#')?;
+    Some((WebhookId::parse(webhook)?, NoticeId::parse(notice)?))
+}
+
+/// The partitions of what a team's tickets lead to.
+pub(super) fn notice_partitions(team_id: &TeamId, mode: Mode) -> [String; 2] {
+    let team_pk = team(team_id, mode);
+    [notices(&team_pk), deliveries(&team_pk)]
+}
+
+/// A webhook. Ids sort by creation.
+pub(super) fn webhook(id: &WebhookId) -> String {
+    format!("{WEBHOOKS}{id}")
+}
+
+/// The prefix of all webhooks.
+pub(super) const WEBHOOKS: &str = "WEBHOOK#";
+
+/// The number of webhooks.
+pub(super) const WEBHOOK_COUNT: &str = "COUNT#WEBHOOK";
+
+/// The index of what waits for a time.
+pub(super) const DUE_INDEX: &str = "due";
+/// The attribute of that index's partition key.
+pub(super) const DUE_PK: &str = "duePk";
+/// The attribute of that index's sort key.
+pub(super) const DUE_SK: &str = "dueSk";
+
+/// What waits for a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// A ticket, for its next mark.
+    Ticket,
+    /// A delivery, for its next attempt.
+    Delivery,
+}
+
+/// The number of partitions of each kind in the index: together they take 8,000 writes a second.
+pub(super) const DUE_SHARDS: u32 = 8;
+
+/// The partition of the index in which an item waits, by its keys.
+pub(super) fn due(waiting: Waiting, pk: &str, sk: &str) -> String {
+    let mut hash = crc32fast::Hasher::new();
+    hash.update(pk.as_bytes());
+    hash.update(sk.as_bytes());
+    due_shard(waiting, hash.finalize() % DUE_SHARDS)
+}
+
+/// A partition of the index.
+pub(super) fn due_shard(waiting: Waiting, shard: u32) -> String {
+    match waiting {
+        Waiting::Ticket => format!("DUE#TICKET#{shard}"),
+        Waiting::Delivery => format!("DUE#DELIVERY#{shard}"),
+    }
 }
 
 /// The partition in which operators find all teams.

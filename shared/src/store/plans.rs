@@ -132,6 +132,7 @@ impl<Rights> Planner<Rights> {
             calendar: Arc::clone(&coverage.calendar),
             warn_at_percent: self.settings.warn_at_percent,
             on_reopen: self.settings.on_reopen,
+            escalations: self.settings.escalations.clone(),
             origin: Some(PlanOrigin {
                 by,
                 version,

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::plan::{OnReopen, WarnAtPercent};
+use crate::domain::clock::Metric;
+use crate::domain::minutes::Minutes;
+use crate::domain::plan::{Escalation, OnReopen, WarnAtPercent};
 use crate::domain::settings::Settings;
 use crate::domain::version::Version;
 use crate::problem::Problem;
@@ -17,8 +19,17 @@ struct SettingsItem {
     sk: String,
     warn_at_percent: u8,
     on_reopen: String,
+    #[serde(default)]
+    escalations: Vec<EscalationItem>,
     version: Version,
     write_id: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EscalationItem {
+    metric: String,
+    after_breach: Minutes,
 }
 
 impl<Rights> TeamStore<Rights> {
@@ -32,6 +43,16 @@ impl<Rights> TeamStore<Rights> {
         Ok(Settings {
             warn_at_percent: WarnAtPercent::new(item.warn_at_percent.into()).ok_or_else(invalid)?,
             on_reopen: OnReopen::parse(&item.on_reopen).ok_or_else(invalid)?,
+            escalations: item
+                .escalations
+                .into_iter()
+                .map(|escalation| {
+                    Ok(Escalation {
+                        metric: Metric::parse(&escalation.metric).ok_or_else(invalid)?,
+                        after_breach: escalation.after_breach,
+                    })
+                })
+                .collect::<Result<_, Problem>>()?,
             version: item.version,
         })
     }
@@ -52,6 +73,14 @@ impl TeamStore<ReadWrite> {
             sk: key::SETTINGS.to_owned(),
             warn_at_percent: settings.warn_at_percent.get(),
             on_reopen: settings.on_reopen.as_str().to_owned(),
+            escalations: settings
+                .escalations
+                .iter()
+                .map(|escalation| EscalationItem {
+                    metric: escalation.metric.as_str().to_owned(),
+                    after_breach: escalation.after_breach,
+                })
+                .collect(),
             version: settings.version,
             write_id: transaction.write_id().to_owned(),
         };

@@ -4,9 +4,12 @@ use std::marker::PhantomData;
 
 use crate::store::Store;
 use crate::store::calendars::Calendars;
+use crate::store::deliveries::Deliveries;
+use crate::store::notices::Notices;
 use crate::store::policies::Policies;
 use crate::store::rules::Rules;
 use crate::store::tickets::Tickets;
+use crate::store::webhooks::Webhooks;
 
 /// The right to read a team's data.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +56,21 @@ impl<Rights> TeamStore<Rights> {
     /// The team's tickets.
     pub fn tickets(&self) -> Tickets<Rights> {
         Tickets::new(self.share())
+    }
+
+    /// The feed of the team's notices.
+    pub fn notices(&self) -> Notices<Rights> {
+        Notices::new(self.share())
+    }
+
+    /// The team's webhooks.
+    pub fn webhooks(&self) -> Webhooks<Rights> {
+        Webhooks::new(self.share())
+    }
+
+    /// The deliveries to the team's webhooks.
+    pub fn deliveries(&self) -> Deliveries<Rights> {
+        Deliveries::new(self.share())
     }
 
     pub(super) fn share(&self) -> TeamStore<Rights> {

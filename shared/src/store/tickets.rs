@@ -2,14 +2,12 @@
 //! stored as truth. What is stored beside it only serves the index.
 
 mod encoding;
+pub mod report;
 
 use std::collections::{BTreeSet, HashMap};
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
@@ -21,12 +19,14 @@ use crate::domain::ticket::Ticket;
 use crate::domain::version::Version;
 use crate::list_query::tickets::Cursor;
 use crate::problem::{Problem, Resource, TeamProblem};
-use crate::store::key::QueueSide;
+use crate::store::due::{self, sortable};
+use crate::store::key::{QueueSide, Waiting};
 use crate::store::team::{ReadWrite, TeamStore};
 use crate::store::transaction::{VERSION, WRITE_ID};
 use crate::store::{Item, key, number, problem, string, text};
 
 use encoding::{Calendars, Undecoded};
+use report::{FirstAttempt, Put};
 
 /// The attribute with the encoded ticket.
 const HISTORY: &str = "history";
@@ -225,12 +225,14 @@ impl<Rights> Tickets<Rights> {
 }
 
 impl Tickets<ReadWrite> {
-    /// Adds a ticket, unless there is one with its id: that one, if it was created with an equal body.
+    /// Adds a ticket and reports its marks, unless there is one with its id: that one, if it was
+    /// created with an equal body.
     pub async fn insert(&self, ticket: &Ticket, now: Timestamp) -> Result<Option<Ticket>, Problem> {
-        let Some(existing) = self.put(ticket, None, now).await? else {
-            return Ok(None);
+        let put = self.put(ticket, None, now, FirstAttempt::Elsewhere).await?;
+        let existing = match put {
+            Put::Done(_) => return Ok(None),
+            Put::Other(existing) => self.read(existing).await?,
         };
-        let existing = self.read(existing).await?;
         if existing.fingerprint == ticket.fingerprint {
             Ok(Some(existing))
         } else {
@@ -238,73 +240,49 @@ impl Tickets<ReadWrite> {
         }
     }
 
-    /// Replaces `current`. [`Problem::WriteConflict`] if the stored ticket has another version.
+    /// Replaces `current` and reports marks. [`Problem::WriteConflict`] if the stored ticket has
+    /// another version.
     pub async fn update(
         &self,
         ticket: &Ticket,
         current: &Ticket,
         now: Timestamp,
     ) -> Result<(), Problem> {
-        match self.put(ticket, Some(current.version), now).await? {
-            None => Ok(()),
-            Some(_) => Err(Problem::WriteConflict),
+        let over = Some(current.version);
+        match self.put(ticket, over, now, FirstAttempt::Elsewhere).await? {
+            Put::Done(_) => Ok(()),
+            Put::Other(_) => Err(Problem::WriteConflict),
         }
     }
 
-    /// Deletes a ticket. [`Problem::WriteConflict`] if the stored ticket has another version.
+    /// Deletes a ticket and its notices. [`Problem::WriteConflict`] if the stored ticket has another
+    /// version.
+    ///
+    /// Deliveries contain nothing about a ticket. Those whose notice is gone end at their next attempt.
     pub async fn delete(&self, ticket: &Ticket) -> Result<(), Problem> {
         let (pk, sk) = key::ticket(&self.team.pk, &ticket.id);
+        let notices = key::notices(&self.team.pk);
         let mut transaction = self.team.store.transaction();
+        for reported in &ticket.reported {
+            if transaction.is_full(1) {
+                transaction.commit().await?;
+                transaction = self.team.store.transaction();
+            }
+            transaction.delete_any(&notices, reported.id.as_str())?;
+        }
         transaction.delete(&pk, &sk, ticket.version)?;
         transaction.commit().await
     }
 
-    /// Puts a ticket over the one that has this version, or where there is none. The stored item if
-    /// it has another version.
-    async fn put(
+    /// The ticket's item. It is due at its next mark, or at the first of the past ones that are still
+    /// `unreported`.
+    fn item(
         &self,
         ticket: &Ticket,
-        over: Option<Version>,
+        write_id: &str,
         now: Timestamp,
-    ) -> Result<Option<Item>, Problem> {
-        let store = &self.team.store;
-        let write_id = store.next_write_id();
-        let item = self.item(ticket, &write_id, now)?;
-        let put = store.table.client.put_item().table_name(&store.table.name);
-        let put = match over {
-            None => put
-                .condition_expression("attribute_not_exists(#pk)")
-                .expression_attribute_names("#pk", key::PK),
-            Some(version) => put
-                .condition_expression("#version = :version")
-                .expression_attribute_names("#version", VERSION)
-                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
-        };
-        let written = put
-            .set_item(Some(item))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match written {
-            Ok(done) => {
-                store.count(done.consumed_capacity());
-                Ok(None)
-            }
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                    store.count(None);
-                    let existing = failed.item().cloned().unwrap_or_default();
-                    // The response to an earlier attempt of this very write may have been lost.
-                    let is_own = text(&existing, WRITE_ID).as_deref() == Some(&write_id);
-                    Ok((!is_own).then_some(existing))
-                }
-                _ => Err(problem(error)),
-            },
-        }
-    }
-
-    fn item(&self, ticket: &Ticket, write_id: &str, now: Timestamp) -> Result<Item, Problem> {
+        unreported: Option<Timestamp>,
+    ) -> Result<Item, Problem> {
         let clock = ticket.at(now);
         let (side, instant) = match clock.state() {
             State::Open | State::Paused => (QueueSide::Open, clock.next_due(now).unwrap_or(NEVER)),
@@ -324,7 +302,10 @@ impl Tickets<ReadWrite> {
         ] {
             item.insert(name.to_owned(), value);
         }
-        if let Some(mark) = ticket.next_mark(&clock, now) {
+        if let Some(mark) = unreported.or_else(|| ticket.next_mark(&clock, now)) {
+            let (pk, sk) = key::ticket(&self.team.pk, &ticket.id);
+            let due = due::attributes(Waiting::Ticket, &pk, &sk, mark);
+            item.extend(due.map(|(name, value)| (name, string(&value))));
             item.insert(NEXT_MARK_AT.to_owned(), string(&sortable(mark)));
         }
         Ok(item)
@@ -351,11 +332,6 @@ fn side_of(cursor: &Cursor) -> QueueSide {
 
 fn sort_key(instant: Timestamp, id: &TicketId) -> String {
     format!("{}#{id}", sortable(instant))
-}
-
-/// An instant with all nine digits of its fraction, so that texts sort as instants do.
-fn sortable(instant: Timestamp) -> String {
-    instant.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string()
 }
 
 /// The id of the ticket at a place of the index.

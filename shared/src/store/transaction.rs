@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::domain::version::Version;
 use crate::problem::{Problem, TeamProblem};
+use crate::random;
 use crate::store::idempotency::{Recording, Written};
 use crate::store::{Item, Store, key, malformed, problem, string, text};
 
@@ -23,6 +24,9 @@ const MAX_CONFLICTS: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause of all.
 const MAX_PAUSE: Duration = Duration::from_millis(320);
+
+/// The most items of a transaction.
+pub(super) const MAX_ITEMS: usize = 100;
 
 /// The attribute with the mark of the last write.
 pub(super) const WRITE_ID: &str = "writeId";
@@ -74,10 +78,8 @@ impl Transaction<'_> {
         item: &impl Serialize,
         refused: fn() -> Problem,
     ) -> Result<(), Problem> {
-        let put = put(item)?
-            .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", key::PK);
-        self.put(put, refused)
+        let item = serde_dynamo::to_item(item).map_err(malformed)?;
+        self.put_over(item, None, refused)
     }
 
     /// Replaces the item that has this version; [`Problem::WriteConflict`] if it has another.
@@ -86,11 +88,33 @@ impl Transaction<'_> {
         item: &impl Serialize,
         version: Version,
     ) -> Result<(), Problem> {
-        let put = put(item)?
-            .condition_expression("#version = :version")
-            .expression_attribute_names("#version", VERSION)
-            .expression_attribute_values(":version", AttributeValue::N(version.to_string()));
-        self.put(put, || Problem::WriteConflict)
+        let item = serde_dynamo::to_item(item).map_err(malformed)?;
+        self.put_over(item, Some(version), || Problem::WriteConflict)
+    }
+
+    /// Puts an item over the one that has this version, or where there is none.
+    pub(super) fn put_over(
+        &mut self,
+        item: Item,
+        over: Option<Version>,
+        refused: fn() -> Problem,
+    ) -> Result<(), Problem> {
+        let put = Put::builder().set_item(Some(item));
+        let put = match over {
+            None => put
+                .condition_expression("attribute_not_exists(#pk)")
+                .expression_attribute_names("#pk", key::PK),
+            Some(version) => put
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", VERSION)
+                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
+        };
+        self.put(put, refused)
+    }
+
+    /// Whether it has no room for `more` items than one more.
+    pub(super) fn is_full(&self, more: usize) -> bool {
+        self.items.len() + more >= MAX_ITEMS
     }
 
     /// Deletes the item that has this version; [`Problem::WriteConflict`] if it has another.
@@ -183,6 +207,19 @@ impl Transaction<'_> {
         match self.write().await? {
             Outcome::Applied => Ok(()),
             Outcome::Refused(refused) => Err(self.refusal(&refused)),
+        }
+    }
+
+    /// Writes all items. If the first one was refused, that item as stored.
+    pub(super) async fn commit_unless_other(self) -> Result<Option<Item>, Problem> {
+        match self.write().await? {
+            Outcome::Applied => Ok(None),
+            Outcome::Refused(mut refused) => {
+                match refused.iter().position(|(place, _)| *place == 0) {
+                    Some(first) => Ok(Some(refused.swap_remove(first).1)),
+                    None => Err(self.refusal(&refused)),
+                }
+            }
         }
     }
 
@@ -331,10 +368,8 @@ fn verdict(write_id: &str, reasons: Vec<CancellationReason>) -> Result<Option<Ou
 
 /// A random share of a pause.
 pub(super) fn jittered(pause: Duration) -> Duration {
-    let mut byte = [0_u8; 1];
-    // Without randomness, the whole pause.
-    let share = getrandom::fill(&mut byte).map_or(255, |()| u32::from(byte[0]));
-    pause * share / 255
+    let [share] = random::bytes();
+    pause * u32::from(share) / 255
 }
 
 #[cfg(test)]

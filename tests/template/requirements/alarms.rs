@@ -4,14 +4,20 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use shared::jobs;
 
 use super::{Deployment, object, text};
+use crate::contract::upper_camel;
 
 pub const ALARM: &str = "AWS::CloudWatch::Alarm";
 pub const FILTER: &str = "AWS::Logs::MetricFilter";
 
 /// The namespace of the metrics derived from our logs.
-const OURS: &str = "Dueline/local";
+pub const OURS: &str = "Dueline/local";
+
+/// Later than this, the scheduled function does not keep up: even where it does not look ahead, it
+/// finds a mark a minute after its instant, and may itself start a minute late.
+const LATE_SECONDS: u32 = 180;
 
 /// The log that a line is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +29,7 @@ enum Log {
 /// A line, and the values it must add to metrics.
 type Line = (Log, &'static str, &'static [(&'static str, &'static str)]);
 
-const LINES: [Line; 11] = [
+const LINES: [Line; 13] = [
     (Log::Access, r#"{"status":200}"#, &[("ServerErrors", "0")]),
     (Log::Access, r#"{"status":404}"#, &[("ServerErrors", "0")]),
     (Log::Access, r#"{"status":499}"#, &[("ServerErrors", "0")]),
@@ -36,6 +42,7 @@ const LINES: [Line; 11] = [
         r#"{"message":"request","status":503}"#,
         &[("UnavailableAnswers", "1")],
     ),
+    (Log::Functions, r#"{"message":"run","took_ms":503}"#, &[]),
     (
         Log::Functions,
         r#"{"type":"platform.report","record":{"status":"success"}}"#,
@@ -51,6 +58,11 @@ const LINES: [Line; 11] = [
         r#"{"type":"platform.report","record":{"status":"error"}}"#,
         &[("FailedInvocations", "1")],
     ),
+    (
+        Log::Functions,
+        r#"{"type":"platform.report","record":{"status":"failure"}}"#,
+        &[("FailedInvocations", "1")],
+    ),
 ];
 
 impl Deployment {
@@ -59,7 +71,11 @@ impl Deployment {
         for (name, alarm) in self.of_kind(ALARM) {
             let exclusive_stack = BTreeSet::from_iter(metrics(&alarm["Properties"]));
             let watches = |wanted: &Value| BTreeSet::from_iter(metrics(wanted)) == exclusive_stack;
-            let number = wanted.iter().position(watches);
+            let dimensions = &alarm["Properties"]["Dimensions"];
+            let number = wanted
+                .iter()
+                .position(|wanted| watches(wanted) && wanted["Dimensions"] == *dimensions)
+                .or_else(|| wanted.iter().position(watches));
             match number.map(|number| wanted.remove(number)) {
                 Some(wanted) => self.alarm(&name, &alarm["Properties"], &wanted),
                 None => self.violation(
@@ -133,7 +149,7 @@ impl Deployment {
                 "Period": 60, "Stat": stat,
             })
         };
-        let alarms = [
+        let mut alarms = vec![
             json!({
                 "Metrics": [
                     { "Id": "percent", "Expression": "IF(failed >= 3, 100 * share, 0)" },
@@ -163,6 +179,7 @@ impl Deployment {
             }),
             with(&sum(OURS, "UnavailableAnswers"), &persists),
         ];
+        alarms.extend(self.alarms_of_scheduled_functions());
         let mut always = json!({
             "ComparisonOperator": "GreaterThanThreshold",
             "TreatMissingData": "notBreaching",
@@ -172,7 +189,38 @@ impl Deployment {
             always["AlarmActions"] = json!([topic]);
             always["OKActions"] = json!([topic]);
         }
-        alarms.iter().map(|alarm| with(alarm, &always)).collect()
+        alarms.iter().map(|alarm| with(&always, alarm)).collect()
+    }
+
+    fn alarms_of_scheduled_functions(&self) -> Vec<Value> {
+        let queue = format!("{}.QueueName", self.only(super::QUEUE));
+        let mut alarms = vec![
+            json!({
+                "Namespace": OURS, "MetricName": "OldestDueSeconds", "Statistic": "Maximum",
+                "Period": 60, "EvaluationPeriods": 5, "DatapointsToAlarm": 2,
+                "Threshold": LATE_SECONDS,
+            }),
+            // One of either is news, and neither is urgent.
+            json!({
+                "Namespace": OURS, "MetricName": "DeliveriesGivenUp", "Statistic": "Sum",
+                "Period": 300, "EvaluationPeriods": 1, "Threshold": 0,
+            }),
+            json!({
+                "Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible",
+                "Dimensions": [{ "Name": "QueueName", "Value": queue }], "Statistic": "Maximum",
+                "Period": 300, "EvaluationPeriods": 1, "Threshold": 0,
+            }),
+        ];
+        // A function that does not run has no metric.
+        alarms.extend(jobs::ALL.iter().map(|job| {
+            json!({
+                "Namespace": "AWS/Lambda", "MetricName": "Invocations",
+                "Dimensions": [{ "Name": "FunctionName", "Value": upper_camel(job.name) }],
+                "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 5, "Threshold": 1,
+                "ComparisonOperator": "LessThanThreshold", "TreatMissingData": "breaching",
+            })
+        }));
+        alarms
     }
 
     /// Throttled reads and writes of the table and of each index, with ids such as `queueReads`.

@@ -6,14 +6,22 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use shared::api::{self, Effect, Endpoint};
+use shared::jobs::{self, Job};
 use shared::serve::DEADLINE;
+use shared::serve::schedule::RUN_DEADLINE;
 
-use super::{Deployment, FUNCTION, KEY_POLICY, SETTINGS, object, parameters, text};
+use super::alarms::OURS;
+use super::{
+    DUE_INDEX, Deployment, FUNCTION, KEY_POLICY, QUEUE, SETTINGS, TEAM_INDEX, object, parameters,
+    text,
+};
 use crate::contract::upper_camel;
 use crate::world::root;
 
 /// API Gateway waits 30 seconds.
 const MAX_TIMEOUT_SECONDS: u64 = 29;
+/// A run that hangs is ended before three more have started.
+const MAX_RUN_SECONDS: u64 = 180;
 /// Requests mostly wait for DynamoDB; more memory than this buys CPU that stays idle.
 const MAX_MEMORY_MB: u64 = 1_024;
 /// Lambda's limit for the description of a version.
@@ -39,56 +47,118 @@ const READ_ACTIONS: &[&str] = &[
 const INDEX_ACTIONS: &[&str] = &["dynamodb:Query"];
 
 /// Members of a function that are not part of its configuration, so that no version holds them.
-const NOT_CONFIGURATION: [&str; 5] = [
+const NOT_CONFIGURATION: [&str; 6] = [
     "VersionDescription",
     "DeploymentPreference",
     "Policies",
     "Events",
+    "EventInvokeConfig",
     "AutoPublishAlias",
 ];
+
+/// Variables that only the scheduled functions have.
+const JOB_VARIABLES: [&str; 2] = ["METRICS_NAMESPACE", "NOTICE_LOOK_AHEAD_SECONDS"];
+/// A variable that no deployment has: it lets webhooks reach the machine itself.
+const LOCAL_VARIABLE: &str = "LOOPBACK_WEBHOOKS";
 
 /// The alarms that stop a deployment, by what they watch.
 pub const DEPLOYMENT_METRICS: [&str; 2] = ["ServerErrors", "FailedInvocations"];
 
+/// What a function is declared as.
+#[derive(Clone, Copy)]
+enum Declared {
+    Endpoint(&'static Endpoint),
+    Job(&'static Job),
+}
+
+impl Declared {
+    fn all() -> impl Iterator<Item = Declared> {
+        let endpoints = api::ALL.iter().copied().map(Declared::Endpoint);
+        endpoints.chain(jobs::ALL.iter().copied().map(Declared::Job))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Declared::Endpoint(endpoint) => endpoint.name,
+            Declared::Job(job) => job.name,
+        }
+    }
+
+    /// The one index that it may query.
+    fn index(self) -> &'static str {
+        match self {
+            Declared::Endpoint(_) => TEAM_INDEX,
+            Declared::Job(_) => DUE_INDEX,
+        }
+    }
+
+    fn effect(self) -> Effect {
+        match self {
+            Declared::Endpoint(endpoint) => endpoint.effect(),
+            Declared::Job(_) => Effect::Write,
+        }
+    }
+}
+
 impl Deployment {
     pub(super) fn functions(&mut self) {
         for (name, function) in self.of_kind(FUNCTION) {
-            let endpoint = api::ALL.iter().find(|e| upper_camel(e.name) == name);
-            match endpoint {
-                Some(endpoint) => self.function(&name, endpoint, &function["Properties"]),
+            match Declared::all().find(|declared| upper_camel(declared.name()) == name) {
+                Some(declared) => self.function(&name, declared, &function["Properties"]),
                 None => self.violation(
                     &name,
-                    "api::ALL has no such endpoint; add it there, or remove this function"
+                    "neither api::ALL nor jobs::ALL has it; add it there, or remove this function"
                         .to_owned(),
                 ),
             }
         }
-        for endpoint in api::ALL {
-            let name = upper_camel(endpoint.name);
+        for declared in Declared::all() {
+            let name = upper_camel(declared.name());
             if !self.each(FUNCTION).any(|(function, _)| *function == name) {
                 self.violation(
                     &name,
-                    "is missing, but api::ALL has it; add this function".to_owned(),
+                    "is missing, but api::ALL or jobs::ALL has it; add this function".to_owned(),
                 );
             }
         }
-        let Some((name, settings)) = self.of_kind(SETTINGS).pop() else {
-            return;
-        };
-        let length = text(&settings["Properties"]["Value"]).chars().count();
-        if length > MAX_DESCRIPTION_CHARS {
-            self.violation(
-                &name,
-                format!("is {length} characters; a description holds {MAX_DESCRIPTION_CHARS}"),
-            );
-        }
     }
 
-    fn function(&mut self, name: &str, endpoint: &Endpoint, properties: &Value) {
-        let settings = self
-            .each(SETTINGS)
-            .next()
-            .map(|(_, settings)| settings.clone());
+    fn function(&mut self, name: &str, declared: Declared, properties: &Value) {
+        let mut found = object(properties);
+        let mut take = |member: &str| found.remove(member).unwrap_or_default();
+        let (timeout, memory) = (take("Timeout"), take("MemorySize"));
+        let (description, policies) = (take("Description"), take("Policies"));
+        let variables = take("Environment")["Variables"].clone();
+        let wanted = self.wanted_function(declared);
+        self.same(name, &Value::Object(found), &wanted);
+        if text(&description).len() < 10 {
+            self.violation(
+                name,
+                "needs a Description that says what it does".to_owned(),
+            );
+        }
+        let length = text(&properties["VersionDescription"]).chars().count();
+        if length > MAX_DESCRIPTION_CHARS {
+            self.violation(
+                &format!("{name}.VersionDescription"),
+                format!("is {length} characters, but may be {MAX_DESCRIPTION_CHARS}"),
+            );
+        }
+        let (deadline, max) = match declared {
+            Declared::Endpoint(_) => (DEADLINE, MAX_TIMEOUT_SECONDS),
+            Declared::Job(_) => (RUN_DEADLINE, MAX_RUN_SECONDS),
+        };
+        let at = format!("{name}.Timeout");
+        self.within(&at, &timeout, deadline.as_secs() + 1, max);
+        self.within(&format!("{name}.MemorySize"), &memory, 128, MAX_MEMORY_MB);
+        self.environment(name, declared, &variables);
+        self.policies(name, declared, &policies);
+    }
+
+    /// A function, except for the members that may differ between functions of a kind.
+    fn wanted_function(&self, declared: Declared) -> Value {
+        let settings = self.each(SETTINGS).next();
+        let settings = settings.map(|(_, settings)| text(&settings["Properties"]["Value"]));
         let settings = settings.unwrap_or_default();
         let alarms = match self.parameter("DeploymentAlarms") {
             "attached" => DEPLOYMENT_METRICS
@@ -97,11 +167,10 @@ impl Deployment {
             _ => Vec::new(),
         };
         let mut wanted = json!({
-            "CodeUri": format!("target/lambda/{}", endpoint.name),
+            "CodeUri": format!("target/lambda/{}", declared.name()),
             "Handler": "bootstrap",
             "Runtime": "provided.al2023",
             "Architectures": [self.parameter("Architecture")],
-            "Tracing": "Active",
             "LoggingConfig": {
                 "LogFormat": "JSON",
                 "LogGroup": self.function_log(),
@@ -110,45 +179,55 @@ impl Deployment {
             },
             "AutoPublishAlias": "live",
             "AutoPublishAliasAllProperties": true,
-            "VersionDescription": settings["Properties"]["Value"],
             "DeploymentPreference": {
                 "Enabled": true,
                 "Type": self.parameter("DeploymentType"),
                 "Alarms": alarms,
             },
-            "Events": { "Http": { "Type": "HttpApi", "Properties": { "ApiId": self.only(super::API) } } },
         });
+        match declared {
+            Declared::Endpoint(endpoint) => {
+                wanted["VersionDescription"] = json!(settings);
+                wanted["Tracing"] = json!("Active");
+                wanted["Events"] = self.wanted_route(endpoint);
+            }
+            Declared::Job(_) => {
+                let look_ahead = self.parameter(parameters::LOOK_AHEAD);
+                wanted["VersionDescription"] = json!(format!("{settings} {look_ahead}"));
+                // One run a minute: nearly every one would be sampled.
+                wanted["Tracing"] = json!("Disabled");
+                // The next run does what one that failed, or that waited for so long, left.
+                wanted["EventInvokeConfig"] =
+                    json!({ "MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0 });
+                wanted["Events"] = self.wanted_schedule();
+            }
+        }
+        wanted
+    }
+
+    fn wanted_route(&self, endpoint: &Endpoint) -> Value {
+        let mut event = json!({ "ApiId": self.only(super::API) });
         if !endpoint.is_default() {
-            let event = &mut wanted["Events"]["Http"]["Properties"];
             event["Method"] = json!(endpoint.method.as_str());
             event["Path"] = json!(endpoint.path);
         }
-        let mut found = object(properties);
-        let mut take = |member: &str| found.remove(member).unwrap_or_default();
-        let (timeout, memory) = (take("Timeout"), take("MemorySize"));
-        let (description, policies) = (take("Description"), take("Policies"));
-        let variables = take("Environment")["Variables"].clone();
-        self.same(name, &Value::Object(found), &wanted);
-        if text(&description).len() < 10 {
-            self.violation(
-                name,
-                "needs a Description that says what it does".to_owned(),
-            );
-        }
-        let min_timeout = DEADLINE.as_secs() + 1;
-        self.within(
-            &format!("{name}.Timeout"),
-            &timeout,
-            min_timeout,
-            MAX_TIMEOUT_SECONDS,
-        );
-        self.within(&format!("{name}.MemorySize"), &memory, 128, MAX_MEMORY_MB);
-        self.environment(name, &variables);
-        self.policies(name, endpoint, &policies);
+        json!({ "Http": { "Type": "HttpApi", "Properties": event } })
+    }
+
+    fn wanted_schedule(&self) -> Value {
+        let schedule = json!({
+            // A name of SAM's would be the same in every stack.
+            "OmitName": true,
+            "ScheduleExpression": "rate(1 minute)",
+            "FlexibleTimeWindow": { "Mode": "OFF" },
+            "RetryPolicy": { "MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 5 },
+            "DeadLetterConfig": { "Arn": format!("{}.Arn", self.only(QUEUE)) },
+        });
+        json!({ "Schedule": { "Type": "ScheduleV2", "Properties": schedule } })
     }
 
     /// A variable is named after the parameter it holds: `LOG_LEVEL` holds `LogLevel`.
-    fn environment(&mut self, name: &str, variables: &Value) {
+    fn environment(&mut self, name: &str, declared: Declared, variables: &Value) {
         let at = format!("{name}.Environment");
         let mut names = variables_of_config().clone();
         names.extend(
@@ -159,10 +238,18 @@ impl Deployment {
                 .map(|(name, _)| name.clone()),
         );
         names.insert("AWS_ENDPOINT_URL_DYNAMODB".to_owned());
+        names.remove(LOCAL_VARIABLE);
+        for variable in JOB_VARIABLES {
+            match declared {
+                Declared::Endpoint(_) => names.remove(variable),
+                Declared::Job(_) => names.insert(variable.to_owned()),
+            };
+        }
         let wanted = names.iter().map(|name| {
             let parameter = upper_camel(&name.to_ascii_lowercase().replace('_', "-"));
             let value = match name.as_str() {
                 "TABLE_NAME" => self.table_name(),
+                "METRICS_NAMESPACE" => OURS.to_owned(),
                 "AWS_ENDPOINT_URL_DYNAMODB" => {
                     "https://dynamodb.us-east-1.amazonaws.com".to_owned()
                 }
@@ -174,7 +261,7 @@ impl Deployment {
         self.same(&at, variables, &wanted);
     }
 
-    fn policies(&mut self, name: &str, endpoint: &Endpoint, policies: &Value) {
+    fn policies(&mut self, name: &str, declared: Declared, policies: &Value) {
         let at = format!("{name}.Policies");
         let mut uses_table = false;
         let mut managed = Vec::new();
@@ -188,7 +275,7 @@ impl Deployment {
                 self.violation(&at, format!("{policy} has more than a Statement"));
             }
             for statement in statements {
-                self.statement(&at, endpoint, statement);
+                self.statement(&at, declared, statement);
             }
         }
         let key_policies = self.each(KEY_POLICY).map(|(name, _)| name.clone());
@@ -201,20 +288,17 @@ impl Deployment {
         }
     }
 
-    fn statement(&mut self, at: &str, endpoint: &Endpoint, statement: &Value) {
+    fn statement(&mut self, at: &str, declared: Declared, statement: &Value) {
         let table = self.table_arn();
-        let indexes = self.indexes.iter();
-        let indexes: BTreeSet<_> = indexes
-            .map(|index| format!("{table}/index/{index}"))
-            .collect();
+        let index = format!("{table}/index/{}", declared.index());
         let listed = |member: &str| match &statement[member] {
             Value::Array(items) => items.iter().map(text).collect(),
             Value::Null => Vec::new(),
             one => vec![text(one)],
         };
         let (actions, resources) = (listed("Action"), listed("Resource"));
-        let of_index = resources.iter().any(|resource| indexes.contains(resource));
-        let may = match endpoint.effect() {
+        let of_index = resources.contains(&index);
+        let may = match declared.effect() {
             Effect::None => &[],
             Effect::Read | Effect::Write if of_index => INDEX_ACTIONS,
             Effect::Read => READ_ACTIONS,
@@ -226,9 +310,12 @@ impl Deployment {
             }
         }
         for resource in &resources {
-            if *resource != table && !indexes.contains(resource) {
-                let what = "which is neither the table nor an index of it";
-                self.violation(at, format!("allows {resource}, {what}"));
+            if ![&table, &index].contains(&resource) {
+                let index = declared.index();
+                self.violation(
+                    at,
+                    format!("allows {resource}, which is neither the table nor its index {index}"),
+                );
             }
         }
         let wanted = json!({ "Effect": "Allow", "Action": actions, "Resource": resources });

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use shared::serve::schedule::RUN_DEADLINE;
 
 use super::text;
 use crate::world::root;
@@ -30,6 +31,12 @@ const EXAMPLES: [(&str, &str); 5] = [
         "arn:aws:sns:us-east-1:123456789012:operators",
     ),
 ];
+
+/// Parameters of which zero has a meaning.
+const MAY_BE_ZERO: [&str; 2] = ["ErrorRateAlarmPercent", LOOK_AHEAD];
+
+/// How far a run of a scheduled function looks ahead.
+pub const LOOK_AHEAD: &str = "NoticeLookAheadSeconds";
 
 /// Values that no pattern may accept.
 const NONSENSE: [&str; 4] = [
@@ -69,13 +76,18 @@ pub fn violations(template: &Value) -> BTreeSet<String> {
         let listed = parameter["AllowedValues"].as_array();
         match text(&parameter["Type"]).as_str() {
             "Number" => {
-                let least = if name.ends_with("Percent") { 0.0 } else { 1.0 };
+                let may_be_zero = MAY_BE_ZERO.contains(&name.as_str());
+                let least = if may_be_zero { 0.0 } else { 1.0 };
                 let bounded = number("MinValue").is_some_and(|min| min >= least)
                     && number("MaxValue").is_some_and(|max| max <= 1_000_000.0);
                 if !bounded && listed.is_none() {
                     report(format!(
                         "needs AllowedValues, or MinValue from {least} and MaxValue"
                     ));
+                }
+                let ends = RUN_DEADLINE.as_secs_f64();
+                if name == LOOK_AHEAD && number("MaxValue").is_none_or(|max| max >= ends) {
+                    report(format!("needs a MaxValue below {ends}, when a run ends"));
                 }
             }
             "String" if listed.is_some() => {}

@@ -8,13 +8,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::calendar::Calendar;
-use crate::domain::clock::{Event, EventKind};
+use crate::domain::clock::mark::MarkKind;
+use crate::domain::clock::{Event, EventKind, Metric};
 use crate::domain::coverage::CoverageSource;
 use crate::domain::digest::Digest;
-use crate::domain::id::{CalendarId, EventId, PolicyId, RuleId, TicketId};
+use crate::domain::id::{CalendarId, EventId, NoticeId, PolicyId, RuleId, TicketId};
 use crate::domain::minutes::Minutes;
+use crate::domain::notice::{Finding, Reported};
 use crate::domain::plan::{
-    CalendarVersion, OnReopen, Plan, PlanOrigin, PlanTargets, PlannedBy, WarnAtPercent,
+    CalendarVersion, Escalation, OnReopen, Plan, PlanOrigin, PlanTargets, PlannedBy, WarnAtPercent,
 };
 use crate::domain::priority::Priority;
 use crate::domain::text::Reference;
@@ -22,10 +24,52 @@ use crate::domain::ticket::{Ticket, TicketEvent};
 use crate::domain::version::Version;
 use crate::problem::Problem;
 
-/// The first format. A later one adds a variant.
+/// The formats. A later one adds a variant.
 #[derive(Serialize, Deserialize)]
 enum Encoded {
+    /// Of tickets without what [`MoreV2`] has.
     V1(TicketV1),
+    V2(TicketV1, MoreV2),
+}
+
+/// What the first format does not have.
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+struct MoreV2 {
+    /// Of plans, by their indices.
+    escalations: Vec<(u16, EscalationV2)>,
+    reported: Vec<ReportedV2>,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct EscalationV2 {
+    metric: MetricV2,
+    after_breach: Minutes,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+struct ReportedV2 {
+    /// The number of the notice's id.
+    id: [u8; 16],
+    metric: MetricV2,
+    cycle: u32,
+    finding: FindingV2,
+    at: InstantV1,
+    target: Minutes,
+}
+
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+enum MetricV2 {
+    FirstResponse,
+    NextResponse,
+    Resolution,
+}
+
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+enum FindingV2 {
+    Warning,
+    Breach,
+    Escalation(Minutes),
+    Withdrawal,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,7 +87,7 @@ struct TicketV1 {
 }
 
 /// Seconds since the Unix epoch, and nanoseconds.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct InstantV1(i64, i32);
 
 #[derive(Serialize, Deserialize)]
@@ -107,6 +151,7 @@ pub(super) struct Undecoded {
     version: Version,
     fingerprint: Digest,
     ticket: TicketV1,
+    more: MoreV2,
 }
 
 /// The calendars of plans.
@@ -128,6 +173,10 @@ pub(super) fn encode(ticket: &Ticket) -> Result<Vec<u8>, Problem> {
             })
         })
         .collect::<Result<_, Problem>>()?;
+    let more = MoreV2 {
+        escalations: plans.escalations()?,
+        reported: ticket.reported.iter().map(ReportedV2::from).collect(),
+    };
     let encoded = TicketV1 {
         reference: ticket.reference.clone(),
         created_at: ticket.created_at.into(),
@@ -135,26 +184,41 @@ pub(super) fn encode(ticket: &Ticket) -> Result<Vec<u8>, Problem> {
         priority: ticket.priority,
         plan,
         assigned,
-        plans: plans.0,
+        plans: plans.0.into_iter().map(|(plan, _)| plan).collect(),
         events,
     };
-    postcard::to_allocvec(&Encoded::V1(encoded)).map_err(internal)
+    let encoded = if more == MoreV2::default() {
+        Encoded::V1(encoded)
+    } else {
+        Encoded::V2(encoded, more)
+    };
+    postcard::to_allocvec(&encoded).map_err(internal)
 }
 
-/// The distinct plans of a ticket.
+/// The distinct plans of a ticket, with their escalations.
 #[derive(Default)]
-struct Plans(Vec<PlanV1>);
+struct Plans(Vec<(PlanV1, Vec<EscalationV2>)>);
 
 impl Plans {
     fn index_of(&mut self, plan: Option<&Arc<Plan>>) -> Result<Option<u16>, Problem> {
         let Some(plan) = plan else { return Ok(None) };
-        let encoded = PlanV1::new(plan)?;
+        let escalations = plan.escalations.iter().map(EscalationV2::from);
+        let encoded = (PlanV1::new(plan)?, escalations.collect());
         let known = self.0.iter().position(|known| *known == encoded);
         let index = known.unwrap_or_else(|| {
             self.0.push(encoded);
             self.0.len() - 1
         });
         u16::try_from(index).map(Some).map_err(internal)
+    }
+
+    fn escalations(&self) -> Result<Vec<(u16, EscalationV2)>, Problem> {
+        let mut all = Vec::new();
+        for (index, (_, escalations)) in self.0.iter().enumerate() {
+            let index = u16::try_from(index).map_err(internal)?;
+            all.extend(escalations.iter().map(|one| (index, one.clone())));
+        }
+        Ok(all)
     }
 
     fn encode(&mut self, kind: &EventKind) -> Result<KindV1, Problem> {
@@ -221,7 +285,11 @@ impl PlanV1 {
         Some(CalendarVersion { id, version })
     }
 
-    fn decode(self, calendars: &Calendars) -> Result<Arc<Plan>, Problem> {
+    fn decode(
+        self,
+        calendars: &Calendars,
+        escalations: Vec<Escalation>,
+    ) -> Result<Arc<Plan>, Problem> {
         let version = self.calendar();
         let calendar = match (&version, self.source) {
             (Some(version), _) => Arc::clone(calendars.get(version).ok_or_else(corrupt)?),
@@ -242,6 +310,7 @@ impl PlanV1 {
                 OnReopenV1::Restart => OnReopen::Restart,
                 OnReopenV1::Ignore => OnReopen::Ignore,
             },
+            escalations,
             origin: Some(PlanOrigin {
                 by: match self.by {
                     PlannedByV1::Rule(id) => PlannedBy::Rule(id),
@@ -269,12 +338,16 @@ impl Undecoded {
         fingerprint: Digest,
         bytes: &[u8],
     ) -> Result<Undecoded, Problem> {
-        let Encoded::V1(ticket) = postcard::from_bytes(bytes).map_err(internal)?;
+        let (ticket, more) = match postcard::from_bytes(bytes).map_err(internal)? {
+            Encoded::V1(ticket) => (ticket, MoreV2::default()),
+            Encoded::V2(ticket, more) => (ticket, more),
+        };
         Ok(Undecoded {
             id,
             version,
             fingerprint,
             ticket,
+            more,
         })
     }
 
@@ -286,11 +359,22 @@ impl Undecoded {
 
     /// The ticket, with its calendars.
     pub(super) fn decode(self, calendars: &Calendars) -> Result<Ticket, Problem> {
+        let MoreV2 {
+            escalations,
+            reported,
+        } = self.more;
         let plans: Vec<Arc<Plan>> = self
             .ticket
             .plans
             .into_iter()
-            .map(|plan| plan.decode(calendars))
+            .enumerate()
+            .map(|(index, plan)| {
+                let of_plan = escalations
+                    .iter()
+                    .filter(|(of, _)| usize::from(*of) == index);
+                let of_plan = of_plan.map(|(_, escalation)| Escalation::from(escalation));
+                plan.decode(calendars, of_plan.collect())
+            })
             .collect::<Result<_, _>>()?;
         let plan = |index: Option<u16>| match index {
             None => Ok(None),
@@ -337,9 +421,89 @@ impl Undecoded {
             plan: plan(self.ticket.plan)?,
             assigned: plan(self.ticket.assigned)?,
             events,
+            reported: reported
+                .into_iter()
+                .map(Reported::try_from)
+                .collect::<Result<_, _>>()?,
             version: self.version,
             fingerprint: self.fingerprint,
         })
+    }
+}
+
+impl From<&Escalation> for EscalationV2 {
+    fn from(escalation: &Escalation) -> EscalationV2 {
+        EscalationV2 {
+            metric: escalation.metric.into(),
+            after_breach: escalation.after_breach,
+        }
+    }
+}
+
+impl From<&EscalationV2> for Escalation {
+    fn from(escalation: &EscalationV2) -> Escalation {
+        Escalation {
+            metric: escalation.metric.into(),
+            after_breach: escalation.after_breach,
+        }
+    }
+}
+
+impl From<&Reported> for ReportedV2 {
+    fn from(reported: &Reported) -> ReportedV2 {
+        ReportedV2 {
+            id: reported.id.number().to_be_bytes(),
+            metric: reported.metric.into(),
+            cycle: reported.cycle,
+            finding: match reported.finding {
+                Finding::Mark(MarkKind::Warning) => FindingV2::Warning,
+                Finding::Mark(MarkKind::Breach) => FindingV2::Breach,
+                Finding::Mark(MarkKind::Escalation(after)) => FindingV2::Escalation(after),
+                Finding::Withdrawal => FindingV2::Withdrawal,
+            },
+            at: reported.at.into(),
+            target: reported.target,
+        }
+    }
+}
+
+impl TryFrom<ReportedV2> for Reported {
+    type Error = Problem;
+
+    fn try_from(reported: ReportedV2) -> Result<Reported, Problem> {
+        Ok(Reported {
+            id: NoticeId::of_number(u128::from_be_bytes(reported.id)),
+            metric: reported.metric.into(),
+            cycle: reported.cycle,
+            finding: match reported.finding {
+                FindingV2::Warning => Finding::Mark(MarkKind::Warning),
+                FindingV2::Breach => Finding::Mark(MarkKind::Breach),
+                FindingV2::Escalation(after) => Finding::Mark(MarkKind::Escalation(after)),
+                FindingV2::Withdrawal => Finding::Withdrawal,
+            },
+            at: reported.at.try_into()?,
+            target: reported.target,
+        })
+    }
+}
+
+impl From<Metric> for MetricV2 {
+    fn from(metric: Metric) -> MetricV2 {
+        match metric {
+            Metric::FirstResponse => MetricV2::FirstResponse,
+            Metric::NextResponse => MetricV2::NextResponse,
+            Metric::Resolution => MetricV2::Resolution,
+        }
+    }
+}
+
+impl From<MetricV2> for Metric {
+    fn from(metric: MetricV2) -> Metric {
+        match metric {
+            MetricV2::FirstResponse => Metric::FirstResponse,
+            MetricV2::NextResponse => Metric::NextResponse,
+            MetricV2::Resolution => Metric::Resolution,
+        }
     }
 }
 

@@ -54,6 +54,12 @@ pub struct Belongings {
     pub calendars: u64,
     /// Versions of calendars, also of deleted ones.
     pub schedules: u64,
+    /// Webhooks.
+    pub webhooks: u64,
+    /// Notices.
+    pub notices: u64,
+    /// Deliveries of notices.
+    pub deliveries: u64,
     /// Counts, claims to names, and settings.
     pub others: u64,
 }
@@ -74,7 +80,7 @@ impl Belongings {
     }
 
     /// Each number with its name.
-    pub fn named(&self) -> [(&'static str, u64); 8] {
+    pub fn named(&self) -> [(&'static str, u64); 11] {
         [
             ("keys", self.keys),
             ("users", self.users),
@@ -83,6 +89,9 @@ impl Belongings {
             ("policies", self.policies),
             ("calendars", self.calendars),
             ("schedules", self.schedules),
+            ("webhooks", self.webhooks),
+            ("notices", self.notices),
+            ("deliveries", self.deliveries),
             ("others", self.others),
         ]
     }
@@ -100,6 +109,8 @@ impl Belongings {
             &mut self.calendars
         } else if sk.starts_with(key::SCHEDULES) {
             &mut self.schedules
+        } else if sk.starts_with(key::WEBHOOKS) {
+            &mut self.webhooks
         } else {
             &mut self.others
         };
@@ -125,7 +136,9 @@ impl Store {
         for mode in MODES {
             let mut start = None;
             loop {
-                let page = self.partition_page(team, mode, "", start).await?;
+                let page = self
+                    .partition_page(&key::team(team, mode), "", start)
+                    .await?;
                 let keys = page.keys.iter().filter(|(_, sk)| sk != key::TEAM);
                 keys.for_each(|(_, sk)| found.add(sk));
                 start = page.next;
@@ -144,8 +157,24 @@ impl Store {
                     }
                 }
             }
+            let [notices, deliveries] = key::notice_partitions(team, mode);
+            found.notices += self.count_partition(&notices).await?;
+            found.deliveries += self.count_partition(&deliveries).await?;
         }
         Ok(found)
+    }
+
+    async fn count_partition(&self, partition: &str) -> Result<u64, Problem> {
+        let mut found = 0;
+        let mut start = None;
+        loop {
+            let page = self.partition_page(partition, "", start).await?;
+            found += count(&page);
+            start = page.next;
+            if start.is_none() {
+                return Ok(found);
+            }
+        }
     }
 
     /// Deletes the credentials of a team, and the pointers to them. No request is admitted after
@@ -176,6 +205,11 @@ impl Store {
             for queue in key::queues(team, mode) {
                 self.delete_tickets(&queue, deleted, &mut *progress).await?;
             }
+            // A notice is written with its ticket, and a delivery only where it exists.
+            let [notices, deliveries] = key::notice_partitions(team, mode);
+            deleted.notices += self.delete_all(&notices).await?;
+            deleted.deliveries += self.delete_all(&deliveries).await?;
+            progress(deleted);
         }
         for mode in MODES {
             self.delete_partition(team, mode, "", deleted, &mut *progress)
@@ -257,7 +291,8 @@ impl Store {
     ) -> Result<(), Problem> {
         let mut start = None;
         loop {
-            let page = self.partition_page(team, mode, prefix, start).await?;
+            let partition = key::team(team, mode);
+            let page = self.partition_page(&partition, prefix, start).await?;
             let keys = page.keys.into_iter().filter(|(_, sk)| sk != key::TEAM);
             let (pointers, others): (Vec<_>, Vec<_>) = keys.partition(|(_, sk)| is_pointer(sk));
             for (pk, sk) in &pointers {
@@ -270,6 +305,21 @@ impl Store {
             start = page.next;
             if start.is_none() {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Deletes all items of a partition, and counts them.
+    async fn delete_all(&self, partition: &str) -> Result<u64, Problem> {
+        let mut found = 0;
+        let mut start = None;
+        loop {
+            let page = self.partition_page(partition, "", start).await?;
+            self.delete_batches(&page.keys).await?;
+            found += count(&page);
+            start = page.next;
+            if start.is_none() {
+                return Ok(found);
             }
         }
     }
@@ -352,16 +402,15 @@ impl Store {
         Err(Problem::Unavailable("the table is too busy".into()))
     }
 
-    /// The next keys of a team's partition, read consistently.
+    /// The next keys of a partition, read consistently.
     async fn partition_page(
         &self,
-        team: &TeamId,
-        mode: Mode,
+        partition: &str,
         prefix: &str,
         start: Option<Item>,
     ) -> Result<Page, Problem> {
         let query = self.table.client.query().consistent_read(true);
-        let query = query.expression_attribute_values(":pk", string(&key::team(team, mode)));
+        let query = query.expression_attribute_values(":pk", string(partition));
         let query = if prefix.is_empty() {
             query.key_condition_expression("#pk = :pk")
         } else {
