@@ -59,6 +59,11 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
+    /// The webhook of the demo team could not be created or received.
+    WebhookSink {
+        /// The reason.
+        reason: String,
+    },
 }
 
 impl Error {
@@ -110,6 +115,9 @@ impl fmt::Display for Error {
             }
             Self::Build { status } => write!(f, "cargo build failed ({status})"),
             Self::Seed { reason } => write!(f, "could not create the demo team: {reason}"),
+            Self::WebhookSink { reason } => {
+                write!(f, "could not receive the demo team's webhooks: {reason}")
+            }
         }
     }
 }

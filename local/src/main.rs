@@ -2,6 +2,7 @@
 
 mod seed;
 mod show;
+mod webhook_sink;
 
 use clap::Parser;
 use local::{
@@ -20,6 +21,7 @@ use std::{
     process::ExitCode,
 };
 use tokio::signal::unix::{SignalKind, signal};
+use webhook_sink::WebhookSink;
 
 /// Runs the service on this machine: HTTP API, functions and DynamoDB, without Docker.
 ///
@@ -50,8 +52,12 @@ struct Arguments {
 
     /// Serve only DynamoDB with the table, and print the environment that `cargo lambda watch`
     /// needs
-    #[arg(long, conflicts_with_all = ["port", "release", "concurrency"])]
+    #[arg(long, conflicts_with_all = ["port", "release", "concurrency", "webhook_sink"])]
     db_only: bool,
+
+    /// Also receive the demo team's webhooks: verify and print each message
+    #[arg(long)]
+    webhook_sink: bool,
 
     /// Print one line of JSON to standard output when ready, and everything else to standard error
     #[arg(long)]
@@ -114,14 +120,20 @@ async fn serve(
     let stack = Stack::start_on(options, listeners).await?;
     let seed = Seed::create(stack.dynamodb()).await?;
     let events = stack.follow();
+    let sink = if arguments.webhook_sink {
+        Some(WebhookSink::start(&stack.url(), &seed).await?)
+    } else {
+        None
+    };
     let ready = if arguments.json {
-        show::ready_json(&stack.url(), stack.dynamodb(), &seed)
+        show::ready_json(&stack.url(), stack.dynamodb(), &seed, sink.as_ref())
     } else {
         show::ready(
             &stack.url(),
             stack.dynamodb(),
             &seed,
             arguments.data.as_deref(),
+            sink.as_ref(),
         )
     };
     print(&ready);
@@ -131,6 +143,9 @@ async fn serve(
         stopped = stop_requested() => stopped?,
     }
     eprintln!("stopping");
+    if let Some(sink) = sink {
+        sink.stop().await;
+    }
     stack.shutdown().await;
     Ok(())
 }
@@ -140,7 +155,7 @@ async fn serve_database(arguments: &Arguments, template: &Template) -> Result<()
     let endpoint = database.endpoint();
     let seed = Seed::create(&endpoint).await?;
     let ready = if arguments.json {
-        show::ready_json("", &endpoint, &seed)
+        show::ready_json("", &endpoint, &seed, None)
     } else {
         show::ready_database(&endpoint, template, &seed)
     };

@@ -1,6 +1,6 @@
 //! What `cargo local` prints.
 
-use crate::seed::Seed;
+use crate::{seed::Seed, webhook_sink::WebhookSink};
 use local::{
     journal::{Event, Line, Stream},
     template::Template,
@@ -15,8 +15,13 @@ const RULE: &str =
     r#"{"name":"High Priority","priority":"high","responseTarget":30,"resolutionTarget":240}"#;
 
 /// The one line that scripts read.
-pub(crate) fn ready_json(url: &str, dynamodb: &str, seed: &Seed) -> String {
-    let mut line = json!({
+pub(crate) fn ready_json(
+    url: &str,
+    dynamodb: &str,
+    seed: &Seed,
+    sink: Option<&WebhookSink>,
+) -> String {
+    let mut ready = json!({
         "url": url,
         "dynamodb": dynamodb,
         "teamId": seed.team_id,
@@ -24,14 +29,21 @@ pub(crate) fn ready_json(url: &str, dynamodb: &str, seed: &Seed) -> String {
         "publishableKey": seed.publishable_key,
         "userId": seed.user_id,
         "authToken": seed.auth_token,
-    })
-    .to_string();
-    line.push('\n');
-    line
+    });
+    if let (Some(ready), Some(sink)) = (ready.as_object_mut(), sink) {
+        ready.insert("webhookId".to_owned(), sink.webhook_id.clone().into());
+    }
+    format!("{ready}\n")
 }
 
 /// The text that people read: what is served, the demo team, and commands to paste.
-pub(crate) fn ready(url: &str, dynamodb: &str, seed: &Seed, data: Option<&Path>) -> String {
+pub(crate) fn ready(
+    url: &str,
+    dynamodb: &str,
+    seed: &Seed,
+    data: Option<&Path>,
+    sink: Option<&WebhookSink>,
+) -> String {
     let Seed {
         team_id,
         secret_key,
@@ -46,12 +58,18 @@ pub(crate) fn ready(url: &str, dynamodb: &str, seed: &Seed, data: Option<&Path>)
             directory.display()
         ),
     };
+    let webhook = sink.map_or_else(String::new, |sink| {
+        format!(
+            "webhook          {} to {}, where its messages are verified and printed\n",
+            sink.webhook_id, sink.url
+        )
+    });
     format!(
         "\
 HTTP API         {url}
 DynamoDB         {dynamodb} ({storage})
 
-{team}
+{team}{webhook}
 # create an SLA policy (Rocket.Chat)
 curl -X POST '{url}/api/v1/livechat/sla' -H 'X-User-Id: {user_id}' -H 'X-Auth-Token: {auth_token}' -H 'Content-Type: application/json' -d '{POLICY}'
 
@@ -126,7 +144,7 @@ X-Auth-Token     {auth_token}
     )
 }
 
-/// Prints each request and the functions' failures, for as long as the stack runs.
+/// Prints each request, each notice and the functions' failures, for as long as the stack runs.
 pub(crate) async fn follow(mut events: Receiver<Event>) {
     loop {
         match events.recv().await {
@@ -149,8 +167,8 @@ pub(crate) async fn follow(mut events: Receiver<Event>) {
     }
 }
 
-/// A line in short, if a person should see it: a refusal, a warning, an error, or anything that is
-/// not a log entry.
+/// A line in short, if a person should see it: a notice, a refusal, a warning, an error, or anything
+/// that is not a log entry.
 fn noteworthy(line: &Line) -> Option<String> {
     let Some(entry) = serde_json::from_str::<Map<String, Value>>(&line.text)
         .ok()
@@ -163,10 +181,37 @@ fn noteworthy(line: &Line) -> Option<String> {
         .get("fields")
         .and_then(Value::as_object)
         .unwrap_or(&entry);
+    let message = fields.get("message").and_then(Value::as_str);
+    match message {
+        Some("notice") => return notice(fields),
+        // Its level is that of an error only so that no filter drops it.
+        Some("metrics") => return None,
+        _ => {}
+    }
     if let Some(problem) = fields.get("problem").and_then(Value::as_str) {
         let id = fields.get("request_id").and_then(Value::as_str);
-        return Some(format!("{problem} ({})", id.unwrap_or_default()));
+        return Some(match id {
+            Some(id) => format!("{problem} ({id})"),
+            None => format!("{problem}, {}", message.unwrap_or_default()),
+        });
     }
+    failure(&entry, fields)
+}
+
+/// A notice, and how long after the instant that it reports it was made.
+fn notice(fields: &Map<String, Value>) -> Option<String> {
+    const MILLISECONDS_UP_TO: f64 = 10_000.0;
+    let notice = fields.get("notice")?.as_str()?;
+    let late_ms = fields.get("late_ms")?.as_f64()?;
+    Some(if late_ms < MILLISECONDS_UP_TO {
+        format!("{notice}, {late_ms:.0} ms after its instant")
+    } else {
+        format!("{notice}, {:.0} s after its instant", late_ms / 1_000.0)
+    })
+}
+
+/// A warning or an error with all its fields.
+fn failure(entry: &Map<String, Value>, fields: &Map<String, Value>) -> Option<String> {
     let level = entry
         .get("level")
         .and_then(Value::as_str)
