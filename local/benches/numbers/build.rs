@@ -39,10 +39,13 @@ pub fn functions(
         &api::CALENDAR_CREATE,
         &api::TICKET_CREATE,
         &api::EVENT_CREATE,
+        &api::WEBHOOK_CREATE,
     ];
     let creating = creating.map(|endpoint| endpoint.endpoint().name);
     let mut names: Vec<&str> = chosen.iter().map(|endpoint| endpoint.name).collect();
     names.extend(creating);
+    // It finds the ids of deliveries.
+    names.push(api::DELIVERY_LIST.endpoint().name);
     names.sort_unstable();
     names.dedup();
     binaries::build_only(root, profile, &names).expect("the functions build")

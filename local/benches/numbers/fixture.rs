@@ -1,5 +1,7 @@
 //! The teams and credentials of the measured requests, and the requests' events.
 
+mod late;
+
 use std::sync::LazyLock;
 
 use admin::connection;
@@ -47,6 +49,10 @@ pub enum Contents {
     TicketWithEvents(usize),
     /// The same rule, a ticket, and a policy that the request names in this way.
     TicketAndPolicy(PolicyNamedBy),
+    /// A webhook, and this many tickets, each with two breaches that it is told of.
+    LateTickets(usize),
+    /// A delivery.
+    Delivery,
 }
 
 /// How a request names a policy.
@@ -140,6 +146,8 @@ impl Fixture {
                 }
                 self.ticket(stack, count).await;
             }
+            Contents::LateTickets(count) => self.late_tickets(stack, count).await,
+            Contents::Delivery => self.delivery(stack).await,
             Contents::TicketAndPolicy(named_by) => {
                 if self.created == 0 {
                     self.rule(stack, json!({})).await;
@@ -210,7 +218,11 @@ impl Fixture {
         body: &Value,
     ) -> Value {
         let credential = self.preparing(stack.dynamodb(), endpoint.access).await;
-        let event = self.event_with(&credential, endpoint, item, body.to_string());
+        let body = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        let event = self.event_with(&credential, endpoint, item, body);
         invoke(stack, &logical_id(endpoint), event, success(endpoint)).await
     }
 
@@ -392,6 +404,9 @@ pub fn logical_id(endpoint: &Endpoint) -> String {
 pub fn needed(endpoint: &Endpoint) -> Contents {
     if endpoint.name == api::INQUIRY_SET_SLA.endpoint().name {
         return Contents::TicketAndPolicy(PolicyNamedBy::Id);
+    }
+    if endpoint.name == api::DELIVERY_RETRY.endpoint().name {
+        return Contents::Delivery;
     }
     Contents::Count(usize::from(
         examples::resource_parameter(endpoint.path).is_some(),

@@ -8,7 +8,7 @@
 //!
 //! It prints Markdown. Words after `--` choose the endpoints whose names contain one of them.
 //! `--calls` omits what depends on how the functions are compiled, and so does not build them for
-//! release. A busy machine makes the times longer and the ratios less precise, but it does not bias
+//! release. `--notices` measures the notices instead, and then words choose among its parts. A busy machine makes the times longer and the ratios less precise, but it does not bias
 //! the ratios: programs that are compared are measured in turns.
 
 #![expect(
@@ -22,6 +22,7 @@ mod build;
 mod calls;
 mod copies;
 mod fixture;
+mod notices;
 mod processes;
 mod stack;
 
@@ -37,6 +38,9 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("local/ lies in the repository");
+    if env::args().any(|argument| argument == "--notices") {
+        return notices::main(root, &words());
+    }
     let chosen = chosen();
     let only_calls = env::args().any(|argument| argument == "--calls");
     let binaries = match only_calls {
@@ -62,10 +66,15 @@ fn main() {
 
 /// The endpoints that the command line chooses; all if it names none.
 fn chosen() -> Vec<&'static Endpoint> {
-    let words = env::args().skip(1).filter(|word| !word.starts_with("--"));
-    let words: Vec<String> = words.collect();
+    let words = words();
     let named = |endpoint: &&Endpoint| words.iter().any(|word| endpoint.name.contains(word));
     let all = api::ALL.iter().copied();
     all.filter(|endpoint| words.is_empty() || named(endpoint))
         .collect()
+}
+
+/// What the command line names.
+fn words() -> Vec<String> {
+    let words = env::args().skip(1).filter(|word| !word.starts_with("--"));
+    words.collect()
 }

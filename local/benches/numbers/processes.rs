@@ -36,6 +36,14 @@ const TURN: usize = 50;
 /// Requests per team that add something: fewer than the limit of 100 calendars.
 const PER_TEAM: usize = 90;
 
+/// Endpoints that are not measured: a team's ten webhooks are soon used up, and sending waits for others.
+const UNMEASURED: [&str; 4] = [
+    "delivery-retry",
+    "webhook-create",
+    "webhook-delete",
+    "webhook-test",
+];
+
 /// The goals of docs/performance.md.
 const MAX_INIT_RATIO: f64 = 2.0;
 const MAX_CPU_RATIO: f64 = 1.3;
@@ -160,7 +168,8 @@ async fn programs(database: &str, rows: &[CallsRow]) -> (Vec<Program>, Vec<Funct
     for (number, row) in rows.iter().enumerate() {
         let endpoint = row.endpoint;
         let before = rows.get(..number).unwrap_or_default();
-        if before.iter().any(|row| row.endpoint.name == endpoint.name) {
+        let is_measured = before.iter().any(|row| row.endpoint.name == endpoint.name);
+        if is_measured || UNMEASURED.contains(&endpoint.name) {
             continue;
         }
         let script = script(&row.success);
@@ -428,7 +437,8 @@ fn length(call: &DynamoDbCall) -> Duration {
     finished.saturating_duration_since(call.started)
 }
 
-fn quantile(times: &[Duration], share: f64) -> Duration {
+/// The time that this share of them does not exceed.
+pub fn quantile(times: &[Duration], share: f64) -> Duration {
     let mut times = times.to_vec();
     times.sort();
     let last = times.len().saturating_sub(1);
@@ -438,7 +448,7 @@ fn quantile(times: &[Duration], share: f64) -> Duration {
 
 /// The sizes of a binary and of its zip in MB. The zip holds one deflated file, `bootstrap`, with
 /// its local header, its directory entry and the end record.
-fn sizes(binary: &Path) -> (f64, f64) {
+pub fn sizes(binary: &Path) -> (f64, f64) {
     const ZIP_FRAME_BYTES: usize = 30 + 46 + 22 + 2 * "bootstrap".len();
     let bytes = fs::read(binary).expect("the binary can be read");
     let mut zip = DeflateEncoder::new(Vec::new(), Compression::best());
@@ -448,7 +458,7 @@ fn sizes(binary: &Path) -> (f64, f64) {
 }
 
 /// The CPU time of all threads of a process, in nanoseconds; `stat` has only hundredths of seconds.
-fn cpu(process: u32) -> Duration {
+pub fn cpu(process: u32) -> Duration {
     let threads = fs::read_dir(format!("/proc/{process}/task")).expect("the process runs");
     let of_thread = |thread: fs::DirEntry| {
         let schedstat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
@@ -457,7 +467,8 @@ fn cpu(process: u32) -> Duration {
     Duration::from_nanos(threads.flatten().filter_map(of_thread).sum())
 }
 
-fn resident_kib(process: u32) -> u64 {
+/// The resident memory of a process.
+pub fn resident_kib(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());

@@ -33,6 +33,21 @@ pub async fn direct(
     Stack::start(options).await.expect("the stack starts")
 }
 
+/// Starts the template's functions alone, with up to so many processes each, and records all calls to
+/// the database if it is to.
+pub async fn crowded(
+    template: &Template,
+    binaries: &BTreeMap<String, PathBuf>,
+    database: &str,
+    concurrency: usize,
+    record: bool,
+) -> Stack {
+    let mut options = options(template, &[], binaries, database);
+    options.concurrency = concurrency;
+    options.record = record;
+    Stack::start(options).await.expect("the stack starts")
+}
+
 fn options(
     template: &Template,
     more: &[Function],
