@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use local::stack::Stack;
 use local::table;
 use serde_json::{Value, json};
 
 use crate::actors::{Actor, Response, Team};
-use crate::notices::{feed, run, team_with_rule, ticket};
+use crate::notices::{breach, feed, run, team_with_rule, ticket, ticket_soon_in_breach};
 use crate::receiver::{Answer, Receiver};
 use crate::world;
 
@@ -403,6 +403,16 @@ async fn bad_receivers_hold_up_nobody() {
             assert_eq!(delivery["lastAttempt"]["delivered"], false, "{delivery}");
         }
     }
+    // Nor does the sweep wait for them.
+    let at = ticket_soon_in_breach(&team, &caller).await;
+    let (_, late) = tokio::join!(breach(stack, (&team, &caller), 1, at), async {
+        good.messages(21).await;
+        at.duration_until(Timestamp::now())
+    });
+    assert!(
+        late < SignedDuration::from_secs(5),
+        "it arrives on time: {late}"
+    );
 }
 
 /// Brings the next attempt of every pending delivery to a webhook forward, as if its time had come.
