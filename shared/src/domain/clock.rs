@@ -586,6 +586,8 @@ impl MetricClock {
 impl Metric {
     /// All metrics.
     pub const ALL: [Metric; 3] = METRICS;
+    /// The metrics as clients see them.
+    pub const WORDS: &[&str] = &["firstResponse", "nextResponse", "resolution"];
 
     /// The metric as clients see it.
     pub fn as_str(self) -> &'static str {
@@ -668,6 +670,11 @@ mod tests {
             Some(Arc::new(plan)),
             None,
         )
+    }
+
+    #[test]
+    fn the_words_of_metrics_are_those_of_all_metrics() {
+        assert_eq!(Metric::ALL.map(Metric::as_str), Metric::WORDS);
     }
 
     #[test]

@@ -115,6 +115,14 @@ impl NoticeType {
         NoticeType::Withdrawn,
     ];
 
+    /// The types as clients see them.
+    pub const WORDS: &[&str] = &[
+        "sla.warning",
+        "sla.breached",
+        "sla.escalated",
+        "sla.withdrawn",
+    ];
+
     /// The type as clients see it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -381,6 +389,11 @@ mod tests {
             });
         let notices: Vec<Notice> = notices.collect();
         (told.collect(), ticket.with_reported(&notices))
+    }
+
+    #[test]
+    fn the_words_of_types_are_those_of_all_types() {
+        assert_eq!(NoticeType::ALL.map(NoticeType::as_str), NoticeType::WORDS);
     }
 
     #[test]

@@ -10,7 +10,6 @@ use crate::fields::Fields;
 use crate::problem::{Problem, Reason, TeamReason};
 
 const ON_REOPEN: &[&str] = &["continue", "restart", "ignore"];
-const METRICS: &[&str] = &["firstResponse", "nextResponse", "resolution"];
 
 /// Reads a change: absent members stay as they are.
 pub fn change(mut fields: Fields, current: &Settings) -> Result<Settings, Problem> {
@@ -46,7 +45,7 @@ fn escalations(fields: &mut Fields, value: &Value) -> Option<Vec<Escalation>> {
             return fields.refuse("escalations", not_escalations);
         };
         let mut within = Fields::new(members.clone());
-        let metric = within.word("metric", METRICS, Metric::parse);
+        let metric = within.word("metric", Metric::WORDS, Metric::parse);
         let after_breach = within.minutes("afterBreachMinutes", Minutes::MAX_RULE_TARGET);
         let escalation = metric
             .zip(after_breach)

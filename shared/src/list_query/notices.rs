@@ -5,14 +5,6 @@ use crate::domain::notice::NoticeType;
 use crate::list_query::{limit, one};
 use crate::problem::{Problem, Reason, TeamReason};
 
-/// The types of notices.
-const TYPES: &[&str] = &[
-    "sla.warning",
-    "sla.breached",
-    "sla.escalated",
-    "sla.withdrawn",
-];
-
 /// Which notices a client wants to see.
 #[derive(Debug)]
 pub struct NoticeListQuery {
@@ -40,7 +32,7 @@ impl NoticeListQuery {
             None => None,
             Some(word) => {
                 let word = NoticeType::parse(&word);
-                Some(word.ok_or_else(|| invalid("type", TeamReason::NotOneOf(TYPES)))?)
+                Some(word.ok_or_else(|| invalid("type", TeamReason::NotOneOf(NoticeType::WORDS)))?)
             }
         };
         Ok(NoticeListQuery {

@@ -22,7 +22,6 @@ const STATUSES: &[&str] = &[
     "achieved",
     "cancelled",
 ];
-const METRICS: &[&str] = &["firstResponse", "nextResponse", "resolution"];
 
 /// What a client wants to see of one ticket.
 #[derive(Clone, Copy, Debug)]
@@ -150,13 +149,11 @@ impl TicketListQuery {
         if states.is_empty() {
             states.extend(OPEN);
         }
-        let metric = match words(query, "metric", METRICS)?.as_slice() {
+        let metric = match words(query, "metric", Metric::WORDS)?.as_slice() {
             [] => None,
-            ["firstResponse"] => Some(Metric::FirstResponse),
-            ["nextResponse"] => Some(Metric::NextResponse),
-            ["resolution"] => Some(Metric::Resolution),
+            [word] => Metric::parse(word),
             _ => {
-                let reason = TeamReason::NotOneOf(METRICS);
+                let reason = TeamReason::NotOneOf(Metric::WORDS);
                 return Err(Problem::invalid("metric", Reason::Team(reason)));
             }
         };

@@ -282,9 +282,7 @@ impl Runner {
             error_message: "the run has failed; its cause is in the log".to_owned(),
         })
     }
-}
 
-impl Runner {
     /// Writes what alarms watch. What is zero is not written, since a metric costs by the hour, but for
     /// the age of what is due, which says that the run took place.
     fn measure(&self, counts: &Counts, now: Timestamp) {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::delivery::{Attempt, AttemptResult, Delivery, DeliveryStatus};
-use crate::domain::id::{NoticeId, WebhookId, delivery_parts};
+use crate::domain::id::{NoticeId, WebhookId, delivery_id, delivery_parts};
 use crate::domain::notice::NoticeType;
 use crate::domain::version::Version;
 use crate::list_query::deliveries::DeliveryListQuery;
@@ -144,7 +144,7 @@ impl Deliveries<ReadWrite> {
             // Its deliveries are no more than a memory.
             Problem::NotFound { .. } => Problem::NotFound {
                 resource: Resource::Delivery,
-                id: String::new(),
+                id: delivery_id(&current.notice, &current.webhook),
             },
             other => other,
         })?;

@@ -83,10 +83,10 @@ pub(super) fn queues(team_id: &TeamId, mode: Mode) -> [String; 2] {
     [QueueSide::Open, QueueSide::Closed].map(|side| queue(&team_pk, side))
 }
 
-/// The team's partition and the id of a ticket's partition.
-pub(super) fn of_ticket(pk: &str) -> Option<(String, TicketId)> {
-    let (scope, id) = pk.strip_prefix("TICKET#")?.rsplit_once('#')?;
-    Some((format!("TEAM#{scope}"), TicketId::parse(id)?))
+/// The team's partition of a ticket's partition; `None` if it is not one.
+pub(super) fn team_of_ticket(pk: &str) -> Option<String> {
+    let (scope, _id) = pk.strip_prefix("TICKET#")?.rsplit_once('#')?;
+    Some(format!("TEAM#{scope}"))
 }
 
 /// The partition of a team's notices. Their ids sort by time.

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValue};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::delivery::Delivery;
-use crate::domain::id::{NewId as _, NoticeId, TicketId};
+use crate::domain::id::{NewId as _, NoticeId};
 use crate::domain::notice::{Notice, NoticeType, Unreported};
 use crate::domain::ticket::Ticket;
 use crate::domain::version::Version;
@@ -50,7 +50,6 @@ pub(super) enum Put {
 pub struct DueTicket {
     entry: Entry,
     team_pk: String,
-    id: TicketId,
 }
 
 /// What has been reported about a ticket.
@@ -66,8 +65,8 @@ pub struct Report {
 
 impl DueTicket {
     fn of(entry: Entry) -> Option<DueTicket> {
-        let (team_pk, id) = key::of_ticket(&entry.pk)?;
-        Some(DueTicket { entry, team_pk, id })
+        let team_pk = key::team_of_ticket(&entry.pk)?;
+        Some(DueTicket { entry, team_pk })
     }
 
     /// When it is due.
@@ -87,9 +86,9 @@ impl Store {
     pub async fn report(&self, due: &DueTicket, now: Timestamp) -> Result<Report, Problem> {
         let team = TeamStore::<ReadWrite>::new(self.clone(), due.team_pk.clone());
         let tickets = team.tickets();
-        let (pk, sk) = key::ticket(&due.team_pk, &due.id);
+        let Entry { pk, sk, .. } = &due.entry;
         for _ in 0..MAX_ATTEMPTS {
-            let Some(item) = self.get(&pk, &sk).await? else {
+            let Some(item) = self.get(pk, sk).await? else {
                 return Ok(Report::default());
             };
             let next = due_ticket(&item);
