@@ -12,7 +12,7 @@
 
 mod hours;
 mod line;
-mod zone;
+pub(in crate::domain) mod zone;
 
 use std::sync::{Arc, LazyLock};
 

@@ -8,6 +8,7 @@
 //! as a pause while paused, change nothing, and nothing applies after a cancellation.
 
 pub mod cycle;
+pub mod fact;
 pub mod mark;
 
 use std::sync::Arc;

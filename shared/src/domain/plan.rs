@@ -50,7 +50,7 @@ pub struct CalendarVersion {
 }
 
 /// What a ticket is planned by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PlannedBy {
     /// A rule.
     Rule(RuleId),

@@ -56,7 +56,7 @@ pub(super) struct OffsetPeriod {
 
 /// A zone of the bundled database.
 #[derive(Debug)]
-pub(super) struct Zone {
+pub(in crate::domain) struct Zone {
     name: String,
     source: TimeZone,
     /// The first one starts at [`WINDOW_START`].
@@ -68,7 +68,7 @@ pub(super) struct Zone {
 
 impl Zone {
     /// The zone with this IANA name, in upper or lower case; `None` if there is none.
-    pub(super) fn named(name: &str) -> Option<Arc<Self>> {
+    pub(in crate::domain) fn named(name: &str) -> Option<Arc<Self>> {
         if let Some(zone) = cached(name) {
             return Some(zone);
         }
@@ -86,13 +86,18 @@ impl Zone {
     }
 
     /// Coordinated Universal Time.
-    pub(super) fn utc() -> Arc<Self> {
+    pub(in crate::domain) fn utc() -> Arc<Self> {
         Arc::clone(&UTC)
     }
 
     /// The name as the IANA database spells it.
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::domain) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The zone as the database has it.
+    pub(in crate::domain) fn source(&self) -> &TimeZone {
+        &self.source
     }
 
     /// The clock changes within the window, in ascending order. The first starts at

@@ -85,7 +85,7 @@ impl Clock {
         cycles.find(|cycle| cycle.number == number)?.then(at)
     }
 
-    fn cycles(&self, metric: Metric) -> impl Iterator<Item = &Cycle> {
+    pub(super) fn cycles(&self, metric: Metric) -> impl Iterator<Item = &Cycle> {
         let clock = self.metric(metric);
         clock.earlier.iter().chain(&clock.cycle)
     }
