@@ -76,6 +76,7 @@ async fn preview(call: ReadCall) -> Answer {
         assigned: None,
         events: Vec::new(),
         reported: Vec::new(),
+        counted: Vec::new(),
         version: Version::default(),
         fingerprint: Digest::of(""),
     };

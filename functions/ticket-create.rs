@@ -76,6 +76,7 @@ async fn planned(call: &Call, new: NewTicket) -> Result<Ticket, Problem> {
         assigned,
         events: events.await?,
         reported: Vec::new(),
+        counted: Vec::new(),
         version: Version::default(),
         fingerprint,
     })

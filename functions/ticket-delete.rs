@@ -15,6 +15,6 @@ async fn delete(call: Call) -> Answer {
     let tickets = call.store().tickets();
     let ticket = tickets.find(call.parameter("ticketId")).await?;
     call.check_version(ticket.version)?;
-    tickets.delete(&ticket).await?;
+    tickets.delete(&ticket, call.now()).await?;
     Reply::deleted(&ticket.id)
 }

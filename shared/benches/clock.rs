@@ -163,6 +163,7 @@ impl Case {
             assigned: None,
             events: events.collect(),
             reported: Vec::new(),
+            counted: Vec::new(),
             version: Version::default(),
             fingerprint: Digest::of(""),
         }

@@ -89,6 +89,9 @@ const SETTINGS: &str = "/api/v1/teams/{teamId}/sla/settings";
 const TICKETS: &str = "/api/v1/teams/{teamId}/sla/tickets";
 const TICKET: &str = "/api/v1/teams/{teamId}/sla/tickets/{ticketId}";
 const EVENTS: &str = "/api/v1/teams/{teamId}/sla/tickets/{ticketId}/events";
+const RECALCULATIONS: &str = "/api/v1/teams/{teamId}/sla/recalculations";
+const REPORT: &str = "/api/v1/teams/{teamId}/sla/report";
+const CYCLES: &str = "/api/v1/teams/{teamId}/sla/cycles";
 const NOTICES: &str = "/api/v1/teams/{teamId}/sla/notices";
 const WEBHOOKS: &str = "/api/v1/teams/{teamId}/sla/webhooks";
 const WEBHOOK: &str = "/api/v1/teams/{teamId}/sla/webhooks/{webhookId}";
@@ -182,6 +185,20 @@ pub static EVENT_CREATE: Write = Write::new("event-create", Method::POST, EVENTS
 /// Computes when a ticket would fall due.
 pub static PREVIEW_CREATE: Read = Read::new("preview-create", Method::POST, PREVIEW, SECRET_KEY);
 
+/// Plans open tickets anew by the rules and calendars of today, or tells what that would change.
+pub static RECALCULATION_CREATE: Write = Write::new(
+    "recalculation-create",
+    Method::POST,
+    RECALCULATIONS,
+    SECRET_KEY,
+);
+
+/// Reports how many targets were met in a span of days.
+pub static REPORT_GET: Read = Read::new("report-get", Method::GET, REPORT, SECRET_KEY);
+
+/// Lists the facts behind reports.
+pub static CYCLE_LIST: Read = Read::new("cycle-list", Method::GET, CYCLES, SECRET_KEY);
+
 /// Reads the feed of a team's notices.
 pub static NOTICE_LIST: Read = Read::new("notice-list", Method::GET, NOTICES, SECRET_KEY);
 
@@ -259,6 +276,9 @@ pub static ALL: &[&Endpoint] = &[
     &TICKET_DELETE.0,
     &EVENT_CREATE.0,
     &PREVIEW_CREATE.0,
+    &RECALCULATION_CREATE.0,
+    &REPORT_GET.0,
+    &CYCLE_LIST.0,
     &NOTICE_LIST.0,
     &WEBHOOK_CREATE.0,
     &WEBHOOK_LIST.0,

@@ -15,6 +15,7 @@ pub mod plan;
 pub mod policy;
 pub mod principal;
 pub mod priority;
+pub mod recalculation;
 pub mod report;
 pub mod rule;
 pub mod settings;

@@ -8,6 +8,7 @@ pub mod instant;
 pub mod json;
 pub mod policy;
 pub mod preview;
+pub mod recalculation;
 pub mod rule;
 pub mod settings;
 pub mod ticket;

@@ -101,6 +101,8 @@ pub struct RunLine<'a> {
     pub failed_attempts: u64,
     /// The deliveries that were given up.
     pub given_up: u64,
+    /// The changes of tickets that it moved into summaries.
+    pub changes: u64,
     /// What it could not do.
     pub problems: u64,
 }
@@ -120,6 +122,7 @@ pub fn run(line: &RunLine<'_>) {
         delivered = line.delivered,
         failed_attempts = line.failed_attempts,
         given_up = line.given_up,
+        changes = line.changes,
         problems = line.problems,
         "run"
     );

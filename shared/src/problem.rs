@@ -302,6 +302,19 @@ pub enum TeamReason {
     NotANoticeId,
     /// It is not a cursor of this list.
     NotACursor,
+    /// It belongs to a dry run.
+    OnlyInADryRun,
+    /// It is not an object with rules or calendars.
+    NotADraft,
+    /// It is not a list of objects.
+    NotDrafts {
+        /// The most of them.
+        max: u32,
+    },
+    /// It is a day before `from`.
+    BeforeFrom,
+    /// There are more days from `from` to it than a report may have.
+    TooManyDays,
     /// It makes no schedule.
     Schedule(ScheduleReason),
     /// It is not an object of weekdays.
@@ -334,6 +347,14 @@ impl Problem {
         Problem::Invalid(vec![Violation {
             field: field.into(),
             reason,
+        }])
+    }
+
+    /// A draft names a calendar that is not one of the team's.
+    pub fn unknown_calendar_in(field: String) -> Problem {
+        Problem::Invalid(vec![Violation {
+            field: field.into(),
+            reason: Reason::Team(TeamReason::UnknownCalendar),
         }])
     }
 

@@ -1,10 +1,13 @@
 //! The successes of endpoints, before a dialect formats them.
 
 pub mod calendar;
+pub mod cycle;
 pub mod delivery;
 pub mod notice;
 pub mod policy;
 pub mod preview;
+pub mod recalculation;
+pub mod report;
 pub mod rule;
 pub mod settings;
 pub mod ticket;

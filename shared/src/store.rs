@@ -7,8 +7,10 @@
 pub mod calendars;
 pub mod client;
 pub mod credentials;
+pub mod cycles;
 pub mod deliveries;
 mod due;
+mod encoding;
 pub mod idempotency;
 mod key;
 pub mod notices;
@@ -17,6 +19,7 @@ pub mod plans;
 pub mod policies;
 pub mod rules;
 mod settings;
+pub mod summaries;
 pub mod team;
 pub mod tickets;
 mod transaction;

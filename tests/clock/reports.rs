@@ -104,6 +104,7 @@ impl Told {
             assigned: None,
             events: Vec::new(),
             reported: Vec::new(),
+            counted: Vec::new(),
             version: Version::default(),
             fingerprint: Digest::of(""),
         };

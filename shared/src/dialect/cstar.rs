@@ -10,6 +10,7 @@ use crate::domain::calendar::{
 };
 use crate::domain::id::{MAX_CLIENT_ID_CHARS, RuleId};
 use crate::domain::plan::MAX_ESCALATIONS;
+use crate::domain::report::MAX_DAYS;
 use crate::domain::ticket::MAX_EVENTS_AT_ONCE;
 use crate::domain::webhook_url::UrlReason;
 use crate::problem::{JsonReason, Problem, Reason, Resource, TeamProblem, TeamReason, Violation};
@@ -442,6 +443,15 @@ fn requirement(reason: TeamReason) -> Cow<'static, str> {
         }
         TeamReason::NotANoticeId => "must be the id of a notice",
         TeamReason::NotACursor => "must be the 'nextCursor' of an earlier response",
+        TeamReason::OnlyInADryRun => "must be absent unless 'dryRun' is true",
+        TeamReason::NotADraft => "must be an object with 'rules', 'calendars' or both",
+        TeamReason::NotDrafts { max } => {
+            return format!("must be a list of at most {max} objects").into();
+        }
+        TeamReason::BeforeFrom => "must not be before 'from'",
+        TeamReason::TooManyDays => {
+            return format!("must be at most {} days after 'from'", MAX_DAYS - 1).into();
+        }
         TeamReason::Schedule(reason) => return schedule_requirement(reason),
         TeamReason::NotAWeek => "must be an object of weekdays, each with a list of intervals",
         TeamReason::NotADay => "must be a list of intervals",

@@ -265,6 +265,11 @@ impl Clock {
         self.plan.as_ref()
     }
 
+    /// The plan that is assigned, whatever the priority.
+    pub fn assigned(&self) -> Option<&Arc<Plan>> {
+        self.assigned.as_ref()
+    }
+
     /// Applies the next event.
     pub fn apply(&mut self, event: &Event) {
         if self.state == State::Cancelled {

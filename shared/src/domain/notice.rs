@@ -350,6 +350,7 @@ mod tests {
             assigned: None,
             events: Vec::new(),
             reported: Vec::new(),
+            counted: Vec::new(),
             version: Version::default(),
             fingerprint: Digest::of(""),
         }

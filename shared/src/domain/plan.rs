@@ -122,6 +122,15 @@ impl Plan {
             origin: None,
         }
     }
+
+    /// Whether another plan says the same. Plans with the same origin have the same calendar.
+    pub fn equals(&self, other: &Plan) -> bool {
+        self.targets == other.targets
+            && self.warn_at_percent == other.warn_at_percent
+            && self.on_reopen == other.on_reopen
+            && self.escalations == other.escalations
+            && self.origin == other.origin
+    }
 }
 
 impl PlanTargets {

@@ -25,6 +25,9 @@ impl Priority {
         Priority::Urgent,
     ];
 
+    /// All priorities, as clients write them.
+    pub const WORDS: &[&str] = &["low", "normal", "high", "urgent"];
+
     /// Reads a priority; `None` for any other spelling.
     pub fn parse(text: &str) -> Option<Priority> {
         Priority::ALL

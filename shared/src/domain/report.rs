@@ -219,18 +219,21 @@ impl GroupBy {
 }
 
 impl Report {
-    /// A report without cycles.
-    pub fn new(span: Span, group_by: GroupBy) -> Report {
-        Report {
+    /// The report of a span, from the summaries of the days that it has a part of.
+    pub fn new(span: Span, group_by: GroupBy, days: &BTreeMap<Day, DaySummary>) -> Report {
+        let mut report = Report {
             span,
             group_by,
             rows: BTreeMap::new(),
             totals: BTreeMap::new(),
+        };
+        for (day, summary) in days {
+            report.add(*day, summary);
         }
+        report
     }
 
-    /// Adds what a day's summary has of the span.
-    pub fn add(&mut self, day: Day, summary: &DaySummary) {
+    fn add(&mut self, day: Day, summary: &DaySummary) {
         // The day of a quarter hour takes a search in the zone's data; many cells share it.
         let mut last = None;
         for (key, cell) in &summary.cells {

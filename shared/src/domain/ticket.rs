@@ -10,6 +10,7 @@ use crate::domain::id::{EventId, RuleId, TicketId};
 use crate::domain::notice::Reported;
 use crate::domain::plan::Plan;
 use crate::domain::priority::Priority;
+use crate::domain::report::summary::CountedDay;
 use crate::domain::text::Reference;
 use crate::domain::version::Version;
 
@@ -43,6 +44,8 @@ pub struct Ticket {
     pub events: Vec<TicketEvent>,
     /// What has been reported about it, in that order.
     pub reported: Vec<Reported>,
+    /// Its facts that are stored, by their days.
+    pub counted: Vec<CountedDay>,
     /// The number of times it has been written.
     pub version: Version,
     /// A digest of the request that created it.
@@ -137,9 +140,12 @@ impl Ticket {
     }
 
     /// The next version of the ticket, with these events after those it has; `None` if that would
-    /// be more than [`MAX_EVENTS`].
+    /// be more than [`MAX_EVENTS`], recalculations not counted.
     pub fn with_events(&self, events: Vec<TicketEvent>, now: Timestamp) -> Option<Ticket> {
-        if self.events.len() + events.len() > MAX_EVENTS {
+        let counts =
+            |event: &&TicketEvent| !matches!(event.event.kind, EventKind::Recalculated(_));
+        let number = self.events.iter().chain(&events).filter(counts).count();
+        if number > MAX_EVENTS {
             return None;
         }
         let mut ticket = self.clone();

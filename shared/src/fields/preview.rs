@@ -10,7 +10,7 @@ use crate::domain::minutes::Minutes;
 use crate::domain::priority::Priority;
 use crate::domain::rule::Targets;
 use crate::domain::ticket::NewEvent;
-use crate::fields::rule::{PRIORITIES, targets};
+use crate::fields::rule::targets;
 use crate::fields::{Fields, calendar, instant, ticket};
 use crate::problem::{Problem, Reason, TeamReason};
 
@@ -91,7 +91,7 @@ fn requested_targets(fields: &mut Fields) -> Option<RequestedTargets> {
     let has_targets = fields.has("responseTarget") || fields.has("resolutionTarget");
     if !has_targets {
         return fields
-            .word("priority", PRIORITIES, Priority::parse)
+            .word("priority", Priority::WORDS, Priority::parse)
             .map(RequestedTargets::OfRule);
     }
     let has_priority = fields.take("priority").is_some();

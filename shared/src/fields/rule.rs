@@ -10,12 +10,10 @@ use crate::domain::text::Name;
 use crate::fields::Fields;
 use crate::problem::{Problem, Reason, TeamReason};
 
-pub(super) const PRIORITIES: &[&str] = &["low", "normal", "high", "urgent"];
-
 /// Reads a rule. `businessHoursOnly` is false unless given, `enabled` true.
 pub fn draft(mut fields: Fields) -> Result<RuleDraft, Problem> {
     let name = fields.text("name", (Name::MIN_CHARS, Name::MAX_CHARS), Name::new);
-    let priority = fields.word("priority", PRIORITIES, Priority::parse);
+    let priority = fields.word("priority", Priority::WORDS, Priority::parse);
     let response = fields.minutes("responseTarget", Minutes::MAX_RULE_TARGET);
     let resolution = fields.minutes("resolutionTarget", Minutes::MAX_RULE_TARGET);
     let targets = targets(&mut fields, response, resolution);

@@ -8,7 +8,6 @@ use crate::domain::id::{EventId, RuleId, TicketId};
 use crate::domain::priority::Priority;
 use crate::domain::text::Reference;
 use crate::domain::ticket::{MAX_AHEAD, MAX_EVENTS_AT_ONCE, NewEvent, NewEventKind};
-use crate::fields::rule::PRIORITIES;
 use crate::fields::{Fields, instant};
 use crate::problem::{Problem, Reason, TeamProblem, TeamReason};
 
@@ -60,7 +59,7 @@ pub fn new_ticket(mut fields: Fields, now: Timestamp) -> Result<NewTicket, Probl
         None => Some(now),
         Some(value) => instant::member(&mut fields, "createdAt", &value),
     };
-    let priority = fields.word("priority", PRIORITIES, Priority::parse);
+    let priority = fields.word("priority", Priority::WORDS, Priority::parse);
     let rule_id = fields.optional("ruleId", TeamReason::UnknownRule, RuleId::parse);
     let reference = reference(&mut fields);
     let events = match fields.take("events") {
@@ -171,7 +170,7 @@ fn kind(fields: &mut Fields) -> Option<NewEventKind> {
         "reopened" => NewEventKind::Reopened,
         "cancelled" => NewEventKind::Cancelled,
         "priority_changed" => {
-            let priority = fields.word("priority", PRIORITIES, Priority::parse)?;
+            let priority = fields.word("priority", Priority::WORDS, Priority::parse)?;
             NewEventKind::PriorityChanged(priority)
         }
         "rule_assigned" => match fields.required("ruleId")? {

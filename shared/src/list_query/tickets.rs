@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::domain::clock::{Clock, Metric, Status};
 use crate::domain::ticket::Ticket;
 use crate::fields::instant;
-use crate::list_query::{limit, one};
+use crate::list_query::{limit, one, words};
 use crate::problem::{Problem, Reason, TeamReason};
 
 const STATES: &[&str] = &["open", "paused", "resolved", "cancelled"];
@@ -99,6 +99,11 @@ impl Cursor {
     /// A text is not a cursor.
     pub fn invalid() -> Problem {
         Problem::invalid("cursor", Reason::Team(TeamReason::NotACursor))
+    }
+
+    /// Reads a place among the open tickets; `None` for any other text.
+    pub fn parse_open(text: &str) -> Option<Cursor> {
+        Cursor::parse(text).ok().filter(Cursor::is_open)
     }
 
     fn parse(text: &str) -> Result<Cursor, Problem> {
@@ -205,18 +210,4 @@ fn boolean(query: &str, name: &'static str) -> Result<bool, Problem> {
             Reason::Team(TeamReason::NotABoolean),
         )),
     }
-}
-
-/// Words out of a few, with commas; none if the parameter is absent.
-fn words(
-    query: &str,
-    name: &'static str,
-    words: &'static [&'static str],
-) -> Result<Vec<&'static str>, Problem> {
-    let Some(given) = one(query, name) else {
-        return Ok(Vec::new());
-    };
-    let known = |word: &str| words.iter().find(|known| **known == word).copied();
-    let found: Option<Vec<_>> = given.split(',').map(known).collect();
-    found.ok_or_else(|| Problem::invalid(name, Reason::Team(TeamReason::NotSomeOf(words))))
 }

@@ -237,6 +237,20 @@ impl<Rights> Call<Rights> {
         self.public.header("if-none-match")
     }
 
+    /// Whether the client prefers this media type to JSON.
+    pub fn prefers(&self, media_type: &str) -> bool {
+        self.public.request.prefers(media_type)
+    }
+
+    /// The path and query of this request with another value of a parameter.
+    pub fn with_parameter(&self, name: &str, value: &str) -> String {
+        let given = form_urlencoded::parse(self.query().as_bytes());
+        let others = given.filter(|(given, _)| given != name);
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let query = query.extend_pairs(others).append_pair(name, value).finish();
+        format!("{}?{query}", self.public.path())
+    }
+
     /// The query string, as it was sent.
     pub fn query(&self) -> &str {
         &self.public.request.query

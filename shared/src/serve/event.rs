@@ -101,25 +101,37 @@ impl Request {
 
     /// Whether `Accept-Encoding` lists gzip, by name or by `*`, with a weight above zero.
     pub(super) fn accepts_gzip(&self) -> bool {
-        let accepted = self
-            .headers
-            .get("accept-encoding")
-            .map_or("", String::as_str);
-        let weight_of = |coding: &str| {
-            accepted.split(',').find_map(|item| {
+        let weight = self.weight("accept-encoding", &["gzip", "*"]);
+        weight.is_some_and(|weight| weight > 0.0)
+    }
+
+    /// Whether `Accept` prefers a media type to JSON: names it, or what it is one of, with a higher
+    /// weight.
+    pub(super) fn prefers(&self, media_type: &str) -> bool {
+        let weight = |media_type: &str| {
+            let range = media_type.split('/').next().unwrap_or_default();
+            let names = [media_type, &format!("{range}/*"), "*/*"];
+            self.weight("accept", &names).unwrap_or_default()
+        };
+        weight(media_type) > weight("application/json")
+    }
+
+    /// The weight of the first of these names that a header lists (RFC 9110, 12.4.2).
+    fn weight(&self, header: &str, names: &[&str]) -> Option<f32> {
+        let listed = self.headers.get(header).map_or("", String::as_str);
+        let weight_of = |name: &str| {
+            listed.split(',').find_map(|item| {
                 let mut parts = item.split(';').map(str::trim);
-                let named = parts.next()?.eq_ignore_ascii_case(coding);
+                let is_named = parts.next()?.eq_ignore_ascii_case(name);
                 let weight = parts.find_map(|part| {
                     part.strip_prefix("q=")
                         .or_else(|| part.strip_prefix("Q="))
                         .and_then(|weight| weight.parse::<f32>().ok())
                 });
-                named.then(|| weight.unwrap_or(1.0))
+                is_named.then(|| weight.unwrap_or(1.0))
             })
         };
-        weight_of("gzip")
-            .or_else(|| weight_of("*"))
-            .is_some_and(|weight| weight > 0.0)
+        names.iter().find_map(|name| weight_of(name))
     }
 }
 

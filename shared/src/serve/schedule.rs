@@ -68,6 +68,8 @@ pub struct Counts {
     pub notices: u64,
     /// What came of its attempts.
     pub attempts: Tally,
+    /// Changes of tickets that it moved into summaries.
+    pub changes: u64,
     /// What it could not do, and has left to the next run.
     pub problems: u64,
 }
@@ -133,10 +135,7 @@ impl Run {
                     wait(&mut waiting, again);
                 }
                 Some(Ok(_)) => {}
-                Some(Err(problem)) => {
-                    log::problem(&problem);
-                    self.count(|counts| counts.problems += 1);
-                }
+                Some(Err(problem)) => self.left(&problem),
                 None => {
                     if let Some((_, item)) = waiting.pop_first() {
                         let after = at(&item).checked_add(A_MOMENT);
@@ -159,6 +158,20 @@ impl Run {
     /// Counts what came of the run's attempts.
     pub fn attempted(&self, attempts: Tally) {
         self.count(|counts| counts.attempts = attempts);
+    }
+
+    /// Counts the changes of a team that were moved into its summaries, or logs why they were not.
+    pub fn summed_up(&self, moved: Result<u64, Problem>) {
+        match moved {
+            Ok(changes) => self.count(|counts| counts.changes += changes),
+            Err(problem) => self.left(&problem),
+        }
+    }
+
+    /// Logs and counts what is left to the next run.
+    fn left(&self, problem: &Problem) {
+        log::problem(problem);
+        self.count(|counts| counts.problems += 1);
     }
 
     fn count(&self, add: impl FnOnce(&mut Counts)) {
@@ -272,6 +285,7 @@ impl Runner {
             delivered: counts.attempts.delivered,
             failed_attempts: counts.attempts.failed,
             given_up: counts.attempts.given_up,
+            changes: counts.changes,
             problems: counts.problems,
         });
         if problem.is_none() {
@@ -308,7 +322,10 @@ mod tests {
     use super::*;
     use crate::store::client;
 
-    static JOB: Job = Job { name: "test-job" };
+    static JOB: Job = Job {
+        name: "test-job",
+        every_minutes: 1,
+    };
 
     fn outcome<F>(handler: fn(Run) -> F) -> Result<(), Diagnostic>
     where

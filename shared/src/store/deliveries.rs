@@ -17,7 +17,7 @@ use crate::list_query::deliveries::DeliveryListQuery;
 use crate::problem::{Problem, Resource, TeamProblem};
 use crate::store::key::Waiting;
 use crate::store::notices::expiry;
-use crate::store::page::{Order, Range};
+use crate::store::page::{Order, Range, Within};
 use crate::store::team::{ReadWrite, TeamStore};
 use crate::store::{due, key, malformed, problem, string};
 
@@ -93,7 +93,7 @@ impl<Rights> Deliveries<Rights> {
         let id = WebhookId::parse(webhook).ok_or_else(unknown)?;
         let range = Range {
             pk: &key::deliveries(&self.team.pk),
-            prefix: &key::deliveries_to(&id),
+            within: Within::Prefix(&key::deliveries_to(&id)),
             order: Order::NewestFirst,
             after: query.after.as_ref().map(|after| key::delivery(&id, after)),
         };

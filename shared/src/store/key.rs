@@ -5,6 +5,7 @@ use crate::domain::id::{
 };
 use crate::domain::minutes::Minutes;
 use crate::domain::principal::Mode;
+use crate::domain::report::summary::Day;
 use crate::domain::text::PolicyName;
 use crate::domain::version::Version;
 
@@ -120,6 +121,48 @@ pub(super) fn of_delivery(pk: &str, sk: &str) -> Option<(String, WebhookId, Noti
 pub(super) fn of_delivery_sk(sk: &str) -> Option<(WebhookId, NoticeId)> {
     let (webhook, notice) = sk.split_once('#')?;
     Some((WebhookId::parse(webhook)?, NoticeId::parse(notice)?))
+}
+
+/// The partition of the facts of a team's cycles.
+pub(super) fn cycles(team_pk: &str) -> String {
+    format!("CYCLE#{}", scope(team_pk))
+}
+
+/// The facts of a ticket on a day. Those of a day stand together.
+pub(super) fn cycles_of_ticket(day: Day, ticket: &TicketId) -> String {
+    format!("{}#{ticket}", summary(day))
+}
+
+/// The sort keys of a day's facts: the first one is not before the first text, the last one before
+/// the second.
+pub(super) fn cycles_of_days(first: Day, last: Day) -> (String, String) {
+    // In ASCII, `$` follows `#`.
+    (summary(first), format!("{}$", summary(last)))
+}
+
+/// The partition of a team's summaries.
+pub(super) fn summaries(team_pk: &str) -> String {
+    format!("SUMMARY#{}", scope(team_pk))
+}
+
+/// The summary of a day.
+pub(super) fn summary(day: Day) -> String {
+    day.date().to_string()
+}
+
+/// The day of a summary.
+pub(super) fn day_of_summary(sk: &str) -> Option<Day> {
+    Day::of_date(sk.parse().ok()?)
+}
+
+/// The partition of the changes that are not in a team's summaries yet.
+pub(super) fn changes(team_pk: &str) -> String {
+    format!("CHANGE#{}", scope(team_pk))
+}
+
+/// A change, by the instant of its write. Those of one instant have different marks of their writes.
+pub(super) fn change(sortable_instant: &str, write_id: &str) -> String {
+    format!("{sortable_instant}#{write_id}")
 }
 
 /// The partitions of what a team's tickets lead to.

@@ -8,7 +8,7 @@ use crate::domain::notice::{Notice, NoticeType, RETENTION};
 use crate::list_query::notices::NoticeListQuery;
 use crate::problem::Problem;
 use crate::reply;
-use crate::store::page::{Order, Range};
+use crate::store::page::{Order, Range, Within};
 use crate::store::team::TeamStore;
 use crate::store::{key, malformed};
 
@@ -59,7 +59,7 @@ impl<Rights> Notices<Rights> {
     pub async fn list(&self, query: &NoticeListQuery) -> Result<NoticePage, Problem> {
         let range = Range {
             pk: &key::notices(&self.team.pk),
-            prefix: NoticeId::PREFIX,
+            within: Within::Prefix(NoticeId::PREFIX),
             order: Order::OldestFirst,
             after: query.after.as_ref().map(NoticeId::to_string),
         };

@@ -16,12 +16,21 @@ const MAX_READ_AT_ONCE: i32 = 100;
 pub(super) struct Range<'a> {
     /// The partition.
     pub(super) pk: &'a str,
-    /// What the sort keys begin with.
-    pub(super) prefix: &'a str,
+    /// Which of its items.
+    pub(super) within: Within<'a>,
     /// Which of them come first.
     pub(super) order: Order,
     /// The sort key after which the page begins; `None` for the first page.
     pub(super) after: Option<String>,
+}
+
+/// A range of sort keys.
+#[derive(Clone, Copy)]
+pub(super) enum Within<'a> {
+    /// Those that begin with a text.
+    Prefix(&'a str),
+    /// Those from one text to another.
+    Bounds(&'a str, &'a str),
 }
 
 /// The order of a list whose sort keys sort by time.
@@ -76,7 +85,10 @@ impl Store {
     }
 
     /// The next items of a range, and whether they are the last ones.
-    async fn read_range(&self, range: &Range<'_>) -> Result<(Vec<Item>, bool), Problem> {
+    pub(super) async fn read_range(
+        &self,
+        range: &Range<'_>,
+    ) -> Result<(Vec<Item>, bool), Problem> {
         let start = range.after.as_ref().map(|after| {
             Item::from([
                 (key::PK.to_owned(), string(range.pk)),
@@ -84,12 +96,19 @@ impl Store {
             ])
         });
         let query = self.table.client.query().table_name(&self.table.name);
+        let query = match range.within {
+            Within::Prefix(prefix) => query
+                .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
+                .expression_attribute_values(":prefix", string(prefix)),
+            Within::Bounds(from, to) => query
+                .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
+                .expression_attribute_values(":from", string(from))
+                .expression_attribute_values(":to", string(to)),
+        };
         let page = query
-            .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
             .expression_attribute_names("#pk", key::PK)
             .expression_attribute_names("#sk", key::SK)
             .expression_attribute_values(":pk", string(range.pk))
-            .expression_attribute_values(":prefix", string(range.prefix))
             .scan_index_forward(range.order == Order::OldestFirst)
             .set_exclusive_start_key(start)
             .limit(MAX_READ_AT_ONCE)

@@ -1,5 +1,8 @@
 //! What plans are made of: which rule applies, whose business hours count, and the team's settings.
 
+mod drafts;
+pub(in crate::store) mod today;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -18,12 +21,16 @@ use crate::domain::version::Version;
 use crate::problem::Problem;
 use crate::store::team::TeamStore;
 
+use drafts::DraftedCalendar;
+
 /// Makes the plans of a team's tickets, as its rules and settings are now.
 pub struct Planner<Rights> {
     team: TeamStore<Rights>,
     rules: Vec<Rule>,
     settings: Settings,
     default_calendar: Option<CalendarId>,
+    /// Calendars as they would be.
+    drafted: Vec<DraftedCalendar>,
 }
 
 impl<Rights> TeamStore<Rights> {
@@ -48,6 +55,7 @@ impl<Rights> TeamStore<Rights> {
             rules,
             settings,
             default_calendar,
+            drafted: Vec::new(),
         })
     }
 
@@ -170,6 +178,9 @@ impl<Rights> Planner<Rights> {
         ];
         for (id, source) in candidates {
             let Some(id) = id else { continue };
+            if let Some(drafted) = self.drafted(&id) {
+                return Ok(drafted.coverage(source));
+            }
             if let Some(stored) = self.team.calendars().schedule(&id).await? {
                 let coverage = Coverage::stored(id, stored.version, source, &stored.schedule);
                 return coverage.map_err(invalid);

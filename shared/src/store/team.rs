@@ -4,10 +4,12 @@ use std::marker::PhantomData;
 
 use crate::store::Store;
 use crate::store::calendars::Calendars;
+use crate::store::cycles::Cycles;
 use crate::store::deliveries::Deliveries;
 use crate::store::notices::Notices;
 use crate::store::policies::Policies;
 use crate::store::rules::Rules;
+use crate::store::summaries::Summaries;
 use crate::store::tickets::Tickets;
 use crate::store::webhooks::Webhooks;
 
@@ -56,6 +58,16 @@ impl<Rights> TeamStore<Rights> {
     /// The team's tickets.
     pub fn tickets(&self) -> Tickets<Rights> {
         Tickets::new(self.share())
+    }
+
+    /// The facts behind the team's reports.
+    pub fn cycles(&self) -> Cycles<Rights> {
+        Cycles::new(self.share())
+    }
+
+    /// The sums that the team's reports are added up from.
+    pub fn summaries(&self) -> Summaries<Rights> {
+        Summaries::new(self.share())
     }
 
     /// The feed of the team's notices.

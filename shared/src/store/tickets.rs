@@ -2,6 +2,8 @@
 //! stored as truth. What is stored beside it only serves the index.
 
 mod encoding;
+mod facts;
+pub mod recalculation;
 pub mod report;
 
 use std::collections::{BTreeSet, HashMap};
@@ -19,8 +21,10 @@ use crate::domain::ticket::Ticket;
 use crate::domain::version::Version;
 use crate::list_query::tickets::Cursor;
 use crate::problem::{Problem, Resource, TeamProblem};
+use crate::store::cycles;
 use crate::store::due::{self, sortable};
 use crate::store::key::{QueueSide, Waiting};
+use crate::store::summaries::change_item;
 use crate::store::team::{ReadWrite, TeamStore};
 use crate::store::transaction::{VERSION, WRITE_ID};
 use crate::store::{Item, key, number, problem, string, text};
@@ -255,22 +259,31 @@ impl Tickets<ReadWrite> {
         }
     }
 
-    /// Deletes a ticket and its notices. [`Problem::WriteConflict`] if the stored ticket has another
-    /// version.
+    /// Deletes a ticket, its notices and its facts. [`Problem::WriteConflict`] if the stored ticket has
+    /// another version.
     ///
     /// Deliveries contain nothing about a ticket. Those whose notice is gone end at their next attempt.
-    pub async fn delete(&self, ticket: &Ticket) -> Result<(), Problem> {
+    pub async fn delete(&self, ticket: &Ticket, now: Timestamp) -> Result<(), Problem> {
         let (pk, sk) = key::ticket(&self.team.pk, &ticket.id);
         let notices = key::notices(&self.team.pk);
+        let reported = ticket.reported.iter();
+        let reported = reported.map(|reported| (notices.clone(), reported.id.to_string()));
+        let counted = ticket.counted.iter();
+        let counted = counted.map(|counted| cycles::keys(&self.team.pk, &ticket.id, counted.day));
         let mut transaction = self.team.store.transaction();
-        for reported in &ticket.reported {
-            if transaction.is_full(1) {
+        for (pk, sk) in reported.chain(counted) {
+            if transaction.is_full(2) {
                 transaction.commit().await?;
                 transaction = self.team.store.transaction();
             }
-            transaction.delete_any(&notices, reported.id.as_str())?;
+            transaction.delete_any(&pk, &sk)?;
         }
         transaction.delete(&pk, &sk, ticket.version)?;
+        let sums = facts::removal(ticket);
+        if !sums.is_empty() {
+            let write_id = transaction.write_id().to_owned();
+            transaction.put_any(change_item(&self.team.pk, &sums, now, &write_id)?)?;
+        }
         transaction.commit().await
     }
 

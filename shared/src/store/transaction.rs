@@ -82,6 +82,12 @@ impl Transaction<'_> {
         self.put_over(item, None, refused)
     }
 
+    /// Puts an item, whether there is one or not.
+    pub(super) fn put_any(&mut self, item: Item) -> Result<(), Problem> {
+        let never = || Problem::Internal("an unconditional put was refused".into());
+        self.put(Put::builder().set_item(Some(item)), never)
+    }
+
     /// Replaces the item that has this version; [`Problem::WriteConflict`] if it has another.
     pub(super) fn replace(
         &mut self,

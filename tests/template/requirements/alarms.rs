@@ -216,8 +216,9 @@ impl Deployment {
             json!({
                 "Namespace": "AWS/Lambda", "MetricName": "Invocations",
                 "Dimensions": [{ "Name": "FunctionName", "Value": upper_camel(job.name) }],
-                "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 5, "Threshold": 1,
-                "ComparisonOperator": "LessThanThreshold", "TreatMissingData": "breaching",
+                "Statistic": "Sum", "Period": 60 * job.every_minutes, "EvaluationPeriods": 5,
+                "Threshold": 1, "ComparisonOperator": "LessThanThreshold",
+                "TreatMissingData": "breaching",
             })
         }));
         alarms

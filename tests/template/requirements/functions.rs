@@ -191,7 +191,7 @@ impl Deployment {
                 wanted["Tracing"] = json!("Active");
                 wanted["Events"] = self.wanted_route(endpoint);
             }
-            Declared::Job(_) => {
+            Declared::Job(job) => {
                 let look_ahead = self.parameter(parameters::LOOK_AHEAD);
                 wanted["VersionDescription"] = json!(format!("{settings} {look_ahead}"));
                 // One run a minute: nearly every one would be sampled.
@@ -199,7 +199,7 @@ impl Deployment {
                 // The next run does what one that failed, or that waited for so long, left.
                 wanted["EventInvokeConfig"] =
                     json!({ "MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0 });
-                wanted["Events"] = self.wanted_schedule();
+                wanted["Events"] = self.wanted_schedule(job);
             }
         }
         wanted
@@ -214,11 +214,15 @@ impl Deployment {
         json!({ "Http": { "Type": "HttpApi", "Properties": event } })
     }
 
-    fn wanted_schedule(&self) -> Value {
+    fn wanted_schedule(&self, job: &Job) -> Value {
+        let rate = match job.every_minutes {
+            1 => "rate(1 minute)".to_owned(),
+            several => format!("rate({several} minutes)"),
+        };
         let schedule = json!({
             // A name of SAM's would be the same in every stack.
             "OmitName": true,
-            "ScheduleExpression": "rate(1 minute)",
+            "ScheduleExpression": rate,
             "FlexibleTimeWindow": { "Mode": "OFF" },
             "RetryPolicy": { "MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 5 },
             "DeadLetterConfig": { "Arn": format!("{}.Arn", self.only(QUEUE)) },

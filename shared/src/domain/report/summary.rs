@@ -74,6 +74,17 @@ pub struct DaySummary {
     pub cells: BTreeMap<CellKey, Cell>,
 }
 
+/// What is counted of a ticket on a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountedDay {
+    /// The day.
+    pub day: Day,
+    /// A checksum of its facts as they are stored.
+    pub checksum: u32,
+    /// What summaries keep of them.
+    pub tallies: Vec<Tally>,
+}
+
 /// How a write of a ticket changes a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DayChange {
@@ -96,6 +107,11 @@ impl Day {
         let hours = i64::from(number).checked_mul(24)?;
         let instant = Timestamp::UNIX_EPOCH.checked_add(SignedDuration::try_from_hours(hours)?);
         Some(Day::of(instant.ok()?))
+    }
+
+    /// A date as a day of UTC.
+    pub fn of_date(date: Date) -> Option<Day> {
+        date.to_zoned(TimeZone::UTC).ok().map(|_| Day(date))
     }
 
     /// The number of days since the Unix epoch.

@@ -4,32 +4,37 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::calendar::Calendar;
 use crate::domain::clock::mark::MarkKind;
-use crate::domain::clock::{Event, EventKind, Metric};
+use crate::domain::clock::{Event, EventKind};
 use crate::domain::coverage::CoverageSource;
 use crate::domain::digest::Digest;
-use crate::domain::id::{CalendarId, EventId, NoticeId, PolicyId, RuleId, TicketId};
+use crate::domain::id::{CalendarId, EventId, NoticeId, TicketId};
 use crate::domain::minutes::Minutes;
 use crate::domain::notice::{Finding, Reported};
 use crate::domain::plan::{
-    CalendarVersion, Escalation, OnReopen, Plan, PlanOrigin, PlanTargets, PlannedBy, WarnAtPercent,
+    CalendarVersion, Escalation, OnReopen, Plan, PlanOrigin, PlanTargets, WarnAtPercent,
 };
 use crate::domain::priority::Priority;
+use crate::domain::report::summary::{CellKey, CountedDay, Day, Quarter, Tally};
 use crate::domain::text::Reference;
 use crate::domain::ticket::{Ticket, TicketEvent};
 use crate::domain::version::Version;
 use crate::problem::Problem;
+use crate::store::encoding::{
+    EncodedInstant, EncodedMetric, EncodedOutcome, EncodedPlannedBy, internal,
+};
 
 /// The formats. A later one adds a variant.
 #[derive(Serialize, Deserialize)]
 enum Encoded {
     /// Of tickets without what [`MoreV2`] has.
     V1(TicketV1),
+    /// Of tickets without facts.
     V2(TicketV1, MoreV2),
+    V3(TicketV1, MoreV2, Vec<CountedDayV3>),
 }
 
 /// What the first format does not have.
@@ -40,9 +45,28 @@ struct MoreV2 {
     reported: Vec<ReportedV2>,
 }
 
+/// What is counted of the ticket on a day.
+#[derive(Serialize, Deserialize)]
+struct CountedDayV3 {
+    day: i32,
+    checksum: u32,
+    tallies: Vec<TallyV3>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TallyV3 {
+    quarter: u8,
+    metric: EncodedMetric,
+    priority: Priority,
+    /// The index of a plan with the rule or the policy.
+    plan: u16,
+    outcome: EncodedOutcome,
+    elapsed_seconds: Option<u64>,
+}
+
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct EscalationV2 {
-    metric: MetricV2,
+    metric: EncodedMetric,
     after_breach: Minutes,
 }
 
@@ -50,18 +74,11 @@ struct EscalationV2 {
 struct ReportedV2 {
     /// The number of the notice's id.
     id: [u8; 16],
-    metric: MetricV2,
+    metric: EncodedMetric,
     cycle: u32,
     finding: FindingV2,
-    at: InstantV1,
+    at: EncodedInstant,
     target: Minutes,
-}
-
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
-enum MetricV2 {
-    FirstResponse,
-    NextResponse,
-    Resolution,
 }
 
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -75,8 +92,8 @@ enum FindingV2 {
 #[derive(Serialize, Deserialize)]
 struct TicketV1 {
     reference: Option<Reference>,
-    created_at: InstantV1,
-    updated_at: InstantV1,
+    created_at: EncodedInstant,
+    updated_at: EncodedInstant,
     priority: Priority,
     /// The index of the plan of its priority.
     plan: Option<u16>,
@@ -86,14 +103,10 @@ struct TicketV1 {
     events: Vec<EventV1>,
 }
 
-/// Seconds since the Unix epoch, and nanoseconds.
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct InstantV1(i64, i32);
-
 #[derive(Serialize, Deserialize)]
 struct EventV1 {
     id: EventId,
-    at: InstantV1,
+    at: EncodedInstant,
     kind: KindV1,
 }
 
@@ -117,16 +130,10 @@ struct PlanV1 {
     targets: [Option<Minutes>; 3],
     warn_at_percent: u8,
     on_reopen: OnReopenV1,
-    by: PlannedByV1,
+    by: EncodedPlannedBy,
     version: Version,
     source: SourceV1,
     calendar: Option<(CalendarId, Version)>,
-}
-
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-enum PlannedByV1 {
-    Rule(RuleId),
-    Policy(PolicyId),
 }
 
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -152,6 +159,7 @@ pub(super) struct Undecoded {
     fingerprint: Digest,
     ticket: TicketV1,
     more: MoreV2,
+    counted: Vec<CountedDayV3>,
 }
 
 /// The calendars of plans.
@@ -177,6 +185,8 @@ pub(super) fn encode(ticket: &Ticket) -> Result<Vec<u8>, Problem> {
         escalations: plans.escalations()?,
         reported: ticket.reported.iter().map(ReportedV2::from).collect(),
     };
+    let counted = ticket.counted.iter().map(|day| plans.counted(day));
+    let counted = counted.collect::<Result<Vec<_>, _>>()?;
     let encoded = TicketV1 {
         reference: ticket.reference.clone(),
         created_at: ticket.created_at.into(),
@@ -187,10 +197,10 @@ pub(super) fn encode(ticket: &Ticket) -> Result<Vec<u8>, Problem> {
         plans: plans.0.into_iter().map(|(plan, _)| plan).collect(),
         events,
     };
-    let encoded = if more == MoreV2::default() {
-        Encoded::V1(encoded)
-    } else {
-        Encoded::V2(encoded, more)
+    let encoded = match (more == MoreV2::default(), counted.is_empty()) {
+        (true, true) => Encoded::V1(encoded),
+        (false, true) => Encoded::V2(encoded, more),
+        (_, false) => Encoded::V3(encoded, more, counted),
     };
     postcard::to_allocvec(&encoded).map_err(internal)
 }
@@ -219,6 +229,26 @@ impl Plans {
             all.extend(escalations.iter().map(|one| (index, one.clone())));
         }
         Ok(all)
+    }
+
+    fn counted(&self, day: &CountedDay) -> Result<CountedDayV3, Problem> {
+        let tallies = day.tallies.iter().map(|tally| {
+            let by = EncodedPlannedBy::try_from(&tally.cell.planned_by)?;
+            let plan = self.0.iter().position(|(plan, _)| plan.by == by);
+            Ok(TallyV3 {
+                quarter: tally.cell.quarter.number(),
+                metric: tally.cell.metric.into(),
+                priority: tally.cell.priority,
+                plan: u16::try_from(plan.ok_or_else(corrupt)?).map_err(internal)?,
+                outcome: tally.outcome.into(),
+                elapsed_seconds: tally.elapsed_seconds,
+            })
+        });
+        Ok(CountedDayV3 {
+            day: day.day.number(),
+            checksum: day.checksum,
+            tallies: tallies.collect::<Result<_, Problem>>()?,
+        })
     }
 
     fn encode(&mut self, kind: &EventKind) -> Result<KindV1, Problem> {
@@ -258,13 +288,7 @@ impl PlanV1 {
                 OnReopen::Restart => OnReopenV1::Restart,
                 OnReopen::Ignore => OnReopenV1::Ignore,
             },
-            by: match origin.by.clone() {
-                PlannedBy::Rule(id) => PlannedByV1::Rule(id),
-                PlannedBy::Policy(id) => PlannedByV1::Policy(id),
-                PlannedBy::Request => {
-                    return Err(Problem::Internal("a stored plan is a request's".into()));
-                }
-            },
+            by: (&origin.by).try_into()?,
             version: origin.version,
             source: match origin.source {
                 CoverageSource::Inline => SourceV1::Inline,
@@ -312,10 +336,7 @@ impl PlanV1 {
             },
             escalations,
             origin: Some(PlanOrigin {
-                by: match self.by {
-                    PlannedByV1::Rule(id) => PlannedBy::Rule(id),
-                    PlannedByV1::Policy(id) => PlannedBy::Policy(id),
-                },
+                by: self.by.into(),
                 version: self.version,
                 source: match self.source {
                     SourceV1::Inline => CoverageSource::Inline,
@@ -338,9 +359,10 @@ impl Undecoded {
         fingerprint: Digest,
         bytes: &[u8],
     ) -> Result<Undecoded, Problem> {
-        let (ticket, more) = match postcard::from_bytes(bytes).map_err(internal)? {
-            Encoded::V1(ticket) => (ticket, MoreV2::default()),
-            Encoded::V2(ticket, more) => (ticket, more),
+        let (ticket, more, counted) = match postcard::from_bytes(bytes).map_err(internal)? {
+            Encoded::V1(ticket) => (ticket, MoreV2::default(), Vec::new()),
+            Encoded::V2(ticket, more) => (ticket, more, Vec::new()),
+            Encoded::V3(ticket, more, counted) => (ticket, more, counted),
         };
         Ok(Undecoded {
             id,
@@ -348,6 +370,7 @@ impl Undecoded {
             fingerprint,
             ticket,
             more,
+            counted,
         })
     }
 
@@ -412,6 +435,8 @@ impl Undecoded {
                 })
             })
             .collect::<Result<_, Problem>>()?;
+        let counted = self.counted.into_iter().map(|day| day.decode(&plans));
+        let counted = counted.collect::<Result<_, _>>()?;
         Ok(Ticket {
             id: self.id,
             reference: self.ticket.reference,
@@ -425,8 +450,33 @@ impl Undecoded {
                 .into_iter()
                 .map(Reported::try_from)
                 .collect::<Result<_, _>>()?,
+            counted,
             version: self.version,
             fingerprint: self.fingerprint,
+        })
+    }
+}
+
+impl CountedDayV3 {
+    fn decode(self, plans: &[Arc<Plan>]) -> Result<CountedDay, Problem> {
+        let tallies = self.tallies.into_iter().map(|tally| {
+            let plan = plans.get(usize::from(tally.plan)).ok_or_else(corrupt)?;
+            let origin = plan.origin.as_ref().ok_or_else(corrupt)?;
+            Ok(Tally {
+                cell: CellKey {
+                    quarter: Quarter::of_number(tally.quarter).ok_or_else(corrupt)?,
+                    metric: tally.metric.into(),
+                    priority: tally.priority,
+                    planned_by: origin.by.clone(),
+                },
+                outcome: tally.outcome.into(),
+                elapsed_seconds: tally.elapsed_seconds,
+            })
+        });
+        Ok(CountedDay {
+            day: Day::of_number(self.day).ok_or_else(corrupt)?,
+            checksum: self.checksum,
+            tallies: tallies.collect::<Result<_, Problem>>()?,
         })
     }
 }
@@ -485,44 +535,6 @@ impl TryFrom<ReportedV2> for Reported {
             target: reported.target,
         })
     }
-}
-
-impl From<Metric> for MetricV2 {
-    fn from(metric: Metric) -> MetricV2 {
-        match metric {
-            Metric::FirstResponse => MetricV2::FirstResponse,
-            Metric::NextResponse => MetricV2::NextResponse,
-            Metric::Resolution => MetricV2::Resolution,
-        }
-    }
-}
-
-impl From<MetricV2> for Metric {
-    fn from(metric: MetricV2) -> Metric {
-        match metric {
-            MetricV2::FirstResponse => Metric::FirstResponse,
-            MetricV2::NextResponse => Metric::NextResponse,
-            MetricV2::Resolution => Metric::Resolution,
-        }
-    }
-}
-
-impl From<Timestamp> for InstantV1 {
-    fn from(at: Timestamp) -> InstantV1 {
-        InstantV1(at.as_second(), at.subsec_nanosecond())
-    }
-}
-
-impl TryFrom<InstantV1> for Timestamp {
-    type Error = Problem;
-
-    fn try_from(InstantV1(second, nanosecond): InstantV1) -> Result<Timestamp, Problem> {
-        Timestamp::new(second, nanosecond).map_err(internal)
-    }
-}
-
-fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Problem {
-    Problem::Internal(Box::new(error))
 }
 
 fn corrupt() -> Problem {

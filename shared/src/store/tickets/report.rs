@@ -1,6 +1,8 @@
 //! The writes of a ticket, and the reports that belong to them: what has become true about it is
 //! reported in the transaction that writes it, so that it is reported once and never lost.
 
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValue};
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +21,7 @@ use crate::store::key::Waiting;
 use crate::store::notices::SentNotice;
 use crate::store::team::{ReadWrite, TeamStore};
 use crate::store::tickets::Tickets;
+use crate::store::tickets::facts::FactChanges;
 use crate::store::transaction::MAX_ITEMS;
 use crate::store::{Item, Store, key, problem, string};
 
@@ -171,7 +174,8 @@ impl Tickets<ReadWrite> {
         first: FirstAttempt,
     ) -> Result<Put, Problem> {
         let unreported = ticket.unreported(now);
-        if unreported.is_empty() {
+        let facts = FactChanges::of(ticket, now)?;
+        if unreported.is_empty() && facts.is_empty() {
             let store = &self.team.store;
             let write_id = store.next_write_id();
             let item = self.item(ticket, &write_id, now, None)?;
@@ -184,31 +188,40 @@ impl Tickets<ReadWrite> {
                 Some(other) => Put::Other(other),
             });
         }
-        self.put_with_notices(ticket, over, now, first, &unreported)
+        self.put_with_reports(ticket, over, now, first, &unreported, facts)
             .await
     }
 
-    async fn put_with_notices(
+    async fn put_with_reports(
         &self,
         ticket: &Ticket,
         over: Option<Version>,
         now: Timestamp,
         first: FirstAttempt,
         unreported: &[Unreported],
+        facts: FactChanges,
     ) -> Result<Put, Problem> {
-        let webhooks = self.team.webhooks().recent().await?;
-        let room = (MAX_ITEMS - 1) / (1 + webhooks.len());
+        let webhooks = if unreported.is_empty() {
+            Arc::default()
+        } else {
+            self.team.webhooks().recent().await?
+        };
+        let room = (MAX_ITEMS - 1 - facts.items()) / (1 + webhooks.len());
         let (reported, left) = unreported
             .split_at_checked(room)
             .unwrap_or((unreported, &[]));
         let notices = notices(ticket, reported, now);
         let left = left.first().map(|unreported| unreported.at);
+        let left = left.or((!facts.is_whole).then_some(ticket.created_at));
 
         let mut transaction = self.team.store.transaction();
         let write_id = transaction.write_id().to_owned();
-        let item = self.item(&ticket.with_reported(&notices), &write_id, now, left)?;
+        let mut written = ticket.with_reported(&notices);
+        written.counted.clone_from(&facts.counted);
+        let item = self.item(&written, &write_id, now, left)?;
         let next = due_ticket(&item);
         transaction.put_over(item, over, || Problem::WriteConflict)?;
+        facts.write(ticket, &self.team.pk, now, &mut transaction)?;
         let mut report = Report {
             next,
             ..Report::default()

@@ -1,0 +1,100 @@
+//! Recalculations: open tickets planned anew, by the rules and calendars of today.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::domain::clock::{Clock, Event, EventKind, Metric, State, Status};
+use crate::domain::id::{CalendarId, EventId, RuleId};
+use crate::domain::plan::{Plan, PlannedBy};
+use crate::domain::priority::Priority;
+use crate::domain::ticket::{Ticket, TicketEvent};
+
+/// The most recalculations of a ticket. One that has had so many stays as it is.
+pub const MAX_RECALCULATIONS: usize = 100;
+
+/// Which tickets are recalculated, of those that are open or paused.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Those that this rule applies to.
+    pub rule: Option<RuleId>,
+    /// Those whose time this calendar counts.
+    pub calendar: Option<CalendarId>,
+    /// Those of this priority.
+    pub priority: Option<Priority>,
+}
+
+/// What a recalculation changes about a metric of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// The metric.
+    pub metric: Metric,
+    /// How it stood before.
+    pub from: Place,
+    /// How it stands after it.
+    pub to: Place,
+}
+
+/// How a metric stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// When it is due, if it is.
+    pub due_at: Option<Timestamp>,
+    /// Its status.
+    pub status: Status,
+}
+
+impl Selection {
+    /// Whether a ticket with this clock is recalculated.
+    pub fn has(&self, clock: &Clock) -> bool {
+        let origin = clock.plan().and_then(|plan| plan.origin.as_ref());
+        let is_by = |rule: &RuleId| {
+            origin.is_some_and(|origin| origin.by == PlannedBy::Rule(rule.clone()))
+        };
+        let calendar = origin.and_then(|origin| origin.calendar.as_ref());
+        let is_counted_by =
+            |wanted: &CalendarId| calendar.is_some_and(|calendar| calendar.id == *wanted);
+        matches!(clock.state(), State::Open | State::Paused)
+            && self.rule.as_ref().is_none_or(is_by)
+            && self.calendar.as_ref().is_none_or(is_counted_by)
+            && self.priority.is_none_or(|wanted| wanted == clock.priority())
+    }
+}
+
+impl Place {
+    fn of(clock: &Clock, metric: Metric, now: Timestamp) -> Place {
+        let standing = clock.standing(metric, now);
+        Place {
+            due_at: standing.and_then(|standing| standing.due_at),
+            status: standing.map_or(Status::Idle, |standing| standing.status),
+        }
+    }
+}
+
+/// What differs between two clocks of a ticket, metric by metric.
+pub fn moves(before: &Clock, after: &Clock, now: Timestamp) -> Vec<Move> {
+    let moves = Metric::ALL.into_iter().map(|metric| Move {
+        metric,
+        from: Place::of(before, metric, now),
+        to: Place::of(after, metric, now),
+    });
+    moves.filter(|moved| moved.from != moved.to).collect()
+}
+
+impl Ticket {
+    /// The next version of the ticket, recalculated by a plan; `None` if it stays as it is: because
+    /// that plan is in force, or after [`MAX_RECALCULATIONS`].
+    pub fn recalculated(&self, plan: &Arc<Plan>, id: EventId, now: Timestamp) -> Option<Ticket> {
+        let clock = self.at(now);
+        let is_in_force = clock.plan().is_some_and(|current| current.equals(plan));
+        let is_recalculation =
+            |event: &&TicketEvent| matches!(event.event.kind, EventKind::Recalculated(_));
+        let earlier = self.events.iter().filter(is_recalculation).count();
+        if is_in_force || earlier >= MAX_RECALCULATIONS {
+            return None;
+        }
+        let kind = EventKind::Recalculated(Arc::clone(plan));
+        let event = Event { at: now, kind };
+        self.with_events(vec![TicketEvent { id, event }], now)
+    }
+}
