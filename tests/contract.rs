@@ -414,14 +414,20 @@ pub fn check_response(method: &Method, path: &str, response: &Response) {
         }
         None => (pointer, documented),
     };
-    match documented.pointer("/content/application~1json/schema") {
+    let declared = response.header("content-type").unwrap_or_default();
+    let media_type = declared.split(';').next().unwrap_or_default();
+    let content = format!("/content/{}/schema", media_type.replace('/', "~1"));
+    match documented.pointer(&content) {
         None => assert_eq!(
             response.body, "",
             "{operation} documents no body for {status}"
         ),
         Some(_) => {
-            let body = response.json();
-            let pointer = format!("{pointer}/content/application~1json/schema");
+            let body = match media_type {
+                "application/json" => response.json(),
+                _ => Value::from(response.body.as_str()),
+            };
+            let pointer = format!("{pointer}{content}");
             if let Err(error) = validator(&pointer).validate(&body) {
                 panic!(
                     "{operation} {status}: {error} at {} of {body}",

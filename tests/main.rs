@@ -29,6 +29,7 @@ mod operators;
 mod policies;
 mod previews;
 mod receiver;
+mod reports;
 mod rules;
 mod simulation;
 mod template;
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
     stories.extend(operators::stories());
     stories.extend(policies::stories());
     stories.extend(previews::stories());
+    stories.extend(reports::stories());
     stories.extend(rules::stories());
     stories.extend(simulation::stories());
     stories.extend(template::stories());

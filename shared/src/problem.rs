@@ -306,6 +306,8 @@ pub enum TeamReason {
     OnlyInADryRun,
     /// It is not an object with rules or calendars.
     NotADraft,
+    /// It is not an object.
+    NotAnObject,
     /// It is not a list of objects.
     NotDrafts {
         /// The most of them.

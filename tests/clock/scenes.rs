@@ -13,9 +13,14 @@ use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 use serde_json::{Value, json};
 use shared::domain::calendar::Calendar;
 use shared::domain::clock::{Event, EventKind, History, Metric};
+use shared::domain::coverage::CoverageSource;
+use shared::domain::id::RuleId;
 use shared::domain::minutes::Minutes;
-use shared::domain::plan::{Escalation, OnReopen, Plan, PlanTargets, WarnAtPercent};
+use shared::domain::plan::{
+    Escalation, OnReopen, Plan, PlanOrigin, PlanTargets, PlannedBy, WarnAtPercent,
+};
 use shared::domain::priority::Priority;
+use shared::domain::version::Version;
 
 use crate::{schedule, view};
 
@@ -137,6 +142,7 @@ pub fn plan() -> impl Strategy<Value = Arc<Plan>> {
         1..=99_i64,
         select(OnReopen::ALL.to_vec()),
         escalations(),
+        select(RULES.clone()),
     )
         .prop_map(
             |(
@@ -147,6 +153,7 @@ pub fn plan() -> impl Strategy<Value = Arc<Plan>> {
                 percent,
                 on_reopen,
                 escalations,
+                rule,
             )| {
                 Arc::new(Plan {
                     targets: PlanTargets {
@@ -158,7 +165,12 @@ pub fn plan() -> impl Strategy<Value = Arc<Plan>> {
                     warn_at_percent: WarnAtPercent::new(percent).unwrap(),
                     on_reopen,
                     escalations,
-                    origin: None,
+                    origin: Some(PlanOrigin {
+                        by: PlannedBy::Rule(rule),
+                        version: Version::default(),
+                        source: CoverageSource::Rule,
+                        calendar: None,
+                    }),
                 })
             },
         )
@@ -178,6 +190,12 @@ fn escalations() -> impl Strategy<Value = Vec<Escalation>> {
         escalations
     })
 }
+
+/// What plans are made from.
+static RULES: LazyLock<Vec<RuleId>> = LazyLock::new(|| {
+    let id = |number| RuleId::new(Timestamp::UNIX_EPOCH, &[number; 10]);
+    (1..=3).map(id).collect()
+});
 
 /// Office hours in two zones, a night shift with a holiday, and every hour.
 static CALENDARS: LazyLock<Vec<Arc<Calendar>>> = LazyLock::new(|| {

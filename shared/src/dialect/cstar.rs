@@ -445,6 +445,7 @@ fn requirement(reason: TeamReason) -> Cow<'static, str> {
         TeamReason::NotACursor => "must be the 'nextCursor' of an earlier response",
         TeamReason::OnlyInADryRun => "must be absent unless 'dryRun' is true",
         TeamReason::NotADraft => "must be an object with 'rules', 'calendars' or both",
+        TeamReason::NotAnObject => "must be an object",
         TeamReason::NotDrafts { max } => {
             return format!("must be a list of at most {max} objects").into();
         }

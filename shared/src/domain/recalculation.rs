@@ -48,16 +48,17 @@ impl Selection {
     /// Whether a ticket with this clock is recalculated.
     pub fn has(&self, clock: &Clock) -> bool {
         let origin = clock.plan().and_then(|plan| plan.origin.as_ref());
-        let is_by = |rule: &RuleId| {
-            origin.is_some_and(|origin| origin.by == PlannedBy::Rule(rule.clone()))
-        };
+        let is_by =
+            |rule: &RuleId| origin.is_some_and(|origin| origin.by == PlannedBy::Rule(rule.clone()));
         let calendar = origin.and_then(|origin| origin.calendar.as_ref());
         let is_counted_by =
             |wanted: &CalendarId| calendar.is_some_and(|calendar| calendar.id == *wanted);
         matches!(clock.state(), State::Open | State::Paused)
             && self.rule.as_ref().is_none_or(is_by)
             && self.calendar.as_ref().is_none_or(is_counted_by)
-            && self.priority.is_none_or(|wanted| wanted == clock.priority())
+            && self
+                .priority
+                .is_none_or(|wanted| wanted == clock.priority())
     }
 }
 

@@ -142,8 +142,7 @@ impl Ticket {
     /// The next version of the ticket, with these events after those it has; `None` if that would
     /// be more than [`MAX_EVENTS`], recalculations not counted.
     pub fn with_events(&self, events: Vec<TicketEvent>, now: Timestamp) -> Option<Ticket> {
-        let counts =
-            |event: &&TicketEvent| !matches!(event.event.kind, EventKind::Recalculated(_));
+        let counts = |event: &&TicketEvent| !matches!(event.event.kind, EventKind::Recalculated(_));
         let number = self.events.iter().chain(&events).filter(counts).count();
         if number > MAX_EVENTS {
             return None;

@@ -115,8 +115,8 @@ fn list<Id>(
     let mut drafts = Vec::with_capacity(given.len());
     for (index, value) in given.into_iter().enumerate() {
         let Value::Object(mut members) = value else {
-            let reason = TeamReason::NotDrafts { max };
-            return fields.refuse(format!("{name}[{index}]"), Reason::Team(reason));
+            let reason = Reason::Team(TeamReason::NotAnObject);
+            return fields.refuse(format!("{name}[{index}]"), reason);
         };
         let id = match members.shift_remove("id") {
             None => None,

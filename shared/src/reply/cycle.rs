@@ -38,15 +38,12 @@ const COLUMNS: [&str; 14] = [
 pub fn page(facts: &[(TicketId, CycleFact)], next_cursor: Option<String>) -> Answer {
     let views = facts.iter().map(|(ticket, fact)| View::of(ticket, fact));
     let views: Vec<View<'_>> = views.collect();
-    Ok(Reply::ok(&views)?.next_cursor(next_cursor))
+    let reply = Reply::ok(&views)?.header("vary", "accept");
+    Ok(reply.next_cursor(next_cursor))
 }
 
 /// A page of facts as a table: RFC 4180, in UTF-8. `next` is the path and query of the next page.
-pub fn csv_page(
-    facts: &[(TicketId, CycleFact)],
-    is_first: bool,
-    next: Option<String>,
-) -> Answer {
+pub fn csv_page(facts: &[(TicketId, CycleFact)], is_first: bool, next: Option<String>) -> Answer {
     let mut table = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());
@@ -58,7 +55,9 @@ pub fn csv_page(
         let row = row.iter().map(|value| harmless(value));
         table.write_record(row).map_err(internal)?;
     }
-    let bytes = table.into_inner().map_err(|error| internal(error.into_error()))?;
+    let bytes = table
+        .into_inner()
+        .map_err(|error| internal(error.into_error()))?;
     let table = String::from_utf8(bytes).map_err(internal)?;
     let header = if is_first { "present" } else { "absent" };
     let mut reply = Reply::of(Outcome::Document, table)

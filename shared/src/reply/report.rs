@@ -64,7 +64,9 @@ struct RowView {
 
 impl RowView {
     fn of(group: Option<&Group>, metric: Metric, cell: &Cell) -> RowView {
-        let percent = cell.achieved_basis_points().map(|points| points as f64 / 100.0);
+        let percent = cell
+            .achieved_basis_points()
+            .map(|points| points as f64 / 100.0);
         RowView {
             group: group.map(Group::name),
             metric: metric.as_str(),

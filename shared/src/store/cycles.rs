@@ -90,10 +90,10 @@ impl<Rights> Cycles<Rights> {
                 skip = 0;
                 let before = None;
                 place = Some(CyclePlace {
-                            day,
-                            ticket,
-                            before,
-                        });
+                    day,
+                    ticket,
+                    before,
+                });
             }
             if is_last || read >= MAX_READ {
                 let next = place.filter(|_| !is_last);

@@ -85,10 +85,7 @@ impl Store {
     }
 
     /// The next items of a range, and whether they are the last ones.
-    pub(super) async fn read_range(
-        &self,
-        range: &Range<'_>,
-    ) -> Result<(Vec<Item>, bool), Problem> {
+    pub(super) async fn read_range(&self, range: &Range<'_>) -> Result<(Vec<Item>, bool), Problem> {
         let start = range.after.as_ref().map(|after| {
             Item::from([
                 (key::PK.to_owned(), string(range.pk)),

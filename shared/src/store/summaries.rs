@@ -16,8 +16,8 @@ use jiff::Timestamp;
 
 use crate::domain::id::TeamId;
 use crate::domain::principal::Mode;
-use crate::domain::report::summary::{Day, DayChange, DaySummary};
 use crate::domain::report::Span;
+use crate::domain::report::summary::{Day, DayChange, DaySummary};
 use crate::domain::version::Version;
 use crate::problem::Problem;
 use crate::store::due::sortable;

@@ -227,7 +227,14 @@ mod tests {
         let told = [0, 59, 60, 3_599, 3_600, 90_061].map(duration);
         assert_eq!(
             told,
-            ["0 s", "59 s", "1 min", "59 min", "1 h 00 min", "25 h 01 min"]
+            [
+                "0 s",
+                "59 s",
+                "1 min",
+                "59 min",
+                "1 h 00 min",
+                "25 h 01 min"
+            ]
         );
     }
 

@@ -52,17 +52,26 @@ impl<Rights> Planner<Rights> {
         Ok(self)
     }
 
-    async fn add_calendar(&mut self, draft: Draft<CalendarId>, now: Timestamp) -> Result<(), Problem> {
+    async fn add_calendar(
+        &mut self,
+        draft: Draft<CalendarId>,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
         let Draft { id, members, field } = draft;
         let refused = |problem| Draft::<CalendarId>::problem(&field, problem);
         let (id, version, draft) = match id {
             None => {
                 let draft = calendar::draft(members).map_err(refused)?;
-                (CalendarId::new_id(now, &random::bytes()), Version::default(), draft)
+                (
+                    CalendarId::new_id(now, &random::bytes()),
+                    Version::default(),
+                    draft,
+                )
             }
             Some(id) => {
                 let current = self.team.calendars().get(&id).await?;
-                let current = current.ok_or_else(|| Problem::unknown_calendar_in(format!("{field}.id")))?;
+                let current =
+                    current.ok_or_else(|| Problem::unknown_calendar_in(format!("{field}.id")))?;
                 let draft = calendar::change(members, &current.draft).map_err(refused)?;
                 let version = if draft.schedule == current.draft.schedule {
                     current.schedule_version
@@ -95,7 +104,8 @@ impl<Rights> Planner<Rights> {
         let refused = |problem| Draft::<RuleId>::problem(&field, problem);
         let Some(id) = id else {
             let draft = rule::draft(members).map_err(refused)?;
-            self.check_calendar(draft.calendar_id.as_ref(), &field).await?;
+            self.check_calendar(draft.calendar_id.as_ref(), &field)
+                .await?;
             // A new rule is the youngest, and of several that apply the oldest counts.
             let id = RuleId::new_id(now, &random::bytes());
             self.rules.push(Rule::new(id, draft));

@@ -11,9 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::plan::PlannedBy;
 use crate::domain::priority::Priority;
 use crate::domain::report::durations::Durations;
-use crate::domain::report::summary::{
-    Cell, CellKey, Day, DayChange, DaySummary, Quarter, Tally,
-};
+use crate::domain::report::summary::{Cell, CellKey, Day, DayChange, DaySummary, Quarter, Tally};
 use crate::problem::Problem;
 use crate::store::encoding::{EncodedMetric, EncodedOutcome, EncodedPlannedBy, internal};
 

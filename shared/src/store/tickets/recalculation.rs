@@ -14,8 +14,8 @@ use crate::random;
 use crate::store::plans::Planner;
 use crate::store::plans::today::Today;
 use crate::store::team::ReadWrite;
-use crate::store::tickets::report::{FirstAttempt, Put};
 use crate::store::tickets::Tickets;
+use crate::store::tickets::report::{FirstAttempt, Put};
 
 /// The most tickets of one call.
 const MAX_TICKETS: usize = 500;
