@@ -98,7 +98,7 @@ fn random_histories_agree_with_the_walk() {
                 }
             }
         }
-        facts::agree(&history.facts(scene.as_of), walk.facts(scene.as_of))?;
+        facts::agree(&history.facts(scene.as_of), &walk, scene.as_of)?;
         marks::are_told_as_they_were(&scene, &history, &clock)?;
         marks::agree(&clock.marks(scene.as_of), walk.marks())
     });

@@ -158,7 +158,7 @@ async fn a_report_counts_each_target_once_before_and_after_it_is_summed_up() {
     let (team, caller, rule) = team_with_history(world::stack()).await;
     for moved in [false, true] {
         if moved {
-            run(team.stack, "summary-update").await;
+            run(team.stack, "SummaryUpdate").await;
         }
         for (group_by, group) in [
             ("day", "2026-03-02"),
@@ -212,7 +212,7 @@ async fn count(team: &Team, caller: &Actor, query: &str, metric: &str) -> [u64; 
 async fn a_late_event_and_a_deletion_change_the_numbers_of_a_past_day() {
     let (team, caller, _rule) = team_with_history(world::stack()).await;
     let stack = team.stack;
-    run(stack, "summary-update").await;
+    run(stack, "SummaryUpdate").await;
     let first = "firstResponse";
     assert_eq!(count(&team, &caller, DAY, first).await, [1, 1, 1, 0]);
     // The reply was in time after all: this is its first report.
@@ -220,7 +220,7 @@ async fn a_late_event_and_a_deletion_change_the_numbers_of_a_past_day() {
     let events = format!("{}/events", team.ticket("T-2"));
     assert_eq!(caller.post(&events, &late).await.status, 201);
     assert_eq!(count(&team, &caller, DAY, first).await, [2, 0, 1, 0]);
-    run(stack, "summary-update").await;
+    run(stack, "SummaryUpdate").await;
     assert_eq!(count(&team, &caller, DAY, first).await, [2, 0, 1, 0]);
     for id in ["T-1", "T-2", "T-3"] {
         assert_eq!(caller.delete(&team.ticket(id)).await.status, 200);
@@ -236,7 +236,7 @@ async fn a_late_event_and_a_deletion_change_the_numbers_of_a_past_day() {
     caller.get(&team.report(DAY)).await.assert_is(200, &nothing);
     let facts = caller.get(&team.cycles(DAY)).await;
     facts.assert_is(200, r#"{"success":true,"data":[]}"#);
-    run(stack, "summary-update").await;
+    run(stack, "SummaryUpdate").await;
     caller.get(&team.report(DAY)).await.assert_is(200, &nothing);
 }
 
@@ -280,12 +280,12 @@ async fn a_breach_is_counted_when_the_sweep_reports_it() {
     );
     let mut found = [0; 4];
     while found != [0, 1, 0, 0] {
-        run(stack, "breach-sweep").await;
+        run(stack, "BreachSweep").await;
         found = count(&team, &caller, "", "firstResponse").await;
         let is_early = Timestamp::now().duration_since(created_at) < SignedDuration::from_mins(31);
         assert!(is_early, "{found:?}");
     }
-    run(stack, "summary-update").await;
+    run(stack, "SummaryUpdate").await;
     assert_eq!(
         count(&team, &caller, "", "firstResponse").await,
         [0, 1, 0, 0]
@@ -867,7 +867,7 @@ async fn what_makes_no_recalculation_is_refused() {
         (
             json!({"dryRun": true, "draft": {"rules": [{"id": rule, "responseTarget": 0}]}}),
             "draft.rules[0].responseTarget",
-            "The 'draft.rules[0].responseTarget' field must be an integer of at least 1.",
+            "The 'draft.rules[0].responseTarget' field must be an integer from 1 to 525600.",
         ),
         (
             json!({"dryRun": true, "draft": {"rules": [{"id": rule, "calendarId": nobody}]}}),

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::ToSpan as _;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -16,7 +16,7 @@ use shared::domain::report::summary::{Cell, Day, DayChange, DaySummary, Tally};
 use shared::domain::report::{GroupBy, Report, ReportZone, Span};
 
 use crate::scenes::{Scene, for_random, scene};
-use crate::walk::FoundFact;
+use crate::walk::{METRICS, Walk, target};
 
 /// Zones with clock changes within the scenes, and with offsets of half and quarter hours.
 const ZONES: [&str; 6] = [
@@ -28,8 +28,23 @@ const ZONES: [&str; 6] = [
     "Pacific/Apia",
 ];
 
+/// A cycle as reports count it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct FoundFact {
+    metric: Metric,
+    cycle: u32,
+    outcome: &'static str,
+    counted_at: Timestamp,
+    started_at: Timestamp,
+    target_minutes: i64,
+    breached_at: Option<Timestamp>,
+    stopped: Option<(Timestamp, &'static str)>,
+    elapsed_minutes: Option<i64>,
+}
+
 /// The facts are those of the walk.
-pub fn agree(facts: &[CycleFact], mut walked: Vec<FoundFact>) -> Result<(), TestCaseError> {
+pub fn agree(facts: &[CycleFact], walk: &Walk, as_of: Timestamp) -> Result<(), TestCaseError> {
+    let mut walked = walked(walk, as_of);
     let facts = facts.iter().map(|fact| FoundFact {
         metric: fact.metric,
         cycle: fact.cycle,
@@ -48,6 +63,37 @@ pub fn agree(facts: &[CycleFact], mut walked: Vec<FoundFact>) -> Result<(), Test
     walked.sort();
     prop_assert_eq!(facts, walked);
     Ok(())
+}
+
+/// The cycles that have a target.
+fn walked(walk: &Walk, as_of: Timestamp) -> Vec<FoundFact> {
+    let last = walk.cycles.iter().enumerate();
+    let last = last.filter_map(|(metric, cycle)| Some((metric, cycle.as_ref()?)));
+    let earlier = walk.earlier.iter().map(|(metric, cycle)| (*metric, cycle));
+    let facts = earlier.chain(last).filter_map(|(metric, cycle)| {
+        let outcome = match (cycle.stopped, cycle.breached_at) {
+            (Some((_, "cancelled")), _) => "cancelled",
+            (_, Some(_)) => "breached",
+            (Some(_), None) => "achieved",
+            (None, None) => "open",
+        };
+        let stopped_at = cycle.stopped.map(|(at, _)| at);
+        let then = stopped_at.or(cycle.breached_at).unwrap_or(as_of);
+        let in_force = cycle.plans.iter().rev().find(|(since, _)| *since <= then);
+        let (_, plan) = in_force.or(cycle.plans.first())?;
+        Some(FoundFact {
+            metric: METRICS[metric],
+            cycle: cycle.number,
+            outcome,
+            counted_at: stopped_at.or(cycle.breached_at).unwrap_or(cycle.began_at),
+            started_at: cycle.began_at,
+            target_minutes: target(plan, metric).unwrap(),
+            breached_at: cycle.breached_at,
+            stopped: cycle.stopped,
+            elapsed_minutes: cycle.stopped.map(|_| cycle.counted),
+        })
+    });
+    facts.collect()
 }
 
 #[test]

@@ -32,43 +32,29 @@ pub struct Found {
     pub warn_at: Option<Option<Timestamp>>,
 }
 
-/// A cycle as reports count it.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FoundFact {
-    pub metric: Metric,
-    pub cycle: u32,
-    pub outcome: &'static str,
-    pub counted_at: Timestamp,
-    pub started_at: Timestamp,
-    pub target_minutes: i64,
-    pub breached_at: Option<Timestamp>,
-    pub stopped: Option<(Timestamp, &'static str)>,
-    pub elapsed_minutes: Option<i64>,
-}
-
 /// A ticket during the walk.
 pub struct Walk {
     pub state: State,
     plan: Option<Arc<Plan>>,
     of_priority: Option<Arc<Plan>>,
     assigned: Option<Arc<Plan>>,
-    cycles: [Option<Cycle>; 3],
-    earlier: Vec<(usize, Cycle)>,
+    pub cycles: [Option<Cycle>; 3],
+    pub earlier: Vec<(usize, Cycle)>,
 }
 
 #[derive(Clone)]
-struct Cycle {
-    number: u32,
+pub struct Cycle {
+    pub number: u32,
     running: bool,
     /// The minutes in which it ran, open or not.
     ran: Vec<Timestamp>,
     /// How many of them count.
-    counted: i64,
+    pub counted: i64,
     /// Since when which plan is in force.
-    plans: Vec<(Timestamp, Arc<Plan>)>,
-    began_at: Timestamp,
-    breached_at: Option<Timestamp>,
-    stopped: Option<(Timestamp, &'static str)>,
+    pub plans: Vec<(Timestamp, Arc<Plan>)>,
+    pub began_at: Timestamp,
+    pub breached_at: Option<Timestamp>,
+    pub stopped: Option<(Timestamp, &'static str)>,
     warned_at: Option<Timestamp>,
     /// How many minutes have counted since the breach.
     since_breach: i64,
@@ -331,37 +317,6 @@ impl Walk {
 }
 
 impl Walk {
-    /// The cycles that have a target.
-    pub fn facts(&self, as_of: Timestamp) -> Vec<FoundFact> {
-        let last = self.cycles.iter().enumerate();
-        let last = last.filter_map(|(metric, cycle)| Some((metric, cycle.as_ref()?)));
-        let earlier = self.earlier.iter().map(|(metric, cycle)| (*metric, cycle));
-        let facts = earlier.chain(last).filter_map(|(metric, cycle)| {
-            let outcome = match (cycle.stopped, cycle.breached_at) {
-                (Some((_, "cancelled")), _) => "cancelled",
-                (_, Some(_)) => "breached",
-                (Some(_), None) => "achieved",
-                (None, None) => "open",
-            };
-            let stopped_at = cycle.stopped.map(|(at, _)| at);
-            let then = stopped_at.or(cycle.breached_at).unwrap_or(as_of);
-            let in_force = cycle.plans.iter().rev().find(|(since, _)| *since <= then);
-            let (_, plan) = in_force.or(cycle.plans.first())?;
-            Some(FoundFact {
-                metric: METRICS[metric],
-                cycle: cycle.number,
-                outcome,
-                counted_at: stopped_at.or(cycle.breached_at).unwrap_or(cycle.began_at),
-                started_at: cycle.began_at,
-                target_minutes: target(plan, metric).unwrap(),
-                breached_at: cycle.breached_at,
-                stopped: cycle.stopped,
-                elapsed_minutes: cycle.stopped.map(|_| cycle.counted),
-            })
-        });
-        facts.collect()
-    }
-
     /// Everything that has become true: warnings only of cycles that are open and not in breach,
     /// escalations only before the stop.
     pub fn marks(&self) -> Vec<FoundMark> {
@@ -482,13 +437,13 @@ impl Cycle {
     }
 }
 
-const METRICS: [Metric; 3] = [
+pub const METRICS: [Metric; 3] = [
     Metric::FirstResponse,
     Metric::NextResponse,
     Metric::Resolution,
 ];
 
-fn target(plan: &Plan, metric: usize) -> Option<i64> {
+pub fn target(plan: &Plan, metric: usize) -> Option<i64> {
     let targets = plan.targets;
     let target = [
         targets.first_response,

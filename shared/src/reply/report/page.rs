@@ -208,13 +208,13 @@ fn percent(basis_points: i64) -> String {
     format!("{}.{:02}", basis_points / 100, basis_points % 100)
 }
 
-/// A duration with its two largest units, such as `3 h 20 min`.
+/// A duration, rounded to minutes if it has any, such as `3 h 20 min`.
 fn duration(seconds: u64) -> String {
-    let (minutes, hours) = (seconds / 60, seconds / 3_600);
-    match (hours, minutes) {
-        (0, 0) => format!("{seconds} s"),
-        (0, _) => format!("{minutes} min"),
-        (hours, minutes) => format!("{hours} h {:02} min", minutes % 60),
+    let minutes = (seconds + 30) / 60;
+    match minutes {
+        _ if seconds < 60 => format!("{seconds} s"),
+        0..60 => format!("{minutes} min"),
+        _ => format!("{} h {:02} min", minutes / 60, minutes % 60),
     }
 }
 
@@ -224,18 +224,17 @@ mod tests {
 
     #[test]
     fn durations_are_told_in_units_that_people_use() {
-        let told = [0, 59, 60, 3_599, 3_600, 90_061].map(duration);
-        assert_eq!(
-            told,
-            [
-                "0 s",
-                "59 s",
-                "1 min",
-                "59 min",
-                "1 h 00 min",
-                "25 h 01 min"
-            ]
-        );
+        let told = [0, 59, 60, 89, 3_569, 3_570, 90_061].map(duration);
+        let expected = [
+            "0 s",
+            "59 s",
+            "1 min",
+            "1 min",
+            "59 min",
+            "1 h 00 min",
+            "25 h 01 min",
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

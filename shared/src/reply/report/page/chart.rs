@@ -17,6 +17,8 @@ const LEFT: f64 = 44.0;
 const RIGHT: f64 = 36.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 24.0;
+/// The width of a bar, where there are few days.
+const MAX_BAR: f64 = 28.0;
 /// The most labels of days.
 const MAX_LABELS: usize = 6;
 /// The most days whose points are marked: more would be a band.
@@ -108,7 +110,7 @@ impl Scale {
 
     /// The left side of a day's bar, and its width.
     fn bar(&self, day: Date) -> (f64, f64) {
-        let width = (self.step() * 0.7).max(0.8);
+        let width = (self.step() * 0.7).clamp(0.8, MAX_BAR);
         (self.middle(day) - width / 2.0, width)
     }
 
