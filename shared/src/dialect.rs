@@ -20,6 +20,12 @@ pub enum Dialect {
     RocketChat,
 }
 
+/// What is wrong, in cStar's words: for operators, who send no requests. All violations, one after
+/// the other.
+pub fn explain(problem: &Problem) -> String {
+    cstar::explain(problem)
+}
+
 /// A credential as the client presented it, unchecked.
 #[derive(PartialEq, Eq)]
 pub enum PresentedCredential<'a> {

@@ -2,7 +2,8 @@
 //!
 //! A [`Table`] lives as long as its process, a [`Store`] as long as one request. A [`TeamStore`] is
 //! bound to one team and mode, so a handler cannot read another team's data. Only [`crate::serve`]
-//! opens one, for the principal that it has admitted.
+//! gets one, for the principal that it has admitted; [`transfer`] opens one for operators and keeps
+//! it to itself.
 
 pub mod calendars;
 pub mod client;
@@ -23,6 +24,7 @@ pub mod summaries;
 pub mod team;
 pub mod tickets;
 mod transaction;
+pub mod transfer;
 pub mod webhooks;
 
 use std::collections::HashMap;

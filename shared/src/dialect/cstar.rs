@@ -190,6 +190,16 @@ pub(super) fn problem(problem: &Problem, context: &ResponseContext<'_>) -> (u16,
     (status, serde_json::to_string(&envelope).unwrap_or_default())
 }
 
+pub(super) fn explain(problem: &Problem) -> String {
+    match problem {
+        Problem::Invalid(violations) => {
+            let messages = violations.iter().map(|violation| detail(violation).message);
+            messages.collect::<Vec<_>>().join(" ")
+        }
+        other => wording(other).message.into_owned(),
+    }
+}
+
 fn wording(problem: &Problem) -> Wording {
     match problem {
         Problem::Unauthenticated => Wording::new(

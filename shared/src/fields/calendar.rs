@@ -53,7 +53,7 @@ pub fn inline(mut fields: Fields) -> Result<Calendar, Problem> {
 }
 
 /// A calendar's members, as a client would write them.
-fn members(calendar: &CalendarDraft) -> Map<String, Value> {
+pub fn members(calendar: &CalendarDraft) -> Map<String, Value> {
     let Schedule {
         time_zone,
         hours,

@@ -1,5 +1,7 @@
 //! Rocket.Chat policies, as clients write them.
 
+use serde_json::{Map, Value};
+
 use crate::domain::minutes::Minutes;
 use crate::domain::policy::PolicyDraft;
 use crate::domain::text::{Description, PolicyName};
@@ -27,4 +29,14 @@ pub fn draft(mut fields: Fields) -> Result<PolicyDraft, Problem> {
         })
     })();
     fields.finish(draft)
+}
+
+/// A policy's members, as a client would write them.
+pub fn members(policy: &PolicyDraft) -> Map<String, Value> {
+    let mut members = Map::new();
+    let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
+    add("name", policy.name.as_str().into());
+    add("description", policy.description.as_str().into());
+    add("dueTimeInMinutes", policy.due_time_in_minutes.get().into());
+    members
 }

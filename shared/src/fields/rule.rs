@@ -62,7 +62,7 @@ pub(super) fn targets(
 }
 
 /// A rule's members, as a client would write them.
-fn members(rule: &RuleDraft) -> Map<String, Value> {
+pub fn members(rule: &RuleDraft) -> Map<String, Value> {
     let mut members = Map::new();
     let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
     add("name", rule.name.as_str().into());

@@ -1,6 +1,6 @@
 //! Settings, as clients write them.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::domain::clock::Metric;
 use crate::domain::minutes::Minutes;
@@ -29,6 +29,22 @@ pub fn change(mut fields: Fields, current: &Settings) -> Result<Settings, Proble
     };
     let changed = (|| Some(current.changed(warn_at_percent?, on_reopen?, escalations?)))();
     fields.finish(changed)
+}
+
+/// The members of settings, as a client would write them.
+pub fn members(settings: &Settings) -> Map<String, Value> {
+    let escalations = settings.escalations.iter().map(|escalation| {
+        json!({
+            "metric": escalation.metric.as_str(),
+            "afterBreachMinutes": escalation.after_breach.get(),
+        })
+    });
+    let mut members = Map::new();
+    let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
+    add("warnAtPercent", settings.warn_at_percent.get().into());
+    add("onReopen", settings.on_reopen.as_str().into());
+    add("escalations", escalations.collect());
+    members
 }
 
 fn escalations(fields: &mut Fields, value: &Value) -> Option<Vec<Escalation>> {

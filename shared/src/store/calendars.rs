@@ -534,7 +534,8 @@ fn schedule(item: Item) -> Result<StoredSchedule, Problem> {
     })
 }
 
-fn check_size(schedule: &Schedule) -> Result<(), Problem> {
+/// Checks that a schedule is not larger than [`MAX_SCHEDULE_BYTES`]. Every write does it, too.
+pub fn check_size(schedule: &Schedule) -> Result<(), Problem> {
     if reply::calendar::schedule_bytes(schedule)? > MAX_SCHEDULE_BYTES {
         return Err(Problem::Team(TeamProblem::CalendarTooLarge {
             max: MAX_SCHEDULE_BYTES,
