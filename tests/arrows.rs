@@ -91,7 +91,9 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ),
     (
         "admin/src",
-        &["auth", "config", "domain", "problem", "store"],
+        &[
+            "auth", "config", "dialect", "domain", "fields", "problem", "store",
+        ],
     ),
     // `admin` creates its demo team, and template.yaml says what it serves.
     ("local/src", &["auth", "domain", "store"]),
@@ -201,11 +203,23 @@ async fn only_serve_opens_a_teams_store() {
         if opens && !name.contains("/src/serve") {
             wrong.push(format!("{name} must not open a team's store"));
         }
+        let makers = ["src/store.rs", "src/store/team.rs", "src/store/transfer.rs"];
+        let makes = text.contains("TeamStore::new(");
+        if makes && !makers.iter().any(|maker| name.ends_with(maker)) {
+            wrong.push(format!("{name} must not make a team's store"));
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // No other package can: these are not public.
     let store = fs::read_to_string(world::root().join("shared/src/store.rs")).expect("the store");
     assert!(store.contains("pub(crate) fn team<"), "{store}");
+    // What operators may do with one is done in there.
+    let transfer = code(&world::root().join("shared/src/store/transfer.rs"));
+    let public = transfer
+        .lines()
+        .filter(|line| line.contains("pub ") && line.contains("fn "));
+    let returned: Vec<&str> = public.filter(|line| line.contains("TeamStore")).collect();
+    assert_eq!(returned, [""; 0], "operators must not get a team's store");
 }
 
 async fn only_the_store_uses_dynamodb() {

@@ -22,6 +22,7 @@ mod documents;
 mod doors;
 mod examples;
 mod faults;
+mod imports;
 mod log;
 mod model;
 mod notices;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
     stories.extend(doors::stories());
     stories.extend(examples::stories());
     stories.extend(faults::stories());
+    stories.extend(imports::stories());
     stories.extend(model::stories());
     stories.extend(notices::stories());
     stories.extend(operators::stories());

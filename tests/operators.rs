@@ -13,7 +13,7 @@ use shared::store::Store;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::actors::{Actor, POLICIES, TEAM_NAME, Team};
-use crate::world;
+use crate::{imports, world};
 
 crate::stories![
     every_command_shows_a_key_the_same_way,
@@ -32,28 +32,28 @@ crate::stories![
 ];
 
 /// What a command returned and printed.
-struct CommandResult {
-    code: u8,
-    out: String,
-    err: String,
+pub struct CommandResult {
+    pub code: u8,
+    pub out: String,
+    pub err: String,
 }
 
 impl CommandResult {
     #[track_caller]
-    fn succeeded(&self) -> Value {
+    pub fn succeeded(&self) -> Value {
         assert_eq!((self.code, self.err.as_str()), (0, ""), "{}", self.out);
         serde_json::from_str(&self.out).expect("one line of JSON")
     }
 
     /// What it printed, if it succeeded with this note on stderr.
     #[track_caller]
-    fn succeeded_with(&self, note: &str) -> Value {
+    pub fn succeeded_with(&self, note: &str) -> Value {
         assert_eq!((self.code, self.err.trim_end()), (0, note), "{}", self.out);
         serde_json::from_str(&self.out).expect("one line of JSON")
     }
 
     #[track_caller]
-    fn failed(&self, error: &str) {
+    pub fn failed(&self, error: &str) {
         let seen = (self.code, self.out.as_str(), self.err.trim_end());
         assert_eq!(seen, (1, "", error));
     }
@@ -90,7 +90,7 @@ impl OperatorWire {
     }
 
     /// The nth time that an operator uses this operation, it fails.
-    fn deny_once(&self, operation: &str, nth: usize) -> FaultGuard {
+    pub fn deny_once(&self, operation: &str, nth: usize) -> FaultGuard {
         let matcher = Matcher {
             function: Some(OPERATOR.to_owned()),
             operation: Some(operation.to_owned()),
@@ -111,7 +111,7 @@ impl OperatorWire {
         self.wire.fault(matcher, InjectedFault::Hang)
     }
 
-    async fn admin(&self, command: &str) -> CommandResult {
+    pub async fn admin(&self, command: &str) -> CommandResult {
         admin_at(&self.wire.endpoint(), command).await
     }
 
@@ -127,7 +127,7 @@ impl OperatorWire {
 const OPERATOR: &str = "local";
 
 /// Runs a command, whose words contain no blanks, on the table of the running service.
-async fn admin(command: impl AsRef<str>) -> CommandResult {
+pub async fn admin(command: impl AsRef<str>) -> CommandResult {
     admin_at(world::stack().dynamodb(), command.as_ref()).await
 }
 
@@ -538,7 +538,7 @@ async fn put_tickets(team: &Team, caller: &Actor, mode: &str, state: &str, numbe
 }
 
 /// The items of a team, in order.
-async fn items_of(team: &Team) -> BTreeSet<String> {
+pub async fn items_of(team: &Team) -> BTreeSet<String> {
     let items = table::items(world::stack().dynamodb()).await.unwrap();
     let items = items.into_iter().map(|item| {
         // The database does not keep the order of an item's attributes.
@@ -672,6 +672,8 @@ async fn operators_need_six_permissions_on_the_table_and_one_on_its_index() {
         format!("user grant {user} --permissions view-l-room"),
         format!("user rotate {user}"),
         format!("user revoke {user}"),
+        format!("import zammad {} {on_team}", imports::fixtures("zammad")),
+        format!("export {on_team}"),
         format!("team delete {on_team} --yes --wait 0s"),
     ] {
         assert_eq!(wire.admin(&command).await.code, 0, "{command}");

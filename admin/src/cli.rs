@@ -5,6 +5,8 @@
 //! `userId`.
 
 mod arguments;
+mod export;
+mod import;
 mod key;
 mod team;
 mod user;
@@ -24,7 +26,7 @@ const FAILURE: u8 = 1;
 /// The exit code for invalid arguments.
 const USAGE: u8 = 2;
 
-/// Creates, lists, changes and revokes teams and credentials.
+/// Creates, lists, changes and revokes teams and credentials; imports and exports what teams have.
 ///
 /// Works on the table that TABLE_NAME (or --table) and the usual AWS settings name, or, with
 /// --local, on the database of a running `cargo local`.
@@ -65,6 +67,10 @@ enum Topic {
     /// Rocket.Chat users and their tokens
     #[command(subcommand)]
     User(user::Command),
+    /// Import rules and calendars of another product, or what a team of another deployment has
+    Import(import::Command),
+    /// Print a team's rules, policies, calendars and settings as JSON, to be imported elsewhere
+    Export(export::Command),
 }
 
 /// Runs a command line, whose first argument is the program's name, and returns the exit code.
@@ -86,7 +92,10 @@ where
     };
     match execute(&cli, console).await {
         Ok(result) => {
-            console.result(cli.global.output, &result);
+            match cli.topic {
+                Topic::Export(_) => console.document(cli.global.output, &result),
+                _ => console.result(cli.global.output, &result),
+            }
             SUCCESS
         }
         Err(failure) => {
@@ -108,6 +117,8 @@ async fn execute(cli: &Cli, console: &mut Console<'_>) -> Result<Value, Failure>
         Topic::Team(command) => team::run(command, &store, console).await,
         Topic::Key(command) => key::run(command, &store, console).await,
         Topic::User(command) => user::run(command, &store, console).await,
+        Topic::Import(command) => import::run(command, &store, console).await,
+        Topic::Export(command) => export::run(command, &store, console).await,
     }
 }
 

@@ -74,6 +74,16 @@ impl Console<'_> {
         let _ = writeln!(self.out, "{}", lines.join("\n"));
     }
 
+    /// Prints a result that is to be kept as a file.
+    pub(crate) fn document(&mut self, output: Output, document: &Value) {
+        let text = match output {
+            Output::Json => document.to_string(),
+            // People read it, and compare two of them line by line.
+            Output::Text => format!("{document:#}"),
+        };
+        let _ = writeln!(self.out, "{text}");
+    }
+
     /// Prints a note.
     pub(crate) fn note(&mut self, text: &str) {
         let _ = writeln!(self.err, "note: {text}");
@@ -107,11 +117,20 @@ fn members(row: &Value) -> Vec<String> {
     members.iter().map(member).collect()
 }
 
-/// A value in the form that flags accept, with commas in lists.
+/// A value in the form that flags accept, with commas in lists. Control characters are escaped: names
+/// that were imported may have some, which a terminal would obey.
 fn text(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => text.chars().map(visible).collect(),
         Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(","),
         other => other.to_string(),
+    }
+}
+
+fn visible(character: char) -> String {
+    if character.is_control() {
+        character.escape_default().to_string()
+    } else {
+        character.to_string()
     }
 }
