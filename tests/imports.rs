@@ -422,6 +422,26 @@ async fn a_team_is_carried_to_another_one() {
     let mut without_policies = exported.clone();
     without_policies["policies"] = json!([]);
     assert_json(&export(&to, "test").await, &without_policies);
+
+    // A team that has a default already gets another one.
+    let settled = Team::new().await;
+    let home = json!({"name": "Home", "timeZone": "UTC", "default": true, "hours": {"monday": [["09:00", "17:00"]]}});
+    let caller = settled.secret_key().await;
+    caller.post(&settled.calendars(), &home).await.id();
+    let import = format!("import dueline {} --team {}", file.path(), settled.id);
+    let imported = admin(import).await;
+    let imported = imported.succeeded_with("note: 7 created, 1 updated, 0 unchanged, 0 skipped");
+    assert_eq!(
+        imported[0]["note"],
+        "it becomes the default in place of \"Home\""
+    );
+    let calendars = listing(&settled).await["calendars"].clone();
+    let calendars = calendars.as_array().expect("a list").iter();
+    let defaults: Vec<_> = calendars
+        .filter(|calendar| calendar["default"] == true)
+        .collect();
+    assert_eq!(defaults.len(), 1);
+    assert_eq!(defaults[0]["name"], "Office");
 }
 
 async fn what_differs_is_updated_and_what_is_ambiguous_is_skipped() {

@@ -91,6 +91,7 @@ impl Console<'_> {
 
     /// Prints a warning that something may not be as intended.
     pub(crate) fn warning(&mut self, text: &str) {
+        let text: String = text.chars().map(visible).collect();
         let _ = writeln!(self.err, "warning: {text}");
     }
 

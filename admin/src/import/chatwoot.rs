@@ -36,7 +36,7 @@ pub fn plan(files: &[SourceFile]) -> Result<Plan, BadFile> {
         ),
         [inbox] => Hours::Of(text(inbox, "name").to_owned()),
         several => Hours::Untold(format!(
-            "it counts business hours, and Chatwoot does not tell which of the {} inboxes': name one as its calendar",
+            "it counts the working hours of one of {} inboxes, and the policy does not say which: name a calendar",
             several.len()
         )),
     };
@@ -144,7 +144,7 @@ mod tests {
         let plan = plan(&files).expect("files of Chatwoot");
         let rule = |place: usize| told(plan.rules.get(place).expect("a rule"));
         let chosen = "disabled: Chatwoot has 2 policies, and its automation rules choose one for each conversation: enable the rules that are to apply to all tickets of their priorities";
-        let untold = "disabled: it counts business hours, and Chatwoot does not tell which of the 2 inboxes': name one as its calendar";
+        let untold = "disabled: it counts the working hours of one of 2 inboxes, and the policy does not say which: name a calendar";
         let members = |name: &str, priority: &str, business_hours: bool| {
             format!(
                 r#"{{"name":"{name}","priority":"{priority}","responseTarget":1,"resolutionTarget":2,"businessHoursOnly":{business_hours},"enabled":false}} None"#
@@ -177,7 +177,7 @@ mod tests {
             json!({"day_of_week": 7, "open_all_day": true}),
             json!({"day_of_week": 3, "open_hour": 8}),
         ] {
-            assert!(super::week(&[wrong.clone()]).is_err(), "{wrong}");
+            assert!(super::week(std::slice::from_ref(&wrong)).is_err(), "{wrong}");
         }
     }
 }

@@ -43,7 +43,7 @@ pub fn plan(files: &[SourceFile]) -> Result<Plan, BadFile> {
     let mut taken: Option<&str> = None;
     for policy in policies {
         rules(policy, &hours, taken, &mut plan.rules);
-        if is_true(policy, "active") && conditions(policy).is_empty() {
+        if is_active(policy) && conditions(policy).is_empty() {
             taken = taken.or(Some(text(policy, "name")));
         }
     }
@@ -62,6 +62,10 @@ fn position(policy: &Value) -> u64 {
         .unwrap_or(u64::MAX)
 }
 
+fn is_active(policy: &Value) -> bool {
+    policy.get("active") != Some(&Value::Bool(false))
+}
+
 /// The business hours that policies count: those of the only calendar, or of the default one.
 fn hours(calendars: &[&Value]) -> Hours {
     let default = calendars
@@ -73,7 +77,7 @@ fn hours(calendars: &[&Value]) -> Hours {
             Hours::Untold("it counts business hours, and none of the files has any".into())
         }
         (None, several) => Hours::Untold(format!(
-            "it counts business hours, and none of the {} is the default: name one as its calendar",
+            "it counts business hours, and none of the {} is the default: name a calendar",
             several.len()
         )),
     }
@@ -162,7 +166,7 @@ fn conditions(policy: &Value) -> Vec<String> {
 fn rules(policy: &Value, hours: &Hours, taken: Option<&str>, rules: &mut Vec<RulePlan>) {
     let name = text(policy, "name");
     let mut reasons = Vec::new();
-    if !is_true(policy, "active") {
+    if !is_active(policy) {
         reasons.push("it is not active in Freshdesk".to_owned());
     }
     let conditions = conditions(policy);
@@ -265,7 +269,8 @@ mod tests {
             file("none.json", json!([])),
         ];
         let plan = plan(&files).expect("files of Freshdesk");
-        let untold = "disabled: it counts business hours, and none of the 2 is the default: name one as its calendar";
+        let untold =
+            "disabled: it counts business hours, and none of the 2 is the default: name a calendar";
         let members = |name: &str| {
             format!(
                 r#"{{"name":"{name}","priority":"normal","responseTarget":30,"resolutionTarget":60,"businessHoursOnly":true,"enabled":false}} None disabled:"#

@@ -224,8 +224,17 @@ impl Reconciler<'_> {
             }
         };
         let before = current.map(|current| fields::calendar::members(&current.draft));
+        let zone = members.get("timeZone").cloned();
         let fields = Fields::new(members).over(before.clone().unwrap_or_default());
-        let draft = fields::calendar::draft(fields).map_err(|problem| explain(&problem))?;
+        let draft = fields::calendar::draft(fields).map_err(|problem| {
+            let reason = explain(&problem);
+            let is_about_zone = reason.contains("'timeZone'");
+            // The reason says what a zone may be, and an operator looks for the one that it is.
+            match zone.filter(|_| is_about_zone) {
+                Some(zone) => format!("{reason} It is {zone}."),
+                None => reason,
+            }
+        })?;
         check_size(&draft.schedule).map_err(|problem| explain(&problem))?;
         self.check_default(planned, &draft, current, notes)?;
         let Some((current, before)) = current.zip(before) else {
@@ -700,6 +709,7 @@ mod tests {
         plan.calendars = vec![
             calendar_plan("A", json!({"default": true})),
             calendar_plan("B", json!({"default": true})),
+            calendar_plan("C", json!({"timeZone": "Atlantis"})),
         ];
         plan.rules.clear();
         assert_eq!(
@@ -709,7 +719,11 @@ mod tests {
                 (
                     Outcome::Skipped,
                     "another calendar of the files is the default"
-                )
+                ),
+                (
+                    Outcome::Skipped,
+                    "The 'timeZone' field must be an IANA time zone name, such as Europe/Berlin. It is \"Atlantis\"."
+                ),
             ]
         );
     }

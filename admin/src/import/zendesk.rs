@@ -68,7 +68,7 @@ pub fn plan(files: &[SourceFile]) -> Result<Plan, BadFile> {
         }
         [schedule] => Hours::Of(text(schedule, "name").to_owned()),
         several => Hours::Untold(format!(
-            "it counts business hours, and Zendesk does not tell which of the {} schedules: name one as its calendar",
+            "it counts the business hours of one of {} schedules, and the policy does not say which: name a calendar",
             several.len()
         )),
     };
@@ -448,7 +448,7 @@ mod tests {
         assert_eq!(
             rule.notes.first().map(String::as_str),
             Some(
-                "disabled: it counts business hours, and Zendesk does not tell which of the 2 schedules: name one as its calendar"
+                "disabled: it counts the business hours of one of 2 schedules, and the policy does not say which: name a calendar"
             )
         );
         for path in ["holidays.json", "7/70/holidays.json"] {
