@@ -247,6 +247,7 @@ async fn chatwoots_policies_and_working_hours_are_imported_or_named() {
     let mut rows = vec![
         row("calendar", "Shop", "", "created", kept),
         row("calendar", "Old address", "", "skipped", off),
+        row("calendar", "Shop", "", "skipped", off),
     ];
     let rules = ["low", "normal", "high", "urgent"];
     rows.extend(

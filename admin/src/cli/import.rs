@@ -1,5 +1,7 @@
 //! `cargo admin import`.
 
+use std::error::Error;
+use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use shared::auth::issue::{self, IssueError, random};
 use shared::dialect::explain;
-use shared::problem::Problem;
+use shared::problem::{Cause, Problem};
 use shared::store::Store;
 
 use super::arguments::{ModeArgument, TeamArgument};
@@ -37,6 +39,14 @@ pub struct Command {
     /// Only show what an import would do
     #[arg(long)]
     dry_run: bool,
+}
+
+/// An import that ended before its last write.
+#[derive(Debug)]
+struct Interrupted {
+    written: usize,
+    all: usize,
+    cause: Cause,
 }
 
 /// Runs the command.
@@ -113,14 +123,31 @@ fn counts(rows: &[Row]) -> String {
 
 /// Why an import ended before its last write.
 fn interrupted(problem: Problem, written: usize, all: usize) -> Failure {
-    let reason = match problem {
-        Problem::WriteConflict => "someone else changed the team at the same time".to_owned(),
-        Problem::Unavailable(_) | Problem::Internal(_) => problem.into_cause().to_string(),
-        refused => explain(&refused),
+    let cause = match problem {
+        Problem::WriteConflict => "someone else changed the team at the same time".into(),
+        Problem::Unavailable(cause) | Problem::Internal(cause) => cause,
+        refused => explain(&refused).into(),
     };
-    let error = format!("{written} of {all} changes have been written: {reason}");
+    let error = Interrupted {
+        written,
+        all,
+        cause,
+    };
     Failure::with_advice(
         error,
         "Run it again: it leaves what has been written as it is.",
     )
+}
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Interrupted { written, all, .. } = self;
+        write!(f, "{written} of {all} changes have been written")
+    }
+}
+
+impl Error for Interrupted {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.cause.as_ref())
+    }
 }

@@ -177,7 +177,10 @@ mod tests {
             json!({"day_of_week": 7, "open_all_day": true}),
             json!({"day_of_week": 3, "open_hour": 8}),
         ] {
-            assert!(super::week(std::slice::from_ref(&wrong)).is_err(), "{wrong}");
+            assert!(
+                super::week(std::slice::from_ref(&wrong)).is_err(),
+                "{wrong}"
+            );
         }
     }
 }

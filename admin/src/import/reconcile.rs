@@ -98,7 +98,7 @@ pub fn changes(plan: &Plan, contents: &Contents, mode: Mode, ids: Ids) -> Result
     reconciler.policies(mode);
     reconciler.settings();
     let changes = reconciler.changes;
-    for (kind, kinds, have, max) in [
+    let limits = [
         (
             "calendar",
             "calendars",
@@ -107,14 +107,13 @@ pub fn changes(plan: &Plan, contents: &Contents, mode: Mode, ids: Ids) -> Result
         ),
         ("rule", "rules", contents.rules.len(), MAX_RULES),
         ("policy", "policies", contents.policies.len(), MAX_POLICIES),
-    ] {
-        let rows = changes.rows.iter();
-        let created = rows
-            .filter(|row| row.kind == kind && row.outcome == Outcome::Created)
-            .count();
-        if have + created > max as usize {
+    ];
+    for (kind, plural, have, max) in limits {
+        let created = |row: &&Row| row.kind == kind && row.outcome == Outcome::Created;
+        let would_have = have + changes.rows.iter().filter(created).count();
+        if would_have > max as usize {
             return Err(format!(
-                "the team has {have} {kinds}, and cannot have another {created}: {max} are the most"
+                "the team would have {would_have} {plural}, and may have {max}"
             ));
         }
     }
@@ -174,23 +173,15 @@ impl Reconciler<'_> {
         // Rules may also name calendars that the team has already.
         for calendar in &self.contents.calendars {
             let name = calendar.draft.name.as_str();
-            if self.existing_calendars(name).len() == 1
-                && !self
-                    .plan
-                    .calendars
-                    .iter()
-                    .any(|planned| planned.name == name)
-            {
+            let is_planned = self
+                .plan
+                .calendars
+                .iter()
+                .any(|planned| planned.name == name);
+            if !is_planned && calendars_named(self.contents, name).len() == 1 {
                 self.calendars.insert(name.to_owned(), calendar.id.clone());
             }
         }
-    }
-
-    fn existing_calendars(&self, name: &str) -> Vec<&TeamCalendar> {
-        let calendars = self.contents.calendars.iter();
-        calendars
-            .filter(|calendar| calendar.draft.name.as_str() == name)
-            .collect()
     }
 
     fn calendar(
@@ -199,21 +190,15 @@ impl Reconciler<'_> {
         notes: &mut Vec<String>,
     ) -> Result<Write, String> {
         let members = planned.members.clone()?;
-        let namesakes = self
+        let others = self
             .plan
             .calendars
             .iter()
-            .filter(|other| other.name == planned.name);
-        if namesakes.count() > 1 {
+            .filter(|other| other.members.is_ok());
+        if others.filter(|other| other.name == planned.name).count() > 1 {
             return Err("the files have several calendars of this name".to_owned());
         }
-        let contents = self.contents;
-        let existing = contents
-            .calendars
-            .iter()
-            .filter(|calendar| calendar.draft.name.as_str() == planned.name);
-        let existing: Vec<&TeamCalendar> = existing.collect();
-        let current = match existing.as_slice() {
+        let current = match calendars_named(self.contents, &planned.name).as_slice() {
             [] => None,
             [current] => Some(*current),
             several => {
@@ -266,28 +251,17 @@ impl Reconciler<'_> {
             return Ok(());
         }
         let says_so = |other: &&CalendarPlan| {
-            let default = other
-                .members
-                .as_ref()
-                .ok()
-                .and_then(|members| members.get("default"));
-            default == Some(&true.into())
+            let members = other.members.as_ref();
+            members.is_ok_and(|members| members.get("default") == Some(&true.into()))
         };
-        let mut defaults = self.plan.calendars.iter().filter(says_so);
-        if defaults
-            .next()
-            .is_some_and(|first| first.name != planned.name)
-        {
+        let first = self.plan.calendars.iter().find(says_so);
+        if first.is_some_and(|first| first.name != planned.name) {
             return Err("another calendar of the files is the default".to_owned());
         }
-        let mut others = self
-            .contents
-            .calendars
-            .iter()
-            .filter(|other| other.draft.is_default);
-        if let Some(other) = others.next()
-            && current.is_none_or(|current| current.id != other.id)
-        {
+        let is_other = |other: &&TeamCalendar| {
+            other.draft.is_default && current.is_none_or(|current| current.id != other.id)
+        };
+        if let Some(other) = self.contents.calendars.iter().find(is_other) {
             let name = other.draft.name.as_str();
             notes.push(format!("it becomes the default in place of \"{name}\""));
         }
@@ -433,6 +407,12 @@ impl Reconciler<'_> {
             .steps
             .extend(written.ok().flatten().map(|(step, _)| step));
     }
+}
+
+fn calendars_named<'a>(contents: &'a Contents, name: &str) -> Vec<&'a TeamCalendar> {
+    let calendars = contents.calendars.iter();
+    let named = calendars.filter(|calendar| calendar.draft.name.as_str() == name);
+    named.collect()
 }
 
 /// What becomes of a policy, unless another one has its due time now.
@@ -761,7 +741,7 @@ mod tests {
         // All of them exist, and one more is one too many.
         assert_eq!(reconciled(&plan(0, MAX_RULES), &contents).steps, []);
         let refused = changes(&plan(150, MAX_RULES), &contents, Mode::Live, ids(1_000));
-        let reason = "the team has 200 rules, and cannot have another 150: 200 are the most";
+        let reason = "the team would have 350 rules, and may have 200";
         assert_eq!(refused, Err(reason.to_owned()));
     }
 }
