@@ -1,11 +1,12 @@
 //! A service that everything goes wrong for: several sweeps and deliveries run at once while the
 //! table's answers are lost, functions are killed and receivers fail. In the end each mark has one
-//! notice, and each notice has reached every webhook that wants it.
+//! notice, each notice has reached every webhook that wants it, and reports are sums of the tickets.
 //!
 //! `DUELINE_SEED` is the seed of every random choice, though not of the order of concurrent calls. A
 //! failure prints it.
 
 mod chaos;
+mod facts;
 mod plan;
 mod receiver;
 
@@ -43,6 +44,7 @@ crate::stories![every_mark_has_one_notice_which_reaches_every_webhook];
 
 const SWEEP: &str = "BreachSweep";
 const DELIVER: &str = "WebhookDeliver";
+const SUMMARISE: &str = "SummaryUpdate";
 /// Processes per function.
 const CONCURRENCY: usize = 3;
 /// A run waits in process for what is due so soon.
@@ -89,6 +91,7 @@ async fn every_mark_has_one_notice_which_reaches_every_webhook() {
     site.assert_delivered(&notices, &items);
     let new = notices.iter().filter(|notice| notice.is_new).count();
     assert!(new >= MIN_NEW, "{new} new marks");
+    site.assert_facts_add_up().await;
     let violations = invariants::violations(&items, None);
     assert!(violations.is_empty(), "{}", violations.join("\n"));
 }

@@ -1,4 +1,4 @@
-//! Everything that goes wrong, and what it goes wrong for: sweeps and deliveries, several at once.
+//! Everything that goes wrong, and what it goes wrong for: sweeps, deliveries and summing up, several at once.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::{DELIVER, SWEEP};
+use super::{DELIVER, SUMMARISE, SWEEP};
 
 /// What runs at once, again and again.
-const RUNS: [&str; 5] = [SWEEP, SWEEP, SWEEP, DELIVER, DELIVER];
+const RUNS: [&str; 7] = [SWEEP, SWEEP, SWEEP, DELIVER, DELIVER, SUMMARISE, SUMMARISE];
 
 /// How many of a hundred calls to the table fail now and then; most of them are done all the same.
 const FAULT_PERCENT: u8 = 6;
@@ -29,11 +29,12 @@ const OPERATIONS: [&str; 5] = [
     "UpdateItem",
 ];
 /// What is killed and cut off, the first ones more often.
-const VICTIMS: [&str; 6] = [
+const VICTIMS: [&str; 7] = [
     SWEEP,
     DELIVER,
     SWEEP,
     DELIVER,
+    SUMMARISE,
     "TicketCreate",
     "EventCreate",
 ];
@@ -82,6 +83,7 @@ impl Chaos {
         self.is_over.store(true, Ordering::SeqCst);
         self.stack.kill(SWEEP);
         self.stack.kill(DELIVER);
+        self.stack.kill(SUMMARISE);
         let counts = self.deeds.join_all().await;
         let failures = self.faults.iter().map(FaultGuard::hits).sum();
         assert!(counts.iter().all(|count| *count > 2), "{counts:?}");

@@ -165,10 +165,11 @@ pub(super) fn change(sortable_instant: &str, write_id: &str) -> String {
     format!("{sortable_instant}#{write_id}")
 }
 
-/// The partitions of what a team's tickets lead to.
-pub(super) fn notice_partitions(team_id: &TeamId, mode: Mode) -> [String; 2] {
+/// The partitions of what a team's tickets lead to: notices, deliveries, facts, and what reports are
+/// added up from.
+pub(super) fn partitions_of_tickets(team_id: &TeamId, mode: Mode) -> [String; 5] {
     let team_pk = team(team_id, mode);
-    [notices(&team_pk), deliveries(&team_pk)]
+    [notices, deliveries, cycles, changes, summaries].map(|partition| partition(&team_pk))
 }
 
 /// A webhook. Ids sort by creation.

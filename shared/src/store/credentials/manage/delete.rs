@@ -60,6 +60,12 @@ pub struct Belongings {
     pub notices: u64,
     /// Deliveries of notices.
     pub deliveries: u64,
+    /// Facts of tickets, by ticket and day.
+    pub cycles: u64,
+    /// Changes that are in no summary yet.
+    pub changes: u64,
+    /// Summaries of days.
+    pub summaries: u64,
     /// Counts, claims to names, and settings.
     pub others: u64,
 }
@@ -80,7 +86,7 @@ impl Belongings {
     }
 
     /// Each number with its name.
-    pub fn named(&self) -> [(&'static str, u64); 11] {
+    pub fn named(&self) -> [(&'static str, u64); 14] {
         [
             ("keys", self.keys),
             ("users", self.users),
@@ -92,7 +98,21 @@ impl Belongings {
             ("webhooks", self.webhooks),
             ("notices", self.notices),
             ("deliveries", self.deliveries),
+            ("cycles", self.cycles),
+            ("changes", self.changes),
+            ("summaries", self.summaries),
             ("others", self.others),
+        ]
+    }
+
+    /// The numbers of what tickets lead to, in the order of [`key::partitions_of_tickets`].
+    fn of_tickets(&mut self) -> [&mut u64; 5] {
+        [
+            &mut self.notices,
+            &mut self.deliveries,
+            &mut self.cycles,
+            &mut self.changes,
+            &mut self.summaries,
         ]
     }
 
@@ -157,9 +177,10 @@ impl Store {
                     }
                 }
             }
-            let [notices, deliveries] = key::notice_partitions(team, mode);
-            found.notices += self.count_partition(&notices).await?;
-            found.deliveries += self.count_partition(&deliveries).await?;
+            let partitions = key::partitions_of_tickets(team, mode);
+            for (partition, number) in partitions.iter().zip(found.of_tickets()) {
+                *number += self.count_partition(partition).await?;
+            }
         }
         Ok(found)
     }
@@ -205,10 +226,11 @@ impl Store {
             for queue in key::queues(team, mode) {
                 self.delete_tickets(&queue, deleted, &mut *progress).await?;
             }
-            // A notice is written with its ticket, and a delivery only where it exists.
-            let [notices, deliveries] = key::notice_partitions(team, mode);
-            deleted.notices += self.delete_all(&notices).await?;
-            deleted.deliveries += self.delete_all(&deliveries).await?;
+            // They are written with a ticket, or only where there is something of tickets.
+            let partitions = key::partitions_of_tickets(team, mode);
+            for (partition, number) in partitions.iter().zip(deleted.of_tickets()) {
+                *number += self.delete_all(partition).await?;
+            }
             progress(deleted);
         }
         for mode in MODES {
