@@ -269,9 +269,14 @@ async fn days_are_those_of_the_time_zone() {
 
 async fn a_breach_is_counted_when_the_sweep_reports_it() {
     let (stack, _turn) = world::sweeping_stack().await;
-    let (team, caller, _rule) = team_with_rule(stack).await;
+    let (team, caller, rule) = team_with_rule(stack).await;
+    // So that the breach is not on the day on which the cycle began.
+    let change = json!({"responseTarget": 25 * 60, "resolutionTarget": 50 * 60});
+    caller
+        .patch(&format!("{}/{rule}", team.rules()), &change)
+        .await;
     // Three seconds before the first target is used up.
-    let created_at = Timestamp::now() - SignedDuration::from_secs(30 * 60 - 3);
+    let created_at = Timestamp::now() - SignedDuration::from_secs(25 * 3_600 - 3);
     let body = json!({"id": "soon", "createdAt": created_at.to_string()});
     ticket(&team, &caller, body).await;
     assert_eq!(
@@ -282,7 +287,8 @@ async fn a_breach_is_counted_when_the_sweep_reports_it() {
     while found != [0, 1, 0, 0] {
         run(stack, "BreachSweep").await;
         found = count(&team, &caller, "", "firstResponse").await;
-        let is_early = Timestamp::now().duration_since(created_at) < SignedDuration::from_mins(31);
+        let age = Timestamp::now().duration_since(created_at);
+        let is_early = age < SignedDuration::from_mins(25 * 60 + 1);
         assert!(is_early, "{found:?}");
     }
     run(stack, "SummaryUpdate").await;
@@ -640,11 +646,14 @@ async fn an_edit_moves_open_tickets_only_when_they_are_recalculated() {
 
 async fn a_recalculation_that_makes_a_breach_untrue_withdraws_it() {
     let (team, caller, rule) = team_with_rule(world::stack()).await;
-    let created_at = Timestamp::now() - SignedDuration::from_mins(40);
-    ticket(&team, &caller, json!({"createdAt": created_at.to_string()})).await;
     let rule_path = format!("{}/{rule}", team.rules());
+    let change = json!({"responseTarget": 29 * 60, "resolutionTarget": 100 * 60});
+    caller.patch(&rule_path, &change).await;
+    // In breach for an hour, not on the day on which the cycle began.
+    let created_at = Timestamp::now() - SignedDuration::from_hours(30);
+    ticket(&team, &caller, json!({"createdAt": created_at.to_string()})).await;
     caller
-        .patch(&rule_path, &json!({"responseTarget": 50}))
+        .patch(&rule_path, &json!({"responseTarget": 31 * 60}))
         .await;
     recalculate(&team, &caller, json!({"dryRun": false})).await;
     let feed = crate::notices::feed(&team, &caller).await;

@@ -8,8 +8,10 @@
 //!
 //! It prints Markdown. Words after `--` choose the endpoints whose names contain one of them.
 //! `--calls` omits what depends on how the functions are compiled, and so does not build them for
-//! release. `--notices` measures the notices instead, and then words choose among its parts. A busy machine makes the times longer and the ratios less precise, but it does not bias
-//! the ratios: programs that are compared are measured in turns.
+//! release. `--notices` measures the notices instead, and `--reports` the reports; words choose among
+//! the parts of the former, and a number is that of the latter's tickets. A busy machine makes the
+//! times longer and the ratios less precise, but it does not bias the ratios: programs that are
+//! compared are measured in turns.
 
 #![expect(
     clippy::expect_used,
@@ -24,6 +26,7 @@ mod copies;
 mod fixture;
 mod notices;
 mod processes;
+mod reports;
 mod stack;
 
 use std::env;
@@ -40,6 +43,9 @@ fn main() {
         .expect("local/ lies in the repository");
     if env::args().any(|argument| argument == "--notices") {
         return notices::main(root, &words());
+    }
+    if env::args().any(|argument| argument == "--reports") {
+        return reports::main(root, &words());
     }
     let chosen = chosen();
     let only_calls = env::args().any(|argument| argument == "--calls");

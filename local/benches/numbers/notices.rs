@@ -9,7 +9,7 @@ mod on_time;
 mod receiver;
 mod runs;
 mod size;
-mod team;
+pub mod team;
 mod throughput;
 
 use std::collections::BTreeMap;

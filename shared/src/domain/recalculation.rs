@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::domain::clock::{Clock, Event, EventKind, Metric, State, Status};
-use crate::domain::id::{CalendarId, EventId, RuleId};
+use crate::domain::id::{CalendarId, EventId, RuleId, TicketId};
 use crate::domain::plan::{Plan, PlannedBy};
 use crate::domain::priority::Priority;
 use crate::domain::ticket::{Ticket, TicketEvent};
@@ -22,6 +22,24 @@ pub struct Selection {
     pub calendar: Option<CalendarId>,
     /// Those of this priority.
     pub priority: Option<Priority>,
+}
+
+/// Whether a recalculation is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Nothing is written.
+    DryRun,
+    /// Everything is.
+    Written,
+}
+
+/// What a recalculation has done, or would do.
+#[derive(Debug, Default)]
+pub struct Recalculation {
+    /// The number of tickets that were selected and looked at.
+    pub examined: usize,
+    /// The tickets that changed, in the order in which they were due before, and what changed.
+    pub changed: Vec<(TicketId, Vec<Move>)>,
 }
 
 /// What a recalculation changes about a metric of a ticket.

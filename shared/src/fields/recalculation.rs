@@ -5,10 +5,9 @@ use serde_json::Value;
 use crate::domain::id::{CalendarId, RuleId};
 use crate::domain::priority::Priority;
 use crate::domain::recalculation::Selection;
-use crate::domain::rule::MAX_RULES;
-use crate::domain::team_calendar::MAX_CALENDARS;
-use crate::fields::Fields;
-use crate::list_query::tickets::Cursor;
+use crate::domain::rule::{MAX_RULES, RuleDraft};
+use crate::domain::team_calendar::{CalendarDraft, MAX_CALENDARS};
+use crate::fields::{Fields, calendar, rule};
 use crate::problem::{Problem, Reason, TeamReason};
 
 /// A request for a recalculation.
@@ -20,8 +19,8 @@ pub struct RecalculationRequest {
     pub selection: Selection,
     /// The rules and calendars that would be there.
     pub drafts: Drafts,
-    /// Where the open tickets begin.
-    pub start: Cursor,
+    /// Where the open tickets begin, if the client says so.
+    pub cursor: Option<String>,
 }
 
 /// Rules and calendars as they would be.
@@ -39,9 +38,9 @@ pub struct Draft<Id> {
     /// The id of what it replaces; `None` for something new.
     pub id: Option<Id>,
     /// Its members, as far as they change.
-    pub members: Fields,
-    /// The path of the draft in the request.
-    pub field: String,
+    members: Fields,
+    /// Its path in the request.
+    path: String,
 }
 
 /// Reads a request for a recalculation.
@@ -51,22 +50,24 @@ pub fn request(mut fields: Fields) -> Result<RecalculationRequest, Problem> {
     } else {
         fields.refuse("dryRun", Reason::Missing)
     };
-    let rule = fields.optional("ruleId", TeamReason::UnknownRule, RuleId::parse);
-    let calendar = fields.optional("calendarId", TeamReason::UnknownCalendar, CalendarId::parse);
+    let rule_id = fields.optional("ruleId", TeamReason::UnknownRule, RuleId::parse);
+    let calendar_id = fields.optional("calendarId", TeamReason::UnknownCalendar, CalendarId::parse);
     let priority = TeamReason::NotOneOf(Priority::WORDS);
     let priority = fields.optional("priority", priority, Priority::parse);
     let drafts = drafts(&mut fields, dry_run);
-    let start = fields.optional("cursor", TeamReason::NotACursor, Cursor::parse_open);
+    let cursor = fields.optional("cursor", TeamReason::NotACursor, |text| {
+        Some(text.to_owned())
+    });
     let request = (|| {
         Some(RecalculationRequest {
             dry_run: dry_run?,
             selection: Selection {
-                rule: rule?,
-                calendar: calendar?,
+                rule: rule_id?,
+                calendar: calendar_id?,
                 priority: priority?,
             },
             drafts: drafts?,
-            start: start?.unwrap_or_else(Cursor::open),
+            cursor: cursor?,
         })
     })();
     fields.finish(request)
@@ -130,21 +131,63 @@ fn list<Id>(
         drafts.push(Draft {
             id,
             members: Fields::new(members),
-            field: format!("draft.{name}[{index}]"),
+            path: format!("draft.{name}[{index}]"),
         });
     }
     Some(drafts)
 }
 
-impl<Id> Draft<Id> {
-    /// The problem of a draft as a problem of its request.
-    pub fn problem(field: &str, problem: Problem) -> Problem {
-        let Problem::Invalid(mut violations) = problem else {
-            return problem;
+impl Draft<RuleId> {
+    /// The rule as it would be: `current` with the members that change, or a new one.
+    pub fn rule(self, current: Option<&RuleDraft>) -> Result<RuleDraft, Problem> {
+        let rule = match current {
+            Some(current) => rule::change(self.members, current),
+            None => rule::draft(self.members),
         };
-        for violation in &mut violations {
-            violation.field = format!("{field}.{}", violation.field).into();
-        }
-        Problem::Invalid(violations)
+        rule.map_err(|problem| within(&self.path, problem))
     }
+
+    /// There is no rule with its id.
+    pub fn unknown(&self) -> Problem {
+        Problem::unknown_rule(format!("{}.id", self.path))
+    }
+
+    /// There is no calendar with the id that it names.
+    pub fn unknown_calendar(path: &str) -> Problem {
+        Problem::unknown_calendar_in(format!("{path}.calendarId"))
+    }
+}
+
+impl Draft<CalendarId> {
+    /// The calendar as it would be: `current` with the members that change, or a new one.
+    pub fn calendar(self, current: Option<&CalendarDraft>) -> Result<CalendarDraft, Problem> {
+        let calendar = match current {
+            Some(current) => calendar::change(self.members, current),
+            None => calendar::draft(self.members),
+        };
+        calendar.map_err(|problem| within(&self.path, problem))
+    }
+
+    /// There is no calendar with its id.
+    pub fn unknown(&self) -> Problem {
+        Problem::unknown_calendar_in(format!("{}.id", self.path))
+    }
+}
+
+impl<Id> Draft<Id> {
+    /// Its path in the request, such as `draft.rules[0]`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+/// The problem of a draft as a problem of its request.
+fn within(path: &str, problem: Problem) -> Problem {
+    let Problem::Invalid(mut violations) = problem else {
+        return problem;
+    };
+    for violation in &mut violations {
+        violation.field = format!("{path}.{}", violation.field).into();
+    }
+    Problem::Invalid(violations)
 }

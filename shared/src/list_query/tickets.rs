@@ -101,9 +101,14 @@ impl Cursor {
         Problem::invalid("cursor", Reason::Team(TeamReason::NotACursor))
     }
 
-    /// Reads a place among the open tickets; `None` for any other text.
-    pub fn parse_open(text: &str) -> Option<Cursor> {
-        Cursor::parse(text).ok().filter(Cursor::is_open)
+    /// Reads a place among the open tickets.
+    pub fn parse_open(text: &str) -> Result<Cursor, Problem> {
+        let cursor = Cursor::parse(text)?;
+        if cursor.is_open() {
+            Ok(cursor)
+        } else {
+            Err(Cursor::invalid())
+        }
     }
 
     fn parse(text: &str) -> Result<Cursor, Problem> {

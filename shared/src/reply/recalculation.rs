@@ -4,12 +4,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::domain::id::TicketId;
-use crate::domain::recalculation::Place;
+use crate::domain::recalculation::{Place, Recalculation};
 use crate::reply::{Answer, Reply};
-use crate::store::tickets::recalculation::Recalculation;
 
 /// What a recalculation has done, or would do.
-pub fn one(done: &Recalculation) -> Answer {
+pub fn one(done: &Recalculation, next_cursor: Option<String>) -> Answer {
     let items = done.changed.iter().flat_map(|(ticket_id, moves)| {
         moves.iter().map(move |moved| ItemView {
             ticket_id,
@@ -22,7 +21,7 @@ pub fn one(done: &Recalculation) -> Answer {
         examined: done.examined,
         changed: done.changed.len(),
         items: items.collect(),
-        next_cursor: done.next.as_ref().map(|next| next.encode()),
+        next_cursor,
     })
 }
 

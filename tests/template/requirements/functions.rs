@@ -29,6 +29,7 @@ const MAX_DESCRIPTION_CHARS: usize = 256;
 
 /// Everything that a writing function may do to the table.
 const WRITE_ACTIONS: &[&str] = &[
+    "dynamodb:BatchGetItem",
     "dynamodb:ConditionCheckItem",
     "dynamodb:DeleteItem",
     "dynamodb:GetItem",

@@ -75,32 +75,65 @@ impl Team {
         team
     }
 
+    /// The same team, as a client of another gateway of the same table.
+    pub fn at(self, stack: &Stack) -> Team {
+        let base = format!("{}/api/v1/teams/{}/sla", stack.url(), self.id);
+        Team { base, ..self }
+    }
+
     /// Creates something, and returns its id.
     pub async fn post(&self, path: &str, body: &Value) -> String {
         let request = Request::post(format!("{}/{path}", self.base))
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::from(body.to_string()))
-            .expect("a request");
-        let response = self.client.request(request).await.expect("a response");
-        let status = response.status();
-        let answer = response.into_body().collect().await.expect("a body");
-        let answer = answer.to_bytes();
-        let text = String::from_utf8_lossy(&answer);
-        assert!(status.is_success(), "{path}: {status}: {text}");
+            .header(header::CONTENT_TYPE, "application/json");
+        let answer = self.send(request, body.to_string()).await;
         let answer: Value = serde_json::from_slice(&answer).expect("JSON");
         let id = answer["data"]["id"].as_str().unwrap_or_default();
         id.to_owned()
     }
 
-    /// Creates urgent tickets whose clocks have started then.
-    pub async fn tickets(&self, starts: impl IntoIterator<Item = Timestamp>) {
-        let creations = stream::iter(starts).map(|start| {
-            let ticket = json!({"priority": "urgent", "createdAt": start});
-            async move { self.post("tickets", &ticket).await }
-        });
+    /// Reads something as this media type.
+    pub async fn get(&self, path: &str, accept: &str) -> Bytes {
+        let request = Request::get(format!("{}/{path}", self.base));
+        let request = request.header(header::ACCEPT, accept);
+        self.send(request, String::new()).await
+    }
+
+    /// Gives a rule another target for the first response.
+    pub async fn change_target(&self, rule: &str, minutes: i64) {
+        let request = Request::patch(format!("{}/rules/{rule}", self.base))
+            .header(header::CONTENT_TYPE, "application/json");
+        let change = json!({"responseTarget": minutes});
+        self.send(request, change.to_string()).await;
+    }
+
+    async fn send(&self, request: http::request::Builder, body: String) -> Bytes {
+        let request = request
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
+            .body(Full::from(body))
+            .expect("a request");
+        let uri = request.uri().clone();
+        let response = self.client.request(request).await.expect("a response");
+        let status = response.status();
+        let answer = response.into_body().collect().await.expect("a body");
+        let answer = answer.to_bytes();
+        let text = String::from_utf8_lossy(&answer);
+        assert!(status.is_success(), "{uri}: {status}: {text}");
+        answer
+    }
+
+    /// Creates tickets, several at once.
+    pub async fn create_all(&self, tickets: Vec<Value>) {
+        let creations = stream::iter(tickets);
+        let creations = creations.map(|ticket| async move { self.post("tickets", &ticket).await });
         let mut creations = creations.buffer_unordered(CALLERS);
         while creations.next().await.is_some() {}
+    }
+
+    /// Creates urgent tickets whose clocks have started then.
+    pub async fn tickets(&self, starts: impl IntoIterator<Item = Timestamp>) {
+        let tickets = starts.into_iter();
+        let tickets = tickets.map(|start| json!({"priority": "urgent", "createdAt": start}));
+        self.create_all(tickets.collect()).await;
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 
-use crate::domain::id::{EventId, NewId as _, TicketId};
-use crate::domain::recalculation::{Move, Selection, moves};
+use crate::domain::id::{EventId, NewId as _};
+use crate::domain::recalculation::{Extent, Recalculation, Selection, moves};
 use crate::domain::ticket::Ticket;
 use crate::list_query::tickets::Cursor;
 use crate::problem::Problem;
@@ -32,26 +32,6 @@ const MAX_ATTEMPTS: u32 = 8;
 /// After this, no more tickets are read: the rest of a request's time is for those that were.
 const READING_TIME: Duration = Duration::from_secs(4);
 
-/// Whether a recalculation is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// Nothing is written.
-    DryRun,
-    /// Everything is.
-    Written,
-}
-
-/// What a recalculation has done, or would do.
-#[derive(Debug, Default)]
-pub struct Recalculation {
-    /// The number of tickets that were selected and looked at.
-    pub examined: usize,
-    /// The tickets that changed, in the order in which they were due before, and what changed.
-    pub changed: Vec<(TicketId, Vec<Move>)>,
-    /// Where the rest of the tickets begins; `None` if there are no more.
-    pub next: Option<Cursor>,
-}
-
 /// A ticket to be written.
 struct Step {
     current: Ticket,
@@ -60,7 +40,8 @@ struct Step {
 
 impl Tickets<ReadWrite> {
     /// Plans the selected tickets anew, those first that are due first: at most [`MAX_TICKETS`] of them,
-    /// from a place in the list of open tickets.
+    /// from a place in the list of open tickets. Also returns where the rest of them begins, if there may
+    /// be more.
     pub async fn recalculate(
         &self,
         selection: &Selection,
@@ -68,7 +49,7 @@ impl Tickets<ReadWrite> {
         start: Cursor,
         extent: Extent,
         now: Timestamp,
-    ) -> Result<Recalculation, Problem> {
+    ) -> Result<(Recalculation, Option<Cursor>), Problem> {
         let started = Instant::now();
         let mut today = Today::new(planner);
         let mut done = Recalculation::default();
@@ -76,8 +57,7 @@ impl Tickets<ReadWrite> {
         while let Some(from) = place.take() {
             let limit = PAGE.min(MAX_TICKETS - done.examined);
             if limit == 0 || started.elapsed() > READING_TIME {
-                done.next = Some(from);
-                break;
+                return Ok((done, Some(from)));
             }
             let selected = |ticket: &Ticket| selection.has(&ticket.at(now));
             let page = self.list(from, limit, false, selected).await?;
@@ -98,7 +78,7 @@ impl Tickets<ReadWrite> {
                 }
             }
         }
-        Ok(done)
+        Ok((done, None))
     }
 
     /// Writes tickets, and returns what was written.

@@ -1,0 +1,254 @@
+//! What reports cost: `cargo bench -p local --bench numbers -- --reports`.
+//!
+//! A number after it is that of the tickets of one month, 100,000 unless given. Creating them takes
+//! most of the time.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp};
+use local::binaries::{self, Profile};
+use local::dynamodb::Database;
+use local::stack::Stack;
+use local::table::{self, text};
+use local::template::Template;
+use serde_json::{Value, json};
+use tokio::runtime::Builder;
+
+use crate::notices::team::Team;
+use crate::stack;
+
+const FUNCTIONS: [&str; 8] = [
+    "cycle-list",
+    "recalculation-create",
+    "report-get",
+    "rule-create",
+    "rule-list",
+    "rule-update",
+    "summary-update",
+    "ticket-create",
+];
+const TICKETS: usize = 100_000;
+/// Processes that create the tickets, as many as have something to do on two cores.
+const CREATORS: usize = 4;
+/// The month, in a time zone whose days are not those of UTC.
+const MONTH: &str = "from=2026-06-01&to=2026-06-30&timeZone=Europe/Berlin";
+const YEAR: &str = "from=2025-07-01&to=2026-06-30&timeZone=Europe/Berlin&groupBy=month";
+const MONTH_BEGINS: &str = "2026-06-01T00:00:00Z";
+const DAYS: i64 = 30;
+/// Tickets of each of the days before the month, so that a year has all its summaries.
+const PER_DAY_BEFORE: usize = 4;
+const DAYS_BEFORE: i64 = 335;
+/// How often each report is read; the fastest counts, since nothing makes one faster than it is.
+const READS: usize = 7;
+/// The tickets that are recalculated.
+const OPEN_TICKETS: usize = 500;
+/// The goals for a month.
+const MAX_UNITS: f64 = 100.0;
+const MAX_TIME: Duration = Duration::from_secs(2);
+
+/// What a request costs.
+struct Cost {
+    calls: usize,
+    units: f64,
+    took: Duration,
+    bytes: usize,
+}
+
+/// Measures, and fails if a goal is missed.
+pub fn main(root: &Path, words: &[String]) {
+    let tickets = words.first().and_then(|word| word.parse().ok());
+    let tickets = tickets.unwrap_or(TICKETS);
+    let binaries = binaries::build_only(root, Profile::Release, &FUNCTIONS);
+    let binaries = binaries.expect("the functions build");
+    let template = Template::read(&root.join("template.yaml"));
+    let mut template = template.expect("template.yaml can be read");
+    template
+        .functions
+        .retain(|function| binaries.contains_key(&function.binary));
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let month = runtime.block_on(measure(&template, &binaries, tickets));
+    if month.units > MAX_UNITS || month.took > MAX_TIME {
+        eprintln!("missed: a month in {MAX_TIME:?} with {MAX_UNITS} units");
+        process::exit(1);
+    }
+}
+
+async fn measure(
+    template: &Template,
+    binaries: &BTreeMap<String, std::path::PathBuf>,
+    tickets: usize,
+) -> Cost {
+    let database = Database::start(template, 0, None).await;
+    let database = database.expect("a database");
+    let endpoint = database.endpoint();
+    let creators = stack::crowded(template, binaries, &endpoint, CREATORS, false).await;
+    let team = Team::with_target(&creators, 30, None).await;
+    let mut random = Rng::with_seed(1);
+    let begun = Instant::now();
+    let begins: Timestamp = MONTH_BEGINS.parse().expect("an instant");
+    team.create_all(closed_tickets(&mut random, begins, DAYS, tickets))
+        .await;
+    let before = begins - SignedDuration::from_hours(24 * DAYS_BEFORE);
+    let count = PER_DAY_BEFORE * DAYS_BEFORE.unsigned_abs() as usize;
+    team.create_all(closed_tickets(&mut random, before, DAYS_BEFORE, count))
+        .await;
+    let created = begun.elapsed();
+    creators.shutdown().await;
+
+    let stack = stack::crowded(template, binaries, &endpoint, 1, true).await;
+    let team = team.at(&stack);
+    let mut rows = String::new();
+    let pending = read(
+        &stack,
+        &team,
+        &format!("report?{YEAR}&groupBy=metric"),
+        "*/*",
+    )
+    .await;
+    let begun = Instant::now();
+    let mut runs = 0;
+    while changes(&endpoint).await > 0 {
+        stack
+            .invoke("SummaryUpdate", json!({}))
+            .await
+            .expect("a run");
+        runs += 1;
+    }
+    let summed = begun.elapsed();
+    let update_calls = stack.wire().expect("a wire").take().len();
+    row(
+        &mut rows,
+        "the year, before anything is summed up",
+        &pending,
+    );
+    let month = read(&stack, &team, &format!("report?{MONTH}"), "*/*").await;
+    row(&mut rows, "the month by day", &month);
+    let page = read(&stack, &team, &format!("report?{MONTH}"), "text/html").await;
+    row(&mut rows, "the same as a page", &page);
+    let year = read(&stack, &team, &format!("report?{YEAR}"), "*/*").await;
+    row(&mut rows, "the year by month", &year);
+    let cycles = format!("cycles?{MONTH}&limit=1000");
+    let cycles = read(&stack, &team, &cycles, "text/csv").await;
+    row(&mut rows, "1,000 cycles of it as CSV", &cycles);
+
+    let (bytes, summaries) = summaries(&endpoint).await;
+    println!(
+        "{tickets} tickets of a month and {count} of the eleven before it, created in {:.0} s; summed up in \
+         {runs} runs, {:.0} s and {update_calls} calls. {summaries} summaries of {:.1} KB at most.\n",
+        created.as_secs_f64(),
+        summed.as_secs_f64(),
+        bytes as f64 / 1e3,
+    );
+    println!("| report | calls | read units | ms | KB |\n|---|---:|---:|---:|---:|\n{rows}");
+    recalculations(&stack, &team).await;
+    stack.shutdown().await;
+    database.shutdown().await;
+    month
+}
+
+/// Tickets that began evenly over some days and are resolved, some of them late.
+fn closed_tickets(random: &mut Rng, begins: Timestamp, days: i64, count: usize) -> Vec<Value> {
+    let tickets = (0..count).map(|number| {
+        let minute = days * 24 * 60 * number as i64 / count as i64;
+        let created_at = begins + SignedDuration::from_mins(minute);
+        let after = |seconds: i64| (created_at + SignedDuration::from_secs(seconds)).to_string();
+        let reply = random.i64(30..3_000);
+        let resolution = reply + random.i64(600..200_000);
+        json!({
+            "id": format!("T-{begins}-{number}"),
+            "priority": "urgent",
+            "createdAt": created_at,
+            "events": [
+                {"type": "agent_reply", "at": after(reply)},
+                {"type": "resolved", "at": after(resolution)},
+            ],
+        })
+    });
+    tickets.collect()
+}
+
+/// Reads something several times, and returns what the last time cost, and the shortest time.
+async fn read(stack: &Stack, team: &Team, path: &str, accept: &str) -> Cost {
+    let wire = stack.wire().expect("a recording stack");
+    let mut shortest = Duration::MAX;
+    let mut bytes = 0;
+    for _ in 0..READS {
+        drop(wire.take());
+        let begun = Instant::now();
+        bytes = team.get(path, accept).await.len();
+        shortest = shortest.min(begun.elapsed());
+    }
+    let calls = wire.take();
+    let reads = calls.iter().filter(|call| call.operation != "UpdateItem");
+    Cost {
+        calls: calls.len(),
+        units: reads.map(|call| call.capacity_units).sum(),
+        took: shortest,
+        bytes,
+    }
+}
+
+fn row(rows: &mut String, name: &str, cost: &Cost) {
+    let (calls, units) = (cost.calls, cost.units);
+    let (ms, kb) = (cost.took.as_secs_f64() * 1e3, cost.bytes as f64 / 1e3);
+    // Writing to a String does not fail.
+    let _ = writeln!(
+        rows,
+        "| {name} | {calls} | {units:.1} | {ms:.0} | {kb:.0} |"
+    );
+}
+
+async fn recalculations(stack: &Stack, team: &Team) {
+    let now = Timestamp::now();
+    let open = (0..OPEN_TICKETS).map(
+        |number| json!({"id": format!("open-{number}"), "priority": "urgent", "createdAt": now}),
+    );
+    team.create_all(open.collect()).await;
+    let wire = stack.wire().expect("a recording stack");
+    let rules = team.get("rules", "*/*").await;
+    let rules: Value = serde_json::from_slice(&rules).expect("JSON");
+    let rule = rules["data"][0]["id"].as_str().expect("a rule").to_owned();
+    let draft = json!({"rules": [{"id": rule.as_str(), "responseTarget": 1_000}]});
+    println!("| {OPEN_TICKETS} open tickets | calls | units | ms |\n|---|---:|---:|---:|");
+    for (name, body) in [
+        ("dry run", json!({"dryRun": true, "draft": draft})),
+        ("recalculation", json!({"dryRun": false})),
+    ] {
+        if name == "recalculation" {
+            team.change_target(&rule, 1_000).await;
+        }
+        drop(wire.take());
+        let begun = Instant::now();
+        team.post("recalculations", &body).await;
+        let took = begun.elapsed().as_secs_f64() * 1e3;
+        let calls = wire.take();
+        let units: f64 = calls.iter().map(|call| call.capacity_units).sum();
+        println!("| {name} | {} | {units:.0} | {took:.0} |", calls.len());
+    }
+}
+
+/// The number of changes that are not summed up.
+async fn changes(endpoint: &str) -> usize {
+    let items = table::items(endpoint).await.expect("the items");
+    let is_change =
+        |item: &&table::Item| text(item, "pk").is_some_and(|pk| pk.starts_with("CHANGE#"));
+    items.iter().filter(is_change).count()
+}
+
+/// The size of the largest summary, and the number of them.
+async fn summaries(endpoint: &str) -> (usize, usize) {
+    let items = table::items(endpoint).await.expect("the items");
+    let summaries = items
+        .iter()
+        .filter(|item| text(item, "pk").is_some_and(|pk| pk.starts_with("SUMMARY#")));
+    // In base64, which is a third larger.
+    let sizes = summaries.map(|item| item["summary"]["B"].as_str().map_or(0, str::len) * 3 / 4);
+    let sizes: Vec<usize> = sizes.collect();
+    (sizes.iter().max().copied().unwrap_or(0), sizes.len())
+}
