@@ -1,13 +1,20 @@
-//! The contract as a document: how it is served, that its descriptions are true, and that client
-//! generators can read it.
+//! The contract as a document: how it and the page that shows it are served, that its descriptions
+//! are true, and that client generators can read it.
+
+use std::collections::BTreeSet;
+use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::actors::{Response, Team};
+use crate::actors::{Actor, Response, Team};
 use crate::contract::openapi;
+use crate::world::root;
 
 crate::stories![
     the_contract_is_served_compressed_and_conditionally,
+    the_page_that_shows_the_contract_may_use_this_service_alone,
+    the_pages_files_are_served_compressed_and_conditionally,
+    other_files_than_the_pages_are_unknown_paths,
     the_introductions_example_calls_succeed,
     the_contract_states_the_latest_instant,
     the_contract_and_the_service_accept_the_same_idempotency_keys,
@@ -15,6 +22,7 @@ crate::stories![
 ];
 
 const CONTRACT: &str = "/api/v1/openapi.json";
+const PAGE: &str = "/api/v1/docs";
 
 async fn the_contract_is_served_compressed_and_conditionally() {
     let anyone = Team::new().await.anonymous();
@@ -70,6 +78,128 @@ async fn the_contract_is_served_compressed_and_conditionally() {
     }
     let stale = caller.with("if-none-match", "W/\"other\"");
     assert_document(&stale.get(CONTRACT).await);
+}
+
+async fn the_page_that_shows_the_contract_may_use_this_service_alone() {
+    let anyone = Team::new().await.anonymous();
+    let page = anyone.get(PAGE).await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.body, source("page.html"));
+    let header = |name| page.header(name);
+    assert_eq!(header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(header("content-encoding"), None);
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+        connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    assert_eq!(header("content-security-policy"), Some(policy));
+    assert_cached(&anyone, PAGE, &page, None).await;
+
+    // Relative, so that they also work behind a stage and under a path of a custom domain.
+    let named = |attribute: &str| {
+        let values = page.body.split(attribute).skip(1);
+        let values = values.map(|rest| rest.split('"').next().expect("a quote").to_owned());
+        values.collect::<Vec<_>>()
+    };
+    let named = [named("href=\""), named("src=\"")].concat();
+    let files = files().into_iter().map(|file| format!("docs/{file}"));
+    let others = ["data:,", "openapi.json"].map(str::to_owned);
+    assert_eq!(
+        named.into_iter().collect::<BTreeSet<_>>(),
+        files.chain(others).collect()
+    );
+}
+
+async fn the_pages_files_are_served_compressed_and_conditionally() {
+    let anyone = Team::new().await.anonymous();
+    for file in files() {
+        let path = format!("{PAGE}/{file}");
+        let plain = anyone.get(&path).await;
+        assert_eq!(plain.status, 200, "{file}");
+        // Not `assert_eq`, which would print Swagger UI twice.
+        match file {
+            "page.css" | "start.js" => assert!(plain.body == source(file), "build {file} again"),
+            _ => assert!(plain.body.contains("swagger-ui"), "{file}"),
+        }
+        let zipped = anyone.with("accept-encoding", "gzip").get(&path).await;
+        assert_eq!(zipped.status, 200, "{file}");
+        assert!(zipped.body == plain.body, "{file}");
+        let coding = |response: &Response| response.header("content-encoding").map(str::to_owned);
+        assert_eq!(coding(&plain), None, "{file}");
+        assert_eq!(coding(&zipped).as_deref(), Some("gzip"), "{file}");
+        let length = |response: &Response| -> usize {
+            response.header("content-length").unwrap().parse().unwrap()
+        };
+        assert_eq!(length(&plain), plain.body.len(), "{file}");
+        let large = plain.body.len() > 10_000;
+        assert!(!large || length(&zipped) * 3 < length(&plain), "{file}");
+
+        let content_type = match file.rsplit_once('.') {
+            Some((_, "js")) => "text/javascript; charset=utf-8",
+            _ => "text/css; charset=utf-8",
+        };
+        for response in [&plain, &zipped] {
+            let found = response.header("content-type");
+            assert_eq!(found, Some(content_type), "{file}");
+            assert_cached(&anyone, &path, response, Some("accept-encoding")).await;
+        }
+    }
+}
+
+/// Asserts that anyone may store the response for five minutes, and that it is not sent again to
+/// those who have it.
+async fn assert_cached(anyone: &Actor, path: &str, response: &Response, vary: Option<&str>) {
+    let etag = response.header("etag").expect("an entity tag");
+    let headers = |response: &Response| {
+        ["cache-control", "vary", "etag", "x-content-type-options"]
+            .map(|name| response.header(name).map(str::to_owned))
+    };
+    let expected = [
+        Some("public, max-age=300"),
+        vary,
+        Some(etag),
+        Some("nosniff"),
+    ];
+    let expected = expected.map(|value| value.map(str::to_owned));
+    assert_eq!(headers(response), expected, "{path}");
+    let same = anyone.with("if-none-match", etag).get(path).await;
+    assert_eq!((same.status, same.body.as_str()), (304, ""), "{path}");
+    assert_eq!(same.header("content-type"), None, "{path}");
+    assert_eq!(headers(&same), expected, "{path}");
+    let stale = anyone.with("if-none-match", "W/\"other\"").get(path).await;
+    assert_eq!(stale.status, 200, "{path}");
+    assert!(stale.body == response.body, "{path}");
+}
+
+async fn other_files_than_the_pages_are_unknown_paths() {
+    let anyone = Team::new().await.anonymous();
+    for path in [
+        "/",
+        "/index.html",
+        "/page.html",
+        "/Start.js",
+        "/start.js.gz",
+        "/start.js/",
+        "/swagger-ui.js",
+        "/swagger-ui-bundle.js.map",
+        "/..%2Fopenapi.json",
+        "/%00",
+    ] {
+        let response = anyone.get(&format!("{PAGE}{path}")).await;
+        let message = "There is no endpoint at this path.";
+        response.assert_cstar_error(404, "not_found_error", "resource_missing", message, "");
+    }
+}
+
+/// A file that `docs-get` or `docs-file-get` includes.
+fn source(file: &str) -> String {
+    fs::read_to_string(root().join("functions/docs").join(file)).expect(file)
+}
+
+/// The page's files, as the contract lists them.
+fn files() -> BTreeSet<&'static str> {
+    let parameter = &openapi()["paths"]["/api/v1/docs/{file}"]["get"]["parameters"][0];
+    assert_eq!(parameter["name"], "file");
+    let files = parameter["schema"]["enum"].as_array().expect("names");
+    files.iter().filter_map(Value::as_str).collect()
 }
 
 async fn the_introductions_example_calls_succeed() {

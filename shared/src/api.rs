@@ -245,6 +245,17 @@ pub static OPENAPI_GET: Public = Public::new(
     Effect::None,
 );
 
+/// Serves the page that shows the contract.
+pub static DOCS_GET: Public = Public::new("docs-get", Method::GET, "/api/v1/docs", Effect::None);
+
+/// Serves a file of that page.
+pub static DOCS_FILE_GET: Public = Public::new(
+    "docs-file-get",
+    Method::GET,
+    "/api/v1/docs/{file}",
+    Effect::None,
+);
+
 /// Answers requests that no other endpoint matches, in the dialect of the path.
 pub static ROUTE_UNKNOWN: Public =
     Public::new("route-unknown", Method::GET, "$default", Effect::None);
@@ -291,6 +302,8 @@ pub static ALL: &[&Endpoint] = &[
     &DELIVERY_RETRY.0,
     &HEALTH_GET.0,
     &OPENAPI_GET.0,
+    &DOCS_GET.0,
+    &DOCS_FILE_GET.0,
     &ROUTE_UNKNOWN.0,
 ];
 

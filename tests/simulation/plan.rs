@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 /// The targets, in minutes. A warning of the resolution comes with the breach of the first response,
 /// and the last escalation of the first response with the breach of the resolution: two marks at once.
-pub const FIRST_RESPONSE: i64 = 40;
+pub const FIRST_RESPONSE: i64 = 400;
 pub const NEXT_RESPONSE: i64 = 20;
-pub const RESOLUTION: i64 = 50;
-/// The first team escalates a first response so many minutes after its breach.
-pub const ESCALATIONS: [i64; 3] = [3, 6, 10];
+pub const RESOLUTION: i64 = 500;
+/// The first team escalates a first response so many minutes after its breach: long after the end of
+/// the storm, however slow the machine is, if the breach comes in the storm.
+pub const ESCALATIONS: [i64; 3] = [30, 60, 100];
 
 /// Marks come true up to so many milliseconds after the ticket is sent.
 const MAX_AHEAD_MS: i64 = 8_000;

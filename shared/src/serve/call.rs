@@ -104,12 +104,13 @@ impl PublicCall {
         self.request.accepts_gzip()
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.request.headers.get(name).map(String::as_str)
+    /// A parameter of the path, percent-decoded; `None` if the path has none with this name.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.request.parameters.get(name).map(String::as_str)
     }
 
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
-        self.request.parameters.get(name).map(String::as_str)
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.request.headers.get(name).map(String::as_str)
     }
 
     pub(super) fn address(&self) -> Option<IpAddr> {
