@@ -9,7 +9,7 @@ use local::table;
 use serde_json::{Value, json};
 use shared::domain::principal::Plan;
 
-use crate::actors::{Actor, Team};
+use crate::actors::{Actor, POLICIES, Team};
 use crate::notices::{run, team_with_rule, ticket};
 use crate::world;
 
@@ -18,6 +18,7 @@ crate::stories![
     a_late_event_and_a_deletion_change_the_numbers_of_a_past_day,
     days_are_those_of_the_time_zone,
     a_breach_is_counted_when_the_sweep_reports_it,
+    facts_of_so_many_days_at_once_are_left_to_the_sweep,
     the_facts_behind_a_report_are_listed_page_by_page_and_filtered,
     the_facts_are_a_table_that_a_spreadsheet_does_not_execute,
     a_report_is_a_page_that_needs_nothing_else,
@@ -269,34 +270,55 @@ async fn days_are_those_of_the_time_zone() {
 
 async fn a_breach_is_counted_when_the_sweep_reports_it() {
     let (stack, _turn) = world::sweeping_stack().await;
-    let (team, caller, rule) = team_with_rule(stack).await;
-    // So that the breach is not on the day on which the cycle began.
-    let change = json!({"responseTarget": 25 * 60, "resolutionTarget": 50 * 60});
-    caller
-        .patch(&format!("{}/{rule}", team.rules()), &change)
-        .await;
-    // Three seconds before the first target is used up.
+    let team = Team::on(stack, Plan::Premium).await;
+    let (caller, manager) = (team.secret_key().await, team.livechat_manager().await);
+    // A day and an hour, so that the breach is not on the day on which the only cycle began.
+    let policy = json!({"name": "Slow", "description": "", "dueTimeInMinutes": 25 * 60});
+    manager.post(POLICIES, &policy).await.id();
+    // Three seconds before the target is used up.
     let created_at = Timestamp::now() - SignedDuration::from_secs(25 * 3_600 - 3);
-    let body = json!({"id": "soon", "createdAt": created_at.to_string()});
+    let body = json!({"id": "room", "createdAt": created_at.to_string()});
     ticket(&team, &caller, body).await;
-    assert_eq!(
-        count(&team, &caller, "", "firstResponse").await,
-        [0, 0, 0, 1]
-    );
-    let mut found = [0; 4];
-    while found != [0, 1, 0, 0] {
-        run(stack, "BreachSweep").await;
-        found = count(&team, &caller, "", "firstResponse").await;
-        let age = Timestamp::now().duration_since(created_at);
-        let is_early = age < SignedDuration::from_mins(25 * 60 + 1);
-        assert!(is_early, "{found:?}");
-    }
+    let set = json!({"roomId": "room", "sla": "Slow"});
+    let set = manager.put("/api/v1/livechat/inquiry.setSLA", &set).await;
+    set.assert_is(200, r#"{"success":true}"#);
+    let first = "firstResponse";
+    assert_eq!(count(&team, &caller, "", first).await, [0, 0, 0, 1]);
+    let breach = created_at + SignedDuration::from_hours(25);
+    crate::notices::breach(stack, (&team, &caller), 1, breach).await;
+    assert_eq!(count(&team, &caller, "", first).await, [0, 1, 0, 0]);
     run(stack, "SummaryUpdate").await;
-    assert_eq!(
-        count(&team, &caller, "", "firstResponse").await,
-        [0, 1, 0, 0]
-    );
-    assert_eq!(count(&team, &caller, "", "resolution").await, [0, 0, 0, 1]);
+    assert_eq!(count(&team, &caller, "", first).await, [0, 1, 0, 0]);
+}
+
+async fn facts_of_so_many_days_at_once_are_left_to_the_sweep() {
+    let (stack, _turn) = world::sweeping_stack().await;
+    let team = Team::on(stack, Plan::Premium).await;
+    let caller = team.secret_key().await;
+    let rule = json!({"name": "R", "priority": "urgent", "responseTarget": 60, "resolutionTarget": 60,
+        "nextResponseTarget": 60});
+    caller.post(&team.rules(), &rule).await.id();
+    // A question and its answer on each of 48 days: a write changes the facts of forty.
+    let start: Timestamp = "2026-03-02T09:00:00Z".parse().unwrap();
+    let mut events = vec![json!({"type": "agent_reply", "at": start})];
+    for day in 1..=48 {
+        let asked = start + SignedDuration::from_hours(24 * day);
+        events.push(json!({"type": "customer_reply", "at": asked}));
+        events.push(json!({"type": "agent_reply", "at": asked + SignedDuration::from_mins(5)}));
+    }
+    let body = json!({"id": "long", "createdAt": start, "events": events});
+    ticket(&team, &caller, body).await;
+    let span = "from=2026-03-01&to=2026-05-31";
+    let next = "nextResponse";
+    assert_eq!(count(&team, &caller, span, next).await, [39, 0, 0, 0]);
+    run(stack, "BreachSweep").await;
+    assert_eq!(count(&team, &caller, span, next).await, [48, 0, 0, 0]);
+    run(stack, "SummaryUpdate").await;
+    assert_eq!(count(&team, &caller, span, next).await, [48, 0, 0, 0]);
+    assert_eq!(caller.delete(&team.ticket("long")).await.status, 200);
+    assert_eq!(count(&team, &caller, span, next).await, [0; 4]);
+    let facts = caller.get(&team.cycles(span)).await;
+    facts.assert_is(200, r#"{"success":true,"data":[]}"#);
 }
 
 fn fact(ticket: &str, rule: &str, metric: &str, more: &str) -> String {

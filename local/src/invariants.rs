@@ -60,8 +60,26 @@ pub fn violations(items: &[Item], deleted: Option<&BTreeSet<String>>) -> Vec<Str
         wrong.extend(queued(pk, partition).into_iter().map(about));
         wrong.extend(due(pk, partition).into_iter().map(about));
     }
+    wrong.extend(facts(&partitions));
     wrong.extend(records(items, deleted));
     wrong
+}
+
+/// Each fact is of a ticket.
+fn facts(partitions: &BTreeMap<&str, Partition<'_>>) -> Vec<String> {
+    let of_teams = partitions
+        .iter()
+        .filter_map(|(pk, partition)| Some((pk.strip_prefix("CYCLE#")?, partition)));
+    let facts = of_teams.flat_map(|(scope, partition)| {
+        partition.keys().map(move |sk| {
+            let ticket = sk.split_once('#').map_or("", |(_day, ticket)| ticket);
+            (sk, format!("TICKET#{scope}#{ticket}"))
+        })
+    });
+    let missing = facts.filter(|(_, ticket)| !partitions.contains_key(ticket.as_str()));
+    missing
+        .map(|(sk, ticket)| format!("the facts {sk} are of {ticket}, which does not exist"))
+        .collect()
 }
 
 /// The items of a partition by sort key.
@@ -433,6 +451,7 @@ mod tests {
                 json!({"id": {"S": "t:1"}, "queuePk": {"S": "QUEUE#team_1#live#open"},
                     "queueSk": {"S": "2026-01-09T10:30:00Z#t:1"}}),
             ),
+            item("CYCLE#team_1#live", "2026-01-09#t:1", json!({})),
             item(
                 "CREDENTIAL#1",
                 "CREDENTIAL",
@@ -449,9 +468,14 @@ mod tests {
         for place in 0..valid_table().len() {
             let mut items = valid_table();
             let removed = items.remove(place);
-            let is_optional = ["TEAM", "SETTINGS", "IDEMPOTENCY", "TICKET", "CREDENTIAL"]
-                .iter()
-                .any(|sk| text(&removed, "sk") == Some(sk));
+            let optional = [
+                "TEAM",
+                "SETTINGS",
+                "IDEMPOTENCY",
+                "CREDENTIAL",
+                "2026-01-09#t:1",
+            ];
+            let is_optional = optional.iter().any(|sk| text(&removed, "sk") == Some(sk));
             assert_eq!(
                 of(&items).is_empty(),
                 is_optional,

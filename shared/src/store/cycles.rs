@@ -11,7 +11,7 @@ use crate::domain::id::TicketId;
 use crate::domain::report::summary::Day;
 use crate::list_query::cycles::{CycleListQuery, CyclePlace};
 use crate::problem::Problem;
-use crate::store::page::{Order, Range, Within};
+use crate::store::page::{MAX_READ_AT_ONCE, Order, Range, Within};
 use crate::store::team::TeamStore;
 use crate::store::transaction::WRITE_ID;
 use crate::store::{Item, key, string, text};
@@ -68,7 +68,8 @@ impl<Rights> Cycles<Rights> {
                 order: Order::OldestFirst,
                 after,
             };
-            let (items, is_last) = self.team.store.read_range(&range).await?;
+            let limit = Some(MAX_READ_AT_ONCE);
+            let (items, is_last) = self.team.store.read_range(&range, limit).await?;
             read += items.len();
             let mut place = None;
             for item in &items {

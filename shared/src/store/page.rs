@@ -9,8 +9,8 @@ use crate::store::{Item, Store, key, malformed, problem, string, text};
 /// The items after which a page ends, if few of them are wanted.
 const MAX_READ: usize = 1_000;
 
-/// The items that one call reads.
-const MAX_READ_AT_ONCE: i32 = 100;
+/// The items that one call reads where only some are wanted.
+pub(super) const MAX_READ_AT_ONCE: i32 = 100;
 
 /// A part of a partition, in the order of the sort keys.
 pub(super) struct Range<'a> {
@@ -62,7 +62,7 @@ impl Store {
         let mut items = Vec::new();
         let mut read = 0;
         loop {
-            let (found, is_last) = self.read_range(&range).await?;
+            let (found, is_last) = self.read_range(&range, Some(MAX_READ_AT_ONCE)).await?;
             let number = found.len();
             read += number;
             for (place, item) in found.into_iter().enumerate() {
@@ -84,8 +84,13 @@ impl Store {
         }
     }
 
-    /// The next items of a range, and whether they are the last ones.
-    pub(super) async fn read_range(&self, range: &Range<'_>) -> Result<(Vec<Item>, bool), Problem> {
+    /// The next items of a range, as many as one call reads, and whether they are the last ones. Unless
+    /// `limit` says how many that are, it is what fits 1 MB.
+    pub(super) async fn read_range(
+        &self,
+        range: &Range<'_>,
+        limit: Option<i32>,
+    ) -> Result<(Vec<Item>, bool), Problem> {
         let start = range.after.as_ref().map(|after| {
             Item::from([
                 (key::PK.to_owned(), string(range.pk)),
@@ -108,7 +113,7 @@ impl Store {
             .expression_attribute_values(":pk", string(range.pk))
             .scan_index_forward(range.order == Order::OldestFirst)
             .set_exclusive_start_key(start)
-            .limit(MAX_READ_AT_ONCE)
+            .set_limit(limit)
             .consistent_read(true)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()

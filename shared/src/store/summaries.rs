@@ -21,7 +21,7 @@ use crate::domain::report::summary::{Day, DayChange, DaySummary};
 use crate::domain::version::Version;
 use crate::problem::Problem;
 use crate::store::due::sortable;
-use crate::store::page::{Order, Range, Within};
+use crate::store::page::{MAX_READ_AT_ONCE, Order, Range, Within};
 use crate::store::team::{ReadWrite, TeamStore};
 use crate::store::transaction::{MAX_ITEMS, VERSION, WRITE_ID};
 use crate::store::{Item, Store, key, number, string, text};
@@ -88,7 +88,7 @@ impl<Rights> Summaries<Rights> {
         let mut after = None;
         loop {
             let range = range_of_changes(&pk, after);
-            let (items, is_last) = self.team.store.read_range(&range).await?;
+            let (items, is_last) = self.team.store.read_range(&range, None).await?;
             for item in &items {
                 changes.push(StoredChange::read(item)?);
             }
@@ -121,7 +121,7 @@ impl<Rights> Summaries<Rights> {
                 order: Order::OldestFirst,
                 after,
             };
-            let (items, is_last) = self.team.store.read_range(&range).await?;
+            let (items, is_last) = self.team.store.read_range(&range, None).await?;
             for item in &items {
                 let day = text(item, key::SK).and_then(|sk| key::day_of_summary(&sk));
                 let stored = StoredSummary::read(item)?;
@@ -141,7 +141,8 @@ impl Summaries<ReadWrite> {
     async fn move_oldest(&self) -> Result<(usize, bool), Problem> {
         let pk = key::changes(&self.team.pk);
         let range = range_of_changes(&pk, None);
-        let (items, is_last) = self.team.store.read_range(&range).await?;
+        let limit = Some(MAX_READ_AT_ONCE);
+        let (items, is_last) = self.team.store.read_range(&range, limit).await?;
         let mut moved = Vec::new();
         let mut days = BTreeSet::new();
         for item in &items {

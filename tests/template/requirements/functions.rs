@@ -29,6 +29,15 @@ const MAX_DESCRIPTION_CHARS: usize = 256;
 
 /// Everything that a writing function may do to the table.
 const WRITE_ACTIONS: &[&str] = &[
+    "dynamodb:ConditionCheckItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+];
+/// The same of an endpoint that also reads what it finds in an index.
+const LIST_AND_WRITE_ACTIONS: &[&str] = &[
     "dynamodb:BatchGetItem",
     "dynamodb:ConditionCheckItem",
     "dynamodb:DeleteItem",
@@ -279,8 +288,12 @@ impl Deployment {
             if policy.as_object().is_none_or(|policy| policy.len() != 1) {
                 self.violation(&at, format!("{policy} has more than a Statement"));
             }
+            let has_index = statements
+                .iter()
+                .any(|statement| statement["Resource"].to_string().contains("/index/"));
+            let lists = has_index && matches!(declared, Declared::Endpoint(_));
             for statement in statements {
-                self.statement(&at, declared, statement);
+                self.statement(&at, declared, lists, statement);
             }
         }
         let key_policies = self.each(KEY_POLICY).map(|(name, _)| name.clone());
@@ -293,7 +306,7 @@ impl Deployment {
         }
     }
 
-    fn statement(&mut self, at: &str, declared: Declared, statement: &Value) {
+    fn statement(&mut self, at: &str, declared: Declared, lists: bool, statement: &Value) {
         let table = self.table_arn();
         let index = format!("{table}/index/{}", declared.index());
         let listed = |member: &str| match &statement[member] {
@@ -307,6 +320,7 @@ impl Deployment {
             Effect::None => &[],
             Effect::Read | Effect::Write if of_index => INDEX_ACTIONS,
             Effect::Read => READ_ACTIONS,
+            Effect::Write if lists => LIST_AND_WRITE_ACTIONS,
             Effect::Write => WRITE_ACTIONS,
         };
         for action in &actions {
