@@ -140,9 +140,18 @@ await onPage(WIDE, async (page) => {
 await onPage(NARROW, async (page) => {
   await open(page);
   await checkFits(page, "the report");
-  await check("the labels of charts are legible", async () => {
-    const heights = await page.locator("svg text").evaluateAll((all) => all.map((one) => one.getBoundingClientRect().height));
-    assert(Math.min(...heights) >= 9, `${Math.min(...heights)} px`);
+  await check("the labels of charts are legible, and none covers another", async () => {
+    const labels = await page.locator("svg").evaluateAll((all) =>
+      all.map((svg) => [...svg.querySelectorAll("text")].map((one) => one.getBoundingClientRect().toJSON())),
+    );
+    for (const chart of labels) {
+      for (const one of chart) {
+        assert(one.height >= 9 && one.left >= 0 && one.right <= NARROW.width, JSON.stringify(one));
+        const covers = (other) =>
+          one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
+        assert.equal(chart.filter(covers).length, 1, JSON.stringify(one));
+      }
+    }
   });
   await page.screenshot({ path: "report-narrow.png", fullPage: true });
 });

@@ -11,12 +11,12 @@ use crate::domain::report::summary::Cell;
 
 /// The chart's size in units of its own. Browsers scale it.
 const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 200.0;
+const HEIGHT: f64 = 216.0;
 /// The space for labels on either side, above and below.
-const LEFT: f64 = 44.0;
-const RIGHT: f64 = 36.0;
-const TOP: f64 = 12.0;
-const BOTTOM: f64 = 24.0;
+const LEFT: f64 = 66.0;
+const RIGHT: f64 = 48.0;
+const TOP: f64 = 14.0;
+const BOTTOM: f64 = 44.0;
 /// The width of a bar, where there are few days.
 const MAX_BAR: f64 = 28.0;
 /// The most labels of days.
@@ -71,7 +71,9 @@ pub(super) fn chart(metric: Metric, span: &Span, days: &[(Date, &Cell)]) -> Mark
                     }
                 }
                 @for day in scale.labels() {
-                    text.below x=(format!("{:.1}", scale.middle(day))) y=(HEIGHT - 6.0) { (day) }
+                    text.below x=(format!("{:.1}", scale.middle(day))) y=(HEIGHT - 6.0) {
+                        (day.strftime("%-d %b"))
+                    }
                 }
             }
         }
