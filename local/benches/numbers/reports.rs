@@ -4,8 +4,7 @@
 //! most of the time.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::time::{Duration, Instant};
 
@@ -45,6 +44,8 @@ const PER_DAY_BEFORE: usize = 4;
 const DAYS_BEFORE: i64 = 335;
 /// How often each report is read; the fastest counts, since nothing makes one faster than it is.
 const READS: usize = 7;
+/// Changes between two runs of `summary-update`, of a team with so many tickets at its busiest.
+const PENDING: usize = 500;
 /// The tickets that are recalculated.
 const OPEN_TICKETS: usize = 500;
 /// The goals for a month.
@@ -81,7 +82,7 @@ pub fn main(root: &Path, words: &[String]) {
 
 async fn measure(
     template: &Template,
-    binaries: &BTreeMap<String, std::path::PathBuf>,
+    binaries: &BTreeMap<String, PathBuf>,
     tickets: usize,
 ) -> Cost {
     let database = Database::start(template, 0, None).await;
@@ -90,87 +91,97 @@ async fn measure(
     let creators = stack::crowded(template, binaries, &endpoint, CREATORS, false).await;
     let team = Team::with_target(&creators, 30, None).await;
     let mut random = Rng::with_seed(1);
-    let begun = Instant::now();
     let begins: Timestamp = MONTH_BEGINS.parse().expect("an instant");
-    team.create_all(closed_tickets(&mut random, begins, DAYS, tickets))
-        .await;
+    let mut closed = |begins, days, count, prefix| {
+        let tickets = (0..count)
+            .map(|number| closed_ticket(&mut random, begins, days, count, number, prefix));
+        tickets.collect::<Vec<Value>>()
+    };
     let before = begins - SignedDuration::from_hours(24 * DAYS_BEFORE);
     let count = PER_DAY_BEFORE * DAYS_BEFORE.unsigned_abs() as usize;
-    team.create_all(closed_tickets(&mut random, before, DAYS_BEFORE, count))
+    let begun = Instant::now();
+    team.create_all(closed(before, DAYS_BEFORE, count, "before"))
         .await;
-    let created = begun.elapsed();
+    team.create_all(closed(begins, DAYS, tickets, "in")).await;
+    let created = begun.elapsed().as_secs_f64();
     creators.shutdown().await;
 
     let stack = stack::crowded(template, binaries, &endpoint, 1, true).await;
     let team = team.at(&stack);
-    let mut rows = String::new();
-    let pending = read(
-        &stack,
-        &team,
-        &format!("report?{YEAR}&groupBy=metric"),
-        "*/*",
-    )
-    .await;
-    let begun = Instant::now();
-    let mut runs = 0;
-    while changes(&endpoint).await > 0 {
-        stack
-            .invoke("SummaryUpdate", json!({}))
-            .await
-            .expect("a run");
-        runs += 1;
-    }
-    let summed = begun.elapsed();
-    let update_calls = stack.wire().expect("a wire").take().len();
-    row(
-        &mut rows,
-        "the year, before anything is summed up",
-        &pending,
-    );
-    let month = read(&stack, &team, &format!("report?{MONTH}"), "*/*").await;
-    row(&mut rows, "the month by day", &month);
-    let page = read(&stack, &team, &format!("report?{MONTH}"), "text/html").await;
-    row(&mut rows, "the same as a page", &page);
-    let year = read(&stack, &team, &format!("report?{YEAR}"), "*/*").await;
-    row(&mut rows, "the year by month", &year);
-    let cycles = format!("cycles?{MONTH}&limit=1000");
-    let cycles = read(&stack, &team, &cycles, "text/csv").await;
-    row(&mut rows, "1,000 cycles of it as CSV", &cycles);
-
+    let summing = sum_up(&stack).await;
     let (bytes, summaries) = summaries(&endpoint).await;
     println!(
-        "{tickets} tickets of a month and {count} of the eleven before it, created in {:.0} s; summed up in \
-         {runs} runs, {:.0} s and {update_calls} calls. {summaries} summaries of {:.1} KB at most.\n",
-        created.as_secs_f64(),
-        summed.as_secs_f64(),
+        "{tickets} tickets of a month and {count} of the eleven before it, created in {created:.0} s; summed \
+         up in {summing}. {summaries} summaries of {:.1} KB at most.\n",
         bytes as f64 / 1e3,
     );
-    println!("| report | calls | read units | ms | KB |\n|---|---:|---:|---:|---:|\n{rows}");
+    println!("| report | calls | read units | ms | KB |\n|---|---:|---:|---:|---:|");
+    let month = format!("report?{MONTH}");
+    let of_month = read(&stack, &team, &month, "*/*").await;
+    row("the month by day", &of_month);
+    row(
+        "the same as a page",
+        &read(&stack, &team, &month, "text/html").await,
+    );
+    let year = format!("report?{YEAR}");
+    row(
+        "the year by month",
+        &read(&stack, &team, &year, "*/*").await,
+    );
+    let cycles = format!("cycles?{MONTH}&limit=1000");
+    row(
+        "1,000 cycles of the month as CSV",
+        &read(&stack, &team, &cycles, "text/csv").await,
+    );
+    team.create_all(closed(begins, DAYS, PENDING, "late")).await;
+    let pending = read(&stack, &team, &month, "*/*").await;
+    row(
+        &format!("the month by day, with {PENDING} changes that are not summed up"),
+        &pending,
+    );
     recalculations(&stack, &team).await;
     stack.shutdown().await;
     database.shutdown().await;
-    month
+    of_month
 }
 
-/// Tickets that began evenly over some days and are resolved, some of them late.
-fn closed_tickets(random: &mut Rng, begins: Timestamp, days: i64, count: usize) -> Vec<Value> {
-    let tickets = (0..count).map(|number| {
-        let minute = days * 24 * 60 * number as i64 / count as i64;
-        let created_at = begins + SignedDuration::from_mins(minute);
-        let after = |seconds: i64| (created_at + SignedDuration::from_secs(seconds)).to_string();
-        let reply = random.i64(30..3_000);
-        let resolution = reply + random.i64(600..200_000);
-        json!({
-            "id": format!("T-{begins}-{number}"),
-            "priority": "urgent",
-            "createdAt": created_at,
-            "events": [
-                {"type": "agent_reply", "at": after(reply)},
-                {"type": "resolved", "at": after(resolution)},
-            ],
-        })
-    });
-    tickets.collect()
+/// Sums up all changes, and tells what that took.
+async fn sum_up(stack: &Stack) -> String {
+    let begun = Instant::now();
+    let mut runs = 0;
+    while changes(stack.dynamodb()).await > 0 {
+        let run = stack.invoke("SummaryUpdate", json!({})).await;
+        run.expect("a run");
+        runs += 1;
+    }
+    let calls = stack.wire().expect("a wire").take().len();
+    let took = begun.elapsed().as_secs_f64();
+    format!("{runs} runs, {took:.0} s and {calls} calls")
+}
+
+/// One of the tickets that began evenly over some days and are resolved, some of them late.
+fn closed_ticket(
+    random: &mut Rng,
+    begins: Timestamp,
+    days: i64,
+    count: usize,
+    number: usize,
+    prefix: &str,
+) -> Value {
+    let minute = days * 24 * 60 * number as i64 / count as i64;
+    let created_at = begins + SignedDuration::from_mins(minute);
+    let after = |seconds: i64| (created_at + SignedDuration::from_secs(seconds)).to_string();
+    let reply = random.i64(30..3_000);
+    let resolution = reply + random.i64(600..200_000);
+    json!({
+        "id": format!("{prefix}-{number}"),
+        "priority": "urgent",
+        "createdAt": created_at,
+        "events": [
+            {"type": "agent_reply", "at": after(reply)},
+            {"type": "resolved", "at": after(resolution)},
+        ],
+    })
 }
 
 /// Reads something several times, and returns what the last time cost, and the shortest time.
@@ -194,14 +205,10 @@ async fn read(stack: &Stack, team: &Team, path: &str, accept: &str) -> Cost {
     }
 }
 
-fn row(rows: &mut String, name: &str, cost: &Cost) {
+fn row(name: &str, cost: &Cost) {
     let (calls, units) = (cost.calls, cost.units);
     let (ms, kb) = (cost.took.as_secs_f64() * 1e3, cost.bytes as f64 / 1e3);
-    // Writing to a String does not fail.
-    let _ = writeln!(
-        rows,
-        "| {name} | {calls} | {units:.1} | {ms:.0} | {kb:.0} |"
-    );
+    println!("| {name} | {calls} | {units:.1} | {ms:.0} | {kb:.0} |");
 }
 
 async fn recalculations(stack: &Stack, team: &Team) {
@@ -215,7 +222,7 @@ async fn recalculations(stack: &Stack, team: &Team) {
     let rules: Value = serde_json::from_slice(&rules).expect("JSON");
     let rule = rules["data"][0]["id"].as_str().expect("a rule").to_owned();
     let draft = json!({"rules": [{"id": rule.as_str(), "responseTarget": 1_000}]});
-    println!("| {OPEN_TICKETS} open tickets | calls | units | ms |\n|---|---:|---:|---:|");
+    println!("\n| {OPEN_TICKETS} open tickets | calls | units | ms |\n|---|---:|---:|---:|");
     for (name, body) in [
         ("dry run", json!({"dryRun": true, "draft": draft})),
         ("recalculation", json!({"dryRun": false})),
