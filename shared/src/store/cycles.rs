@@ -20,7 +20,7 @@ use crate::store::{Item, key, string, text};
 const FACTS: &str = "facts";
 
 /// The items after which a page ends, if few of their facts are wanted.
-const MAX_READ: usize = 1_000;
+pub const MAX_READ: usize = 1_000;
 
 /// The facts of one team and mode.
 #[derive(Clone, Debug)]

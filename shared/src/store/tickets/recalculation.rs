@@ -18,7 +18,7 @@ use crate::store::tickets::Tickets;
 use crate::store::tickets::report::{FirstAttempt, Put};
 
 /// The most tickets of one call.
-const MAX_TICKETS: usize = 500;
+pub const MAX_TICKETS: usize = 500;
 
 /// The most tickets that are read at once.
 const PAGE: usize = 100;
