@@ -321,95 +321,77 @@ async fn facts_of_so_many_days_at_once_are_left_to_the_sweep() {
     facts.assert_is(200, r#"{"success":true,"data":[]}"#);
 }
 
-fn fact(ticket: &str, rule: &str, metric: &str, more: &str) -> String {
-    let minutes = if metric == "resolution" { 60 } else { 30 };
-    format!(
-        r#"{{"ticketId":"{ticket}","metric":"{metric}","cycle":1,{}"priority":"urgent","ruleId":"{rule}","targetMinutes":{minutes},{more}}}"#,
-        "@"
-    )
+/// The cycles of the second of March, as the API has them: the start, the due date, the breach if there
+/// was one, and the stop of each.
+fn facts_of_history(rule: &str) -> Vec<String> {
+    let cycles = [
+        (
+            "T-1",
+            "firstResponse",
+            "achieved",
+            ["09:00", "09:30", "09:10"],
+            "agent_reply",
+            600,
+        ),
+        (
+            "T-1",
+            "resolution",
+            "achieved",
+            ["09:00", "10:00", "09:50"],
+            "resolved",
+            3_000,
+        ),
+        (
+            "T-2",
+            "firstResponse",
+            "breached",
+            ["09:00", "09:30", "09:40"],
+            "agent_reply",
+            2_400,
+        ),
+        (
+            "T-2",
+            "resolution",
+            "breached",
+            ["09:00", "10:00", "23:30"],
+            "resolved",
+            52_200,
+        ),
+        (
+            "T-3",
+            "firstResponse",
+            "cancelled",
+            ["10:00", "10:30", "10:05"],
+            "cancelled",
+            300,
+        ),
+        (
+            "T-3",
+            "resolution",
+            "cancelled",
+            ["10:00", "11:00", "10:05"],
+            "cancelled",
+            300,
+        ),
+    ];
+    let facts = cycles.map(|(ticket, metric, status, instants, stopped_by, seconds)| {
+        let [started_at, due_at, stopped_at] = instants.map(|time| format!("2026-03-02T{time}:00Z"));
+        let minutes = if metric == "resolution" { 60 } else { 30 };
+        // Around the clock, a breach is at the due date.
+        let breach = match status {
+            "breached" => format!(r#""breachedAt":"{due_at}","#),
+            _ => String::new(),
+        };
+        format!(
+            r#"{{"ticketId":"{ticket}","metric":"{metric}","cycle":1,"status":"{status}","priority":"urgent","ruleId":"{rule}","targetMinutes":{minutes},"startedAt":"{started_at}","dueAt":"{due_at}",{breach}"stoppedAt":"{stopped_at}","stoppedBy":"{stopped_by}","elapsedSeconds":{seconds}}}"#
+        )
+    });
+    facts.to_vec()
 }
 
 async fn the_facts_behind_a_report_are_listed_page_by_page_and_filtered() {
     let (team, caller, rule) = team_with_history(world::stack()).await;
-    let status =
-        |fact: String, status: &str| fact.replace('@', &format!(r#""status":"{status}","#));
-    let nine = r#""startedAt":"2026-03-02T09:00:00Z""#;
-    let ten = r#""startedAt":"2026-03-02T10:00:00Z""#;
-    let (half, hour) = (
-        r#""dueAt":"2026-03-02T09:30:00Z""#,
-        r#""dueAt":"2026-03-02T10:00:00Z""#,
-    );
-    let stopped = |at: &str, by: &str, seconds: u32| {
-        format!(r#""stoppedAt":"2026-03-02T{at}Z","stoppedBy":"{by}","elapsedSeconds":{seconds}"#)
-    };
-    let facts = [
-        status(
-            fact(
-                "T-1",
-                &rule,
-                "firstResponse",
-                &format!("{nine},{half},{}", stopped("09:10:00", "agent_reply", 600)),
-            ),
-            "achieved",
-        ),
-        status(
-            fact(
-                "T-1",
-                &rule,
-                "resolution",
-                &format!("{nine},{hour},{}", stopped("09:50:00", "resolved", 3_000)),
-            ),
-            "achieved",
-        ),
-        status(
-            fact(
-                "T-2",
-                &rule,
-                "firstResponse",
-                &format!(
-                    r#"{nine},{half},"breachedAt":"2026-03-02T09:30:00Z",{}"#,
-                    stopped("09:40:00", "agent_reply", 2_400)
-                ),
-            ),
-            "breached",
-        ),
-        status(
-            fact(
-                "T-2",
-                &rule,
-                "resolution",
-                &format!(
-                    r#"{nine},{hour},"breachedAt":"2026-03-02T10:00:00Z",{}"#,
-                    stopped("23:30:00", "resolved", 52_200)
-                ),
-            ),
-            "breached",
-        ),
-        status(
-            fact(
-                "T-3",
-                &rule,
-                "firstResponse",
-                &format!(
-                    r#"{ten},"dueAt":"2026-03-02T10:30:00Z",{}"#,
-                    stopped("10:05:00", "cancelled", 300)
-                ),
-            ),
-            "cancelled",
-        ),
-        status(
-            fact(
-                "T-3",
-                &rule,
-                "resolution",
-                &format!(
-                    r#"{ten},"dueAt":"2026-03-02T11:00:00Z",{}"#,
-                    stopped("10:05:00", "cancelled", 300)
-                ),
-            ),
-            "cancelled",
-        ),
-    ];
+    let facts = facts_of_history(&rule);
     let all = |facts: &[String]| format!(r#"{{"success":true,"data":[{}]}}"#, facts.join(","));
     caller
         .get(&team.cycles(DAY))

@@ -27,6 +27,8 @@ pub(super) struct Range<'a> {
 /// A range of sort keys.
 #[derive(Clone, Copy)]
 pub(super) enum Within<'a> {
+    /// All of them. DynamoDB refuses an empty prefix.
+    All,
     /// Those that begin with a text.
     Prefix(&'a str),
     /// Those from one text to another.
@@ -99,17 +101,19 @@ impl Store {
         });
         let query = self.table.client.query().table_name(&self.table.name);
         let query = match range.within {
+            Within::All => query.key_condition_expression("#pk = :pk"),
             Within::Prefix(prefix) => query
+                .expression_attribute_names("#sk", key::SK)
                 .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
                 .expression_attribute_values(":prefix", string(prefix)),
             Within::Bounds(from, to) => query
+                .expression_attribute_names("#sk", key::SK)
                 .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
                 .expression_attribute_values(":from", string(from))
                 .expression_attribute_values(":to", string(to)),
         };
         let page = query
             .expression_attribute_names("#pk", key::PK)
-            .expression_attribute_names("#sk", key::SK)
             .expression_attribute_values(":pk", string(range.pk))
             .scan_index_forward(range.order == Order::OldestFirst)
             .set_exclusive_start_key(start)

@@ -251,7 +251,7 @@ pub(super) fn change_item(
 fn range_of_changes(pk: &str, after: Option<String>) -> Range<'_> {
     Range {
         pk,
-        within: Within::Prefix(""),
+        within: Within::All,
         order: Order::OldestFirst,
         after,
     }

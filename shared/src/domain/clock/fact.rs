@@ -102,13 +102,6 @@ fn planned_by(plan: &Plan) -> PlannedBy {
 }
 
 impl Outcome {
-    /// All outcomes.
-    pub const ALL: [Outcome; 4] = [
-        Outcome::Achieved,
-        Outcome::Breached,
-        Outcome::Cancelled,
-        Outcome::Open,
-    ];
     /// The outcomes as clients see them.
     pub const WORDS: &[&str] = &["achieved", "breached", "cancelled", "open"];
 
@@ -121,13 +114,4 @@ impl Outcome {
             Outcome::Open => "open",
         }
     }
-}
-
-impl StoppedBy {
-    /// All events that stop a cycle.
-    pub const ALL: [StoppedBy; 3] = [
-        StoppedBy::AgentReply,
-        StoppedBy::Resolved,
-        StoppedBy::Cancelled,
-    ];
 }
