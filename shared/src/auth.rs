@@ -329,8 +329,131 @@ fn limited(rate: Rate) -> Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::TeamId;
+    use crate::domain::id::{RequestId, TeamId};
     use crate::domain::principal::Mode;
+    use crate::store::client;
+
+    const LIMIT: u32 = 100;
+
+    fn gate() -> Gate {
+        Gate::new(&Config::for_table(Some("none".to_owned())).expect("defaults"))
+    }
+
+    fn credential(number: usize) -> Credential {
+        Credential {
+            identity: Identity {
+                digest: Digest::of(&number.to_string()),
+                user: None,
+            },
+            kind: CredentialKind::User,
+        }
+    }
+
+    fn user(permissions: &[Permission]) -> Principal {
+        Principal {
+            team: TeamId::parse("team_1").expect("a team's id"),
+            mode: Mode::Live,
+            kind: CredentialKind::User,
+            plan: Plan::Premium,
+            permissions: permissions.to_vec(),
+        }
+    }
+
+    /// Lets the table admit a credential.
+    fn admit(gate: &Gate, credential: &Credential, permissions: &[Permission]) -> Admitted {
+        let admitted = AdmittedCredential {
+            principal: user(permissions),
+            limit: LIMIT,
+            used: 1,
+            other_windows: Vec::new(),
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        gate.admitted(credential, admitted, Window::at(now, 60), now)
+    }
+
+    /// The name of the problem of a caller for whom the table cannot be asked: `unavailable` if it was
+    /// to be asked.
+    fn refusal(gate: &Gate, credential: &Credential, now: Timestamp) -> &'static str {
+        let id = RequestId::new(now, &[0; 10]);
+        let store = client::connect_to("http://127.0.0.1:1", "none").for_request(&id);
+        // Time advances only while everything waits for it, so the client's retries take none.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        let address = Some(IpAddr::from([192, 0, 2, 1]));
+        let outcome = runtime.block_on(gate.admit(&store, credential, address, now));
+        outcome.expect_err("there is no table").problem.name()
+    }
+
+    #[test]
+    fn a_credential_at_its_limit_is_refused_from_memory_for_a_second_of_its_window() {
+        let at = |milliseconds| Timestamp::from_millisecond(milliseconds).expect("in range");
+        let blocked = |since| {
+            let gate = gate();
+            let last_call = LastCall::Blocked {
+                window: Window::at(since, 60),
+                limit: LIMIT,
+                since,
+            };
+            gate.remember(&credential(1), 60, last_call);
+            gate
+        };
+        let early = blocked(at(0));
+        assert_eq!(refusal(&early, &credential(1), at(999)), "rate_limited");
+        assert_eq!(refusal(&early, &credential(1), at(1_000)), "unavailable");
+        assert_eq!(refusal(&early, &credential(2), at(999)), "unavailable");
+        let late = blocked(at(59_500));
+        assert_eq!(refusal(&late, &credential(1), at(59_999)), "rate_limited");
+        assert_eq!(refusal(&late, &credential(1), at(60_000)), "unavailable");
+    }
+
+    #[test]
+    fn only_unknown_credentials_of_an_address_that_guesses_are_refused_from_memory() {
+        let (gate, now) = (gate(), Timestamp::UNIX_EPOCH);
+        admit(&gate, &credential(1), &[]);
+        assert_eq!(refusal(&gate, &credential(2), now), "unavailable");
+        for _ in 0..20 {
+            gate.guesses.count(IpAddr::from([192, 0, 2, 1]), now);
+        }
+        assert_eq!(refusal(&gate, &credential(2), now), "unauthenticated");
+        assert_eq!(refusal(&gate, &credential(1), now), "unavailable");
+    }
+
+    #[test]
+    fn a_caller_is_remembered_until_another_answer() {
+        let gate = gate();
+        assert_eq!(gate.last_admitted(&credential(1)), None);
+        let admitted = admit(&gate, &credential(1), &[Permission::ManageLivechatSla]);
+        assert_eq!(admitted.rate.map(|rate| rate.remaining), Some(LIMIT - 1));
+        let principal = gate.last_admitted(&credential(1));
+        assert_eq!(principal, Some(admitted.principal));
+        let unlimited = admit(&gate, &credential(1), &[Permission::ApiBypassRateLimit]);
+        assert_eq!(unlimited.rate, None);
+        let last_call = LastCall::Blocked {
+            window: Window::at(Timestamp::UNIX_EPOCH, 60),
+            limit: LIMIT,
+            since: Timestamp::UNIX_EPOCH,
+        };
+        gate.remember(&credential(1), 60, last_call);
+        assert_eq!(gate.last_admitted(&credential(1)), None);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let gate = gate();
+        let admit = |number| admit(&gate, &credential(number), &[]);
+        for number in 0..MAX_REMEMBERED {
+            admit(number);
+        }
+        admit(0);
+        assert_eq!(gate.memory().len(), MAX_REMEMBERED);
+        admit(MAX_REMEMBERED);
+        assert_eq!(gate.memory().len(), 1, "a full memory is emptied");
+        admit(0);
+        assert_eq!(gate.memory().len(), 2);
+    }
 
     #[test]
     fn a_key_is_limited_to_its_team_and_a_user_to_their_permissions_and_plan() {

@@ -164,6 +164,9 @@ mod tests {
             SignedDuration::from_hours(24)
         );
         assert_eq!(record.reply.outcome, "created");
+        let ok = Reply::ok(&"body").expect("JSON");
+        let of_ok = key("a").record(&ok).expect("a record");
+        assert_eq!(of_ok.reply.outcome, "ok");
         let RecordedBody::Text(body) = record.body else {
             unreachable!("it is recorded as text");
         };

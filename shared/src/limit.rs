@@ -102,6 +102,7 @@ mod tests {
     fn a_window_ends_where_the_next_begins_and_waiting_is_rounded_up() {
         let now: Timestamp = "2026-11-22T10:00:17.001Z".parse().expect("a timestamp");
         let window = Window::at(now, 60);
+        assert_eq!(window.length_seconds(), 60);
         let rate = window.rate(100, 101, now);
         assert_eq!((rate.remaining, rate.retry_after_seconds), (0, 43));
         let reset = Timestamp::from_second(i64::try_from(rate.resets_at_second).expect("small"))

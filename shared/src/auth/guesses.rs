@@ -98,10 +98,15 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let guesses = Guesses::default();
-        for number in 0..100_000_u32 {
-            guesses.count(IpAddr::from(number.to_be_bytes()), Timestamp::UNIX_EPOCH);
+        let count = |number: usize| {
+            let address = u32::try_from(number).expect("small").to_be_bytes();
+            guesses.count(IpAddr::from(address), Timestamp::UNIX_EPOCH);
+            guesses.counted.lock().expect("no panic").len()
+        };
+        for number in 0..MAX_ADDRESSES {
+            assert_eq!(count(number), number + 1);
         }
-        let counted = guesses.counted.lock().expect("no panic");
-        assert!(counted.len() <= MAX_ADDRESSES);
+        assert_eq!(count(0), MAX_ADDRESSES);
+        assert_eq!(count(MAX_ADDRESSES), 1, "a full memory is emptied");
     }
 }
