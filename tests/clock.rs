@@ -31,6 +31,7 @@ use scenes::for_random_scenes;
 use serde_json::{Map, Value, json};
 use shared::domain::calendar::{Calendar, Schedule, WEEKDAYS};
 use shared::domain::clock::{Clock, Event, EventKind, History, Metric, Standing};
+use shared::domain::deadline::OpenPeriod;
 use shared::domain::minutes::Minutes;
 use shared::domain::plan::{OnReopen, Plan, PlanTargets, WarnAtPercent};
 use shared::domain::priority::Priority;
@@ -87,21 +88,55 @@ fn random_histories_agree_with_the_walk() {
         events.sort_by_key(|event| event.at);
         let walk = walk::Walk::new(scene.created_at, scene.plan.clone(), &events, scene.as_of);
         prop_assert_eq!(clock.state(), walk.state);
+        prop_assert!(are_one(clock.plan(), walk.plan.as_ref()));
+        prop_assert!(are_one(clock.assigned(), walk.assigned.as_ref()));
+        let closed_at = clock.closed_at(scene.as_of);
+        prop_assert_eq!(closed_at, walk.closed_at.unwrap_or(scene.as_of));
+        let mut open_due = Vec::new();
         for metric in Metric::ALL {
             let standing = clock.standing(metric, scene.as_of);
             match (standing, walk.found(metric, scene.as_of)) {
                 (None, None) => {}
-                (Some(standing), Some(found)) => agree(metric, &standing, &found)?,
+                (Some(standing), Some(found)) => {
+                    agree(metric, &standing, &found)?;
+                    periods_add_up(&clock, metric, &standing)?;
+                    if found.stopped_at.is_none() {
+                        open_due.push(found.due_at);
+                    }
+                }
                 (standing, found) => {
                     let message = format!("{metric:?}: {standing:?}\n{found:?}");
                     return Err(TestCaseError::fail(message));
                 }
             }
         }
+        // None of them must be one before which the walk has given up.
+        if let Some(due) = open_due.into_iter().collect::<Option<Vec<_>>>() {
+            let first = due.into_iter().flatten().min();
+            prop_assert_eq!(clock.next_due(scene.as_of), first);
+        }
         facts::agree(&history.facts(scene.as_of), &walk, scene.as_of)?;
         marks::are_told_as_they_were(&scene, &history, &clock)?;
         marks::agree(&clock.marks(scene.as_of), walk.marks())
     });
+}
+
+fn are_one(ours: Option<&Arc<Plan>>, theirs: Option<&Arc<Plan>>) -> bool {
+    ours.map(Arc::as_ptr) == theirs.map(Arc::as_ptr)
+}
+
+/// The open periods of a cycle are its elapsed time, or its target if it runs and is in time.
+fn periods_add_up(clock: &Clock, metric: Metric, standing: &Standing) -> Result<(), TestCaseError> {
+    let periods = clock.periods(metric);
+    let length = |period: &OpenPeriod| period.from().duration_until(period.to());
+    let total: SignedDuration = periods.iter().map(length).sum();
+    let target = SignedDuration::from_mins(standing.target.get().into());
+    if standing.stop.is_some() || standing.is_paused {
+        prop_assert_eq!(total, standing.elapsed, "{:?}", standing);
+    } else if standing.due_at.is_some() && standing.elapsed <= target {
+        prop_assert_eq!(total, target, "{:?}", standing);
+    }
+    Ok(())
 }
 
 fn agree(metric: Metric, standing: &Standing, found: &walk::Found) -> Result<(), TestCaseError> {

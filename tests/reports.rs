@@ -534,6 +534,11 @@ async fn what_makes_no_report_is_refused() {
             "must be a date as YYYY-MM-DD".to_owned(),
         ),
         (
+            "to=1999-12-31",
+            "to",
+            "must be from 2000-01-01 to 9999-12-28".to_owned(),
+        ),
+        (
             "from=2026-03-02&to=2026-03-01",
             "to",
             "must not be before 'from'".to_owned(),

@@ -313,6 +313,8 @@ pub enum TeamReason {
         /// The most of them.
         max: u32,
     },
+    /// It is a day of which there are no reports.
+    NotReported,
     /// It is a day before `from`.
     BeforeFrom,
     /// There are more days from `from` to it than a report may have.

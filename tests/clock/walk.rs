@@ -35,9 +35,11 @@ pub struct Found {
 /// A ticket during the walk.
 pub struct Walk {
     pub state: State,
-    plan: Option<Arc<Plan>>,
+    pub plan: Option<Arc<Plan>>,
     of_priority: Option<Arc<Plan>>,
-    assigned: Option<Arc<Plan>>,
+    pub assigned: Option<Arc<Plan>>,
+    /// When it was resolved or cancelled.
+    pub closed_at: Option<Timestamp>,
     pub cycles: [Option<Cycle>; 3],
     pub earlier: Vec<(usize, Cycle)>,
 }
@@ -75,6 +77,7 @@ impl Walk {
             of_priority: plan.clone(),
             assigned: None,
             plan,
+            closed_at: None,
             cycles: [None, None, None],
             earlier: Vec::new(),
         };
@@ -142,6 +145,7 @@ impl Walk {
 
     fn reopen(&mut self, now: Timestamp) {
         self.state = State::Open;
+        self.closed_at = None;
         match self
             .plan
             .as_ref()
@@ -188,11 +192,13 @@ impl Walk {
             }
             (EventKind::Resolved, State::Open | State::Paused) => {
                 self.state = State::Resolved;
+                self.closed_at = Some(now);
                 (0..3).for_each(|metric| self.stop(metric, now, "resolved"));
             }
             (EventKind::Reopened, State::Resolved) => self.reopen(now),
             (EventKind::Cancelled, _) => {
                 self.state = State::Cancelled;
+                self.closed_at = Some(now);
                 (0..3).for_each(|metric| self.stop(metric, now, "cancelled"));
             }
             (EventKind::PriorityChanged { plan, .. }, _) => {

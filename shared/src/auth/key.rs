@@ -115,20 +115,21 @@ pub fn generate_user_id() -> Result<String, NoRandomness> {
 }
 
 fn random_base62(chars: usize) -> Result<String, NoRandomness> {
-    let mut text = String::with_capacity(chars);
+    let mut text = String::new();
     let mut bytes = [0_u8; 64];
     while text.len() < chars {
         getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
-        // 248 = 4 * 62: without the bytes above, every character is equally likely.
-        let unbiased = bytes.iter().filter(|byte| **byte < 248);
-        let digits = unbiased.filter_map(|byte| BASE62.get(usize::from(*byte % 62)));
-        text.extend(
-            digits
-                .map(|digit| char::from(*digit))
-                .take(chars - text.len()),
-        );
+        text.extend(bytes.iter().filter_map(|byte| base62(*byte)));
     }
+    text.truncate(chars);
     Ok(text)
+}
+
+/// The character for a random byte; `None` for the last eight bytes. Without them every character is
+/// equally likely, since 248 = 4 * 62.
+fn base62(byte: u8) -> Option<char> {
+    let digit = BASE62.get(usize::from(byte % 62)).filter(|_| byte < 248);
+    digit.map(|digit| char::from(*digit))
 }
 
 fn checksum(payload: &str) -> String {
@@ -195,6 +196,14 @@ mod tests {
             &format!(".{}", &token[1..]),
         ] {
             assert_eq!(Token::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn every_character_is_equally_likely() {
+        let characters: String = (0..=u8::MAX).filter_map(base62).collect();
+        for digit in BASE62 {
+            assert_eq!(characters.matches(char::from(*digit)).count(), 4);
         }
     }
 

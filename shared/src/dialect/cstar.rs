@@ -10,7 +10,7 @@ use crate::domain::calendar::{
 };
 use crate::domain::id::{MAX_CLIENT_ID_CHARS, RuleId};
 use crate::domain::plan::MAX_ESCALATIONS;
-use crate::domain::report::MAX_DAYS;
+use crate::domain::report::{FIRST_DAY, LAST_DAY, MAX_DAYS};
 use crate::domain::ticket::MAX_EVENTS_AT_ONCE;
 use crate::domain::webhook_url::UrlReason;
 use crate::problem::{JsonReason, Problem, Reason, Resource, TeamProblem, TeamReason, Violation};
@@ -458,6 +458,9 @@ fn requirement(reason: TeamReason) -> Cow<'static, str> {
         TeamReason::NotAnObject => "must be an object",
         TeamReason::NotDrafts { max } => {
             return format!("must be a list of at most {max} objects").into();
+        }
+        TeamReason::NotReported => {
+            return format!("must be from {FIRST_DAY} to {LAST_DAY}").into();
         }
         TeamReason::BeforeFrom => "must not be before 'from'",
         TeamReason::TooManyDays => {

@@ -60,6 +60,33 @@ pub enum PlannedBy {
     Request,
 }
 
+impl PlannedBy {
+    /// The rule, if it is one.
+    pub fn rule(&self) -> Option<&RuleId> {
+        match self {
+            PlannedBy::Rule(rule) => Some(rule),
+            PlannedBy::Policy(_) | PlannedBy::Request => None,
+        }
+    }
+
+    /// The policy, if it is one.
+    pub fn policy(&self) -> Option<&PolicyId> {
+        match self {
+            PlannedBy::Policy(policy) => Some(policy),
+            PlannedBy::Rule(_) | PlannedBy::Request => None,
+        }
+    }
+
+    /// The id of the rule or of the policy; empty for a request.
+    pub fn id(&self) -> &str {
+        match self {
+            PlannedBy::Rule(rule) => rule.as_str(),
+            PlannedBy::Policy(policy) => policy.as_str(),
+            PlannedBy::Request => "",
+        }
+    }
+}
+
 /// What a plan is made of, besides what a request brings along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlanInputs {

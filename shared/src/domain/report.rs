@@ -268,9 +268,7 @@ impl Group {
             }
             Group::Month(first) => format!("{:04}-{:02}", first.year(), first.month()),
             Group::Priority(priority) => priority.as_str().to_owned(),
-            Group::Rule(PlannedBy::Rule(rule)) => rule.to_string(),
-            Group::Rule(PlannedBy::Policy(policy)) => policy.to_string(),
-            Group::Rule(PlannedBy::Request) => String::new(),
+            Group::Rule(by) => by.id().to_owned(),
             Group::Metric(metric) => metric.as_str().to_owned(),
         }
     }

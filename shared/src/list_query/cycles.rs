@@ -10,7 +10,6 @@ use jiff::civil::Date;
 use crate::domain::clock::Metric;
 use crate::domain::clock::fact::{CycleFact, Outcome};
 use crate::domain::id::TicketId;
-use crate::domain::plan::PlannedBy;
 use crate::domain::priority::Priority;
 use crate::domain::report::Span;
 use crate::domain::report::summary::Day;
@@ -68,16 +67,11 @@ impl CycleListQuery {
 
     /// Whether a fact is wanted.
     pub fn wants(&self, fact: &CycleFact) -> bool {
-        let rule = match &fact.planned_by {
-            PlannedBy::Rule(rule) => rule.as_str(),
-            PlannedBy::Policy(policy) => policy.as_str(),
-            PlannedBy::Request => "",
-        };
         self.span.contains(fact.counted_at)
             && self.metric.is_none_or(|metric| metric == fact.metric)
             && (self.outcomes.is_empty() || self.outcomes.contains(&fact.outcome.as_str()))
             && self.priority.is_none_or(|wanted| wanted == fact.priority)
-            && self.rule.as_deref().is_none_or(|wanted| wanted == rule)
+            && (self.rule.as_deref()).is_none_or(|wanted| wanted == fact.planned_by.id())
     }
 }
 

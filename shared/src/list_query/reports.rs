@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan as _};
 
 use crate::domain::calendar::ScheduleReason;
-use crate::domain::report::{GroupBy, ReportZone, Span, SpanError};
+use crate::domain::report::{FIRST_DAY, GroupBy, LAST_DAY, ReportZone, Span, SpanError};
 use crate::list_query::one;
 use crate::problem::{Problem, Reason, TeamReason};
 
@@ -66,7 +66,12 @@ fn date(query: &str, name: &'static str) -> Result<Option<Date>, Problem> {
     let date = text.parse::<Date>().ok();
     let date = date.filter(|date| date.to_string() == *text);
     let not_a_date = || invalid(name, TeamReason::Schedule(ScheduleReason::InvalidDate));
-    date.ok_or_else(not_a_date).map(Some)
+    let date = date.ok_or_else(not_a_date)?;
+    if (FIRST_DAY..=LAST_DAY).contains(&date) {
+        Ok(Some(date))
+    } else {
+        Err(invalid(name, TeamReason::NotReported))
+    }
 }
 
 fn invalid(name: &'static str, reason: TeamReason) -> Problem {

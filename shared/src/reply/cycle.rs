@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use crate::domain::clock::fact::CycleFact;
 use crate::domain::id::{PolicyId, RuleId, TicketId};
-use crate::domain::plan::PlannedBy;
 use crate::problem::Problem;
 use crate::reply::{Answer, Outcome, Reply};
 
@@ -101,19 +100,14 @@ struct View<'a> {
 
 impl View<'_> {
     fn of<'a>(ticket_id: &'a TicketId, fact: &'a CycleFact) -> View<'a> {
-        let (rule_id, policy_id) = match &fact.planned_by {
-            PlannedBy::Rule(id) => (Some(id), None),
-            PlannedBy::Policy(id) => (None, Some(id)),
-            PlannedBy::Request => (None, None),
-        };
         View {
             ticket_id,
             metric: fact.metric.as_str(),
             cycle: fact.cycle,
             status: fact.outcome.as_str(),
             priority: fact.priority.as_str(),
-            rule_id,
-            policy_id,
+            rule_id: fact.planned_by.rule(),
+            policy_id: fact.planned_by.policy(),
             target_minutes: fact.target.get(),
             started_at: fact.started_at,
             due_at: fact.due_at,

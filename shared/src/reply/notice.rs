@@ -13,11 +13,6 @@ use crate::reply::{Answer, Outcome, Reply};
 /// A notice as JSON: what is sent and what is in the feed.
 pub fn body(notice: &Notice, team: &TeamId) -> Result<String, Problem> {
     let content = &notice.content;
-    let (rule_id, policy_id) = match &content.by {
-        Some(PlannedBy::Rule(id)) => (Some(id), None),
-        Some(PlannedBy::Policy(id)) => (None, Some(id)),
-        Some(PlannedBy::Request) | None => (None, None),
-    };
     json(&View {
         id: &notice.id,
         r#type: content.finding.notice_type().as_str(),
@@ -30,8 +25,8 @@ pub fn body(notice: &Notice, team: &TeamId) -> Result<String, Problem> {
             cycle: content.cycle,
             at: content.at,
             priority: content.priority.as_str(),
-            rule_id,
-            policy_id,
+            rule_id: content.by.as_ref().and_then(PlannedBy::rule),
+            policy_id: content.by.as_ref().and_then(PlannedBy::policy),
             target_minutes: content.target.get(),
             due_at: content.due_at,
             elapsed_seconds: content.elapsed.as_secs(),

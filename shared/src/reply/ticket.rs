@@ -208,15 +208,11 @@ impl PlanView {
     fn of(plan: &Plan) -> PlanView {
         let minutes = |target: Option<Minutes>| target.map(Minutes::get);
         let origin = plan.origin.as_ref();
-        let (rule_id, policy_id) = match origin.map(|origin| &origin.by) {
-            Some(PlannedBy::Rule(id)) => (Some(id.clone()), None),
-            Some(PlannedBy::Policy(id)) => (None, Some(id.clone())),
-            Some(PlannedBy::Request) | None => (None, None),
-        };
+        let by = origin.map(|origin| &origin.by);
         let calendar = origin.and_then(|origin| origin.calendar.as_ref());
         PlanView {
-            rule_id,
-            policy_id,
+            rule_id: by.and_then(PlannedBy::rule).cloned(),
+            policy_id: by.and_then(PlannedBy::policy).cloned(),
             version: origin
                 .filter(|origin| origin.by != PlannedBy::Request)
                 .map(|origin| origin.version.get()),
@@ -283,10 +279,7 @@ impl EventView<'_> {
                 (EventKind::Assigned(None), _) => Some(None),
                 _ => None,
             },
-            policy_id: match by {
-                Some(PlannedBy::Policy(id)) => Some(id),
-                _ => None,
-            },
+            policy_id: by.and_then(PlannedBy::policy),
         }
     }
 }
