@@ -3,7 +3,7 @@
 //!
 //! It differs from the cloud: it has no IAM, throttling or TLS, and does not enforce a container's
 //! limits on memory and files. [`wire::Wire`] records calls so that a test can compare them with
-//! the policies.
+//! the policies, and refuses calls that DynamoDB would refuse.
 
 pub mod binaries;
 pub mod dynamodb;

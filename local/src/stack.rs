@@ -45,7 +45,7 @@ pub struct StackOptions {
     pub data: Option<PathBuf>,
     /// Variables of every function, which override all others.
     pub environment: Vec<(String, String)>,
-    /// Whether a [`Wire`] records calls to DynamoDB and can inject faults into them.
+    /// Whether a [`Wire`] records and checks calls to DynamoDB, and can inject faults into them.
     pub record: bool,
     /// Whether scheduled functions run at their times; otherwise only when they are invoked.
     pub run_schedules: bool,
@@ -124,7 +124,7 @@ impl Stack {
             (None, None) => String::new(),
         };
         let wire = if options.record {
-            Some(Wire::start(&endpoint)?)
+            Some(Wire::start(&endpoint, &options.template.table)?)
         } else {
             None
         };

@@ -50,7 +50,8 @@ pub async fn put(endpoint: &str, item: Item) -> Result<(), Error> {
     }
 }
 
-async fn call(endpoint: &str, operation: &str, request: &Value) -> Result<Value, Error> {
+/// What the DynamoDB at an endpoint responds to a request, even if it is a refusal.
+pub(crate) async fn call(endpoint: &str, operation: &str, request: &Value) -> Result<Value, Error> {
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let request = Request::post(endpoint)
         .header(header::CONTENT_TYPE, "application/x-amz-json-1.0")

@@ -1,4 +1,5 @@
-//! A proxy in front of DynamoDB that records every call and injects faults on demand.
+//! A proxy in front of DynamoDB that records every call, injects faults on demand, and refuses what
+//! DynamoDB refuses although the embedded database accepts it.
 //!
 //! The access key id in a call's signature identifies the calling function, because each function's
 //! key id here is its own logical id. The proxy asks for the consumed capacity where the caller
@@ -6,11 +7,13 @@
 
 pub mod call;
 pub mod fault;
+mod validation;
 
 use crate::{
     error::Error,
     http::{self, HandlerResult, Hangup, HeaderTimeout, HttpResponse, Server},
     lock::lock,
+    template::Table,
 };
 use ::http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, uri::PathAndQuery,
@@ -24,7 +27,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
     future,
@@ -33,6 +36,7 @@ use std::{
     time::Instant,
 };
 use tokio::time;
+use validation::Refusal;
 
 /// DynamoDB's own limit for a request, 16 MB.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -49,6 +53,7 @@ pub struct Wire {
 struct Proxy {
     client: Client<HttpConnector, Full<Bytes>>,
     database: Uri,
+    table: Table,
     faults: Faults,
     calls: Mutex<Calls>,
 }
@@ -61,8 +66,9 @@ struct Calls {
 }
 
 impl Wire {
-    /// Starts a proxy on a free port, in front of the DynamoDB at `endpoint` (`http://host:port`).
-    pub(crate) fn start(endpoint: &str) -> Result<Self, Error> {
+    /// Starts a proxy on a free port, in front of the DynamoDB at `endpoint` (`http://host:port`),
+    /// which has this table.
+    pub(crate) fn start(endpoint: &str, table: &Table) -> Result<Self, Error> {
         let database: Uri = endpoint.parse().map_err(|_| {
             Error::template(
                 "the DynamoDB endpoint",
@@ -77,6 +83,7 @@ impl Wire {
         let proxy = Arc::new(Proxy {
             client,
             database,
+            table: table.clone(),
             faults: Faults::default(),
             calls: Mutex::default(),
         });
@@ -132,8 +139,10 @@ impl Proxy {
         let (mut call, body) = call::read(&parts.headers, body, started);
         let fault = self.faults.strike(&call.function, &call.operation);
         call.fault = fault.clone();
+        let operation = call.operation.clone();
         let entry = self.record(call);
         let request = Forwarded {
+            operation,
             method: parts.method,
             path: parts.uri.path_and_query().cloned(),
             headers: parts.headers,
@@ -171,26 +180,22 @@ impl Proxy {
                 StatusCode::BAD_REQUEST,
                 "ProvisionedThroughputExceededException",
                 "The level of configured provisioned throughput for the table was exceeded.",
-                &[],
             )),
             Some(InjectedFault::InternalError) => Ok(entry.refuse(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "InternalServerError",
                 "Internal server error",
-                &[],
             )),
             Some(InjectedFault::Deny) => Ok(entry.refuse(
                 StatusCode::BAD_REQUEST,
                 "AccessDeniedException",
                 "User is not authorized to perform this action on this resource",
-                &[],
             )),
-            Some(InjectedFault::TransactionConflict { reasons }) => Ok(entry.refuse(
-                StatusCode::BAD_REQUEST,
-                "TransactionCanceledException",
-                "Transaction cancelled, please refer cancellation reasons for specific reasons",
-                &reasons,
-            )),
+            Some(InjectedFault::TransactionConflict { reasons }) => {
+                let reason = |code| json!({ "Code": code });
+                let reasons = reasons.iter().map(reason).collect();
+                Ok(entry.respond(StatusCode::BAD_REQUEST, &canceled_transaction(reasons)))
+            }
         }
     }
 
@@ -208,11 +213,15 @@ impl Proxy {
 
     async fn forward(&self, request: Forwarded, entry: &Entry) -> HandlerResult {
         let Forwarded {
+            operation,
             method,
             path,
             mut headers,
             body,
         } = request;
+        if let Err(refusal) = validation::check(&self.table, &operation, &body) {
+            return Ok(entry.refuse_as_invalid(refusal));
+        }
         let mut target = self.database.clone().into_parts();
         target.path_and_query = path;
         let target = Uri::from_parts(target).map_err(|_| Hangup)?;
@@ -240,6 +249,7 @@ impl Proxy {
 
 /// A request on its way to the database.
 struct Forwarded {
+    operation: String,
     method: Method,
     path: Option<PathAndQuery>,
     headers: HeaderMap,
@@ -262,23 +272,34 @@ impl Entry {
         }
     }
 
-    /// A response in DynamoDB's form that the database never gave.
-    fn refuse(
-        &self,
-        status: StatusCode,
-        kind: &str,
-        message: &str,
-        reasons: &[String],
-    ) -> HttpResponse {
+    /// A fault in DynamoDB's form that the database never gave.
+    fn refuse(&self, status: StatusCode, kind: &str, message: &str) -> HttpResponse {
         let kind = format!("com.amazonaws.dynamodb.v20120810#{kind}");
-        let body = if reasons.is_empty() {
-            json!({ "__type": kind, "message": message })
-        } else {
-            // Only this exception spells its message member with a capital letter.
-            let message = format!("{message} [{}]", reasons.join(", "));
-            let reasons: Vec<_> = reasons.iter().map(|code| json!({ "Code": code })).collect();
-            json!({ "__type": kind, "Message": message, "CancellationReasons": reasons })
+        self.respond(status, &json!({ "__type": kind, "message": message }))
+    }
+
+    fn refuse_as_invalid(&self, refusal: Refusal) -> HttpResponse {
+        let body = match refusal {
+            Refusal::Invalid(message) => json!({
+                "__type": "com.amazon.coral.validate#ValidationException",
+                "message": message,
+            }),
+            Refusal::Canceled {
+                place,
+                actions,
+                message,
+            } => {
+                let mut reasons = vec![json!({ "Code": "None" }); actions];
+                if let Some(reason) = reasons.get_mut(place) {
+                    *reason = json!({ "Code": "ValidationError", "Message": message });
+                }
+                canceled_transaction(reasons)
+            }
         };
+        self.respond(StatusCode::BAD_REQUEST, &body)
+    }
+
+    fn respond(&self, status: StatusCode, body: &Value) -> HttpResponse {
         let body = body.to_string();
         self.edit(|call| call.record_response(status.as_u16(), body.as_bytes()));
         let mut response = Response::new(Full::new(body.into()));
@@ -294,5 +315,107 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.edit(|call| call.finished = Some(Instant::now()));
+    }
+}
+
+/// A `TransactionCanceledException`, with one reason for each action.
+fn canceled_transaction(reasons: Vec<Value>) -> Value {
+    let codes: Vec<_> = reasons
+        .iter()
+        .filter_map(|reason| reason.get("Code")?.as_str())
+        .collect();
+    let codes = codes.join(", ");
+    json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        // Only this exception spells its message member with a capital letter.
+        "Message": format!(
+            "Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
+        ),
+        "CancellationReasons": reasons,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dynamodb::Database,
+        table::{self, TABLE_NAME},
+        template::Template,
+    };
+
+    const TEMPLATE: &str = r#"
+Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      KeySchema:
+        - { AttributeName: pk, KeyType: HASH }
+        - { AttributeName: sk, KeyType: RANGE }
+      AttributeDefinitions:
+        - { AttributeName: pk, AttributeType: S }
+        - { AttributeName: sk, AttributeType: S }
+  Worker:
+    Type: AWS::Serverless::Function
+    Properties: { CodeUri: target/lambda/worker, Events: { Http: { Type: HttpApi } } }
+"#;
+
+    #[tokio::test]
+    async fn the_wire_refuses_what_only_dynamodb_refuses() -> Result<(), Error> {
+        let template = Template::parse(TEMPLATE)?;
+        let database = Database::start(&template, 0, None).await?;
+        let wire = Wire::start(&database.endpoint(), &template.table)?;
+        let query = json!({
+            "TableName": TABLE_NAME,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
+            "ExpressionAttributeValues": { ":pk": { "S": "a" }, ":prefix": { "S": "" } },
+        });
+        let put =
+            json!({ "TableName": TABLE_NAME, "Item": { "pk": { "S": "a" }, "sk": { "S": "a" } } });
+        let moved = json!({
+            "TableName": TABLE_NAME,
+            "Key": { "pk": { "S": "a" }, "sk": { "S": "b" } },
+            "UpdateExpression": "SET sk = :sk",
+            "ExpressionAttributeValues": { ":sk": { "S": "c" } },
+        });
+        let transaction = json!({ "TransactItems": [{ "Put": put }, { "Update": moved }] });
+        let refusals = [
+            (
+                "Query",
+                query,
+                json!({
+                    "__type": "com.amazon.coral.validate#ValidationException",
+                    "message": "One or more parameter values are not valid. The AttributeValue for a key \
+                                attribute cannot contain an empty string value. Key: sk",
+                }),
+            ),
+            (
+                "TransactWriteItems",
+                transaction,
+                json!({
+                    "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+                    "Message": "Transaction cancelled, please refer cancellation reasons for specific \
+                                reasons [None, ValidationError]",
+                    "CancellationReasons": [
+                        { "Code": "None" },
+                        {
+                            "Code": "ValidationError",
+                            "Message": "One or more parameter values were invalid: Cannot update attribute \
+                                        sk. This attribute is part of the key",
+                        },
+                    ],
+                }),
+            ),
+        ];
+        for (operation, request, refusal) in refusals {
+            let refused = table::call(&wire.endpoint(), operation, &request).await?;
+            assert_eq!(refused, refusal);
+            assert_eq!(table::items(&database.endpoint()).await?, []);
+            assert_eq!(wire.take().pop().and_then(|call| call.status), Some(400));
+        }
+        let accepted = table::call(&wire.endpoint(), "PutItem", &put).await?;
+        assert_eq!(accepted.get("__type"), None);
+        assert_eq!(table::items(&database.endpoint()).await?.len(), 1);
+        Ok(())
     }
 }
