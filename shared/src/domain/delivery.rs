@@ -313,4 +313,23 @@ mod tests {
             assert!(failed.next_attempt_at().is_some(), "{status}");
         }
     }
+
+    #[test]
+    fn every_change_is_a_new_version_and_a_restart_begins_anew() {
+        let new = delivery();
+        let attempted = new.attempted(answered(500, None), now(), 0);
+        let given_up = attempted.given_up();
+        let restarted = given_up.restarted(now());
+        let claimed = restarted.claimed(now());
+        let all = [&new, &attempted, &given_up, &restarted, &claimed];
+        let versions = all.map(|delivery| delivery.version.get() - new.version.get());
+        assert_eq!(versions, [0, 1, 2, 3, 4]);
+        assert_eq!(all.map(|delivery| delivery.attempts), [0, 1, 1, 0, 0]);
+        assert!(attempted.last_attempt.is_some());
+        assert_eq!(given_up.status, DeliveryStatus::Failed);
+        assert_eq!(restarted.next_attempt_at(), Some(now()));
+        let lease_ends_at = Some(now() + LEASE);
+        assert_eq!(claimed.next_attempt_at(), lease_ends_at);
+        assert_eq!(new.leased(now()).next_attempt_at(), lease_ends_at);
+    }
 }

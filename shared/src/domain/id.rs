@@ -327,6 +327,45 @@ mod tests {
         let seconds = now().as_second();
         assert_eq!(policy.as_str(), format!("{seconds:08x}0001020304050607"));
         assert_eq!(PolicyId::parse(policy.as_str()), Some(policy));
+        let webhook = WebhookId::new_id(now(), &RANDOM);
+        assert_eq!(webhook.as_str(), format!("whk_{DIGITS}"));
+        assert_eq!(WebhookId::parse(webhook.as_str()), Some(webhook));
+    }
+
+    #[test]
+    fn a_notice_id_is_a_number_and_with_a_webhook_it_is_a_delivery() {
+        let notice = NoticeId::new_id(now(), &RANDOM);
+        assert_eq!(notice.as_str(), format!("ntc_{DIGITS}"));
+        assert_eq!(NoticeId::parse(notice.as_str()).as_ref(), Some(&notice));
+        let number = u128::from_str_radix(DIGITS, 16).expect("digits");
+        assert_eq!(notice.number(), number);
+        assert_eq!(NoticeId::of_number(number), notice);
+        let webhook = WebhookId::new_id(now(), &[9; 10]);
+        let delivery = delivery_id(&notice, &webhook);
+        let webhook_digits = webhook.as_str().trim_start_matches("whk_");
+        assert_eq!(delivery, format!("dlv_{DIGITS}{webhook_digits}"));
+        assert_eq!(delivery_parts(&delivery), Some((notice, webhook)));
+        for other in [
+            &delivery[1..],
+            &delivery[..67],
+            "dlv_",
+            &format!("{delivery}0"),
+        ] {
+            assert_eq!(delivery_parts(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_a_client_chooses_has_plain_characters_and_an_end() {
+        let longest = "a".repeat(MAX_CLIENT_ID_CHARS);
+        for text in ["7", "a.b_c:D-9", longest.as_str()] {
+            assert!(TicketId::parse(text).is_some(), "{text}");
+            assert!(EventId::parse(text).is_some(), "{text}");
+        }
+        for text in ["", "a b", "a/b", "a#b", "é", &format!("{longest}a")] {
+            assert_eq!(TicketId::parse(text), None, "{text}");
+            assert_eq!(EventId::parse(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -227,3 +227,48 @@ impl OnReopen {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::NewId as _;
+    use jiff::Timestamp;
+
+    #[test]
+    fn plans_are_equal_if_they_say_the_same() {
+        let minutes = |number| Minutes::new(number, Minutes::MAX_RULE_TARGET);
+        let calendar = Arc::new(Calendar::always_open().clone());
+        let plan = Plan::new(PlanTargets::default(), calendar);
+        let mut other_targets = plan.clone();
+        other_targets.targets.resolution = minutes(60);
+        let mut other_share = plan.clone();
+        other_share.warn_at_percent = WarnAtPercent::new(50).expect("a share");
+        let mut other_reopening = plan.clone();
+        other_reopening.on_reopen = OnReopen::Restart;
+        let mut more_escalations = plan.clone();
+        more_escalations.escalations.push(Escalation {
+            metric: Metric::Resolution,
+            after_breach: minutes(60).expect("minutes"),
+        });
+        let mut other_origin = plan.clone();
+        other_origin.origin = Some(PlanOrigin {
+            by: PlannedBy::Rule(RuleId::new_id(Timestamp::UNIX_EPOCH, &[0; 10])),
+            version: Version::default(),
+            source: CoverageSource::None,
+            calendar: None,
+        });
+        let plans = [
+            plan,
+            other_targets,
+            other_share,
+            other_reopening,
+            more_escalations,
+            other_origin,
+        ];
+        for (place, one) in plans.iter().enumerate() {
+            let equal = plans.iter().map(|other| one.equals(other));
+            let expected = (0..plans.len()).map(|other| other == place);
+            assert_eq!(Vec::from_iter(equal), Vec::from_iter(expected));
+        }
+    }
+}
