@@ -228,6 +228,9 @@ fn equal(cell: &Cell, facts: &[&CycleFact]) -> Result<(), TestCaseError> {
         cell.elapsed_seconds,
         seconds.iter().sum::<u64>().cast_signed()
     );
+    let mean = seconds.iter().sum::<u64>() as f64 / seconds.len() as f64;
+    let rounded = (!seconds.is_empty()).then(|| mean.round() as i64);
+    prop_assert_eq!(cell.average_seconds(), rounded);
     for percent in [50, 90, 95] {
         let rank = (seconds.len() * usize::from(percent)).div_ceil(100);
         let exact = rank.checked_sub(1).map(|place| seconds[place]);

@@ -662,6 +662,15 @@ mod tests {
         text.parse().expect("a timestamp")
     }
 
+    #[test]
+    fn the_words_of_metrics_are_those_of_all_metrics() {
+        assert_eq!(Metric::ALL.map(Metric::as_str), Metric::WORDS);
+        for metric in Metric::ALL {
+            assert_eq!(Metric::parse(metric.as_str()), Some(metric));
+        }
+        assert_eq!(Metric::parse("response"), None);
+    }
+
     /// The clock of a ticket with only a target for its resolution, in an office that opens for
     /// eight hours a day.
     fn clock(minutes: i64) -> Clock {
@@ -676,11 +685,6 @@ mod tests {
             Some(Arc::new(plan)),
             None,
         )
-    }
-
-    #[test]
-    fn the_words_of_metrics_are_those_of_all_metrics() {
-        assert_eq!(Metric::ALL.map(Metric::as_str), Metric::WORDS);
     }
 
     #[test]

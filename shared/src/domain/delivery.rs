@@ -327,6 +327,9 @@ mod tests {
         assert_eq!(all.map(|delivery| delivery.attempts), [0, 1, 1, 0, 0]);
         assert!(attempted.last_attempt.is_some());
         assert_eq!(given_up.status, DeliveryStatus::Failed);
+        let words = [&new, &given_up].map(|delivery| delivery.status.as_str());
+        assert_eq!(words, ["pending", "failed"]);
+        assert_eq!(DeliveryStatus::Delivered.as_str(), "delivered");
         assert_eq!(restarted.next_attempt_at(), Some(now()));
         let lease_ends_at = Some(now() + LEASE);
         assert_eq!(claimed.next_attempt_at(), lease_ends_at);

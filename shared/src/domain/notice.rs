@@ -314,6 +314,15 @@ mod tests {
     use crate::domain::ticket::TicketEvent;
     use crate::domain::version::Version;
 
+    #[test]
+    fn the_words_of_types_are_those_of_all_types() {
+        assert_eq!(NoticeType::ALL.map(NoticeType::as_str), NoticeType::WORDS);
+        for kind in NoticeType::ALL {
+            assert_eq!(NoticeType::parse(kind.as_str()), Some(kind));
+        }
+        assert_eq!(NoticeType::parse("sla.late"), None);
+    }
+
     fn at(text: &str) -> Timestamp {
         format!("2026-03-02T{text}Z")
             .parse()
@@ -390,11 +399,6 @@ mod tests {
             });
         let notices: Vec<Notice> = notices.collect();
         (told.collect(), ticket.with_reported(&notices))
-    }
-
-    #[test]
-    fn the_words_of_types_are_those_of_all_types() {
-        assert_eq!(NoticeType::ALL.map(NoticeType::as_str), NoticeType::WORDS);
     }
 
     #[test]

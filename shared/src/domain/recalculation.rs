@@ -117,3 +117,130 @@ impl Ticket {
         self.with_events(vec![TicketEvent { id, event }], now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::calendar::Calendar;
+    use crate::domain::coverage::CoverageSource;
+    use crate::domain::digest::Digest;
+    use crate::domain::id::NewId as _;
+    use crate::domain::minutes::Minutes;
+    use crate::domain::plan::{CalendarVersion, PlanOrigin, PlanTargets};
+    use crate::domain::version::Version;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn event(kind: EventKind) -> TicketEvent {
+        TicketEvent {
+            id: EventId::new_id(NOW, &[0; 10]),
+            event: Event { at: NOW, kind },
+        }
+    }
+
+    fn calendar(number: u8) -> CalendarId {
+        CalendarId::new_id(NOW, &[number; 10])
+    }
+
+    fn rule(number: u8) -> RuleId {
+        RuleId::new_id(NOW, &[number; 10])
+    }
+
+    fn plan(resolution: i64) -> Arc<Plan> {
+        let targets = PlanTargets {
+            resolution: Minutes::new(resolution, Minutes::MAX_RULE_TARGET),
+            ..PlanTargets::default()
+        };
+        let mut plan = Plan::new(targets, Arc::new(Calendar::always_open().clone()));
+        plan.origin = Some(PlanOrigin {
+            by: PlannedBy::Rule(rule(1)),
+            version: Version::default(),
+            source: CoverageSource::Rule,
+            calendar: Some(CalendarVersion {
+                id: calendar(1),
+                version: Version::default(),
+            }),
+        });
+        Arc::new(plan)
+    }
+
+    /// A ticket with high priority that is planned by the first rule and the first calendar.
+    fn ticket(events: Vec<TicketEvent>) -> Ticket {
+        Ticket {
+            id: TicketId::new_id(NOW, &[0; 10]),
+            reference: None,
+            created_at: NOW,
+            updated_at: NOW,
+            priority: Priority::High,
+            plan: Some(plan(60)),
+            assigned: None,
+            events,
+            reported: Vec::new(),
+            counted: Vec::new(),
+            version: Version::default(),
+            fingerprint: Digest::of("ticket"),
+        }
+    }
+
+    #[test]
+    fn a_selection_has_open_tickets_that_meet_all_of_it() {
+        let selection = |rule, calendar, priority| Selection {
+            rule,
+            calendar,
+            priority,
+        };
+        let open = ticket(Vec::new()).at(NOW);
+        let (one, two) = (Some(rule(1)), Some(rule(2)));
+        let high = Some(Priority::High);
+        for (selection, expected) in [
+            (selection(None, None, None), true),
+            (selection(one.clone(), Some(calendar(1)), high), true),
+            (selection(two, Some(calendar(1)), high), false),
+            (selection(one.clone(), Some(calendar(2)), high), false),
+            (
+                selection(one, Some(calendar(1)), Some(Priority::Low)),
+                false,
+            ),
+        ] {
+            assert_eq!(selection.has(&open), expected, "{selection:?}");
+        }
+        let everything = Selection::default();
+        assert!(everything.has(&ticket(vec![event(EventKind::Paused)]).at(NOW)));
+        assert!(!everything.has(&ticket(vec![event(EventKind::Resolved)]).at(NOW)));
+        assert!(!everything.has(&ticket(vec![event(EventKind::Cancelled)]).at(NOW)));
+    }
+
+    #[test]
+    fn a_ticket_is_recalculated_by_another_plan_a_hundred_times() {
+        let id = || EventId::new_id(NOW, &[1; 10]);
+        let recalculation = |number| event(EventKind::Recalculated(plan(number)));
+        let before = ticket(Vec::new());
+        assert!(
+            before.recalculated(&plan(60), id(), NOW).is_none(),
+            "the same plan"
+        );
+        let after = before
+            .recalculated(&plan(90), id(), NOW)
+            .expect("another plan");
+        assert_eq!(after.version, before.version.next());
+        let (from, to) = (before.at(NOW), after.at(NOW));
+        let minute = |due_at: Option<Timestamp>| due_at.map(|at| at.as_second() / 60);
+        let moves = moves(&from, &to, NOW);
+        let due = moves.iter().map(|moved| {
+            (
+                moved.metric,
+                minute(moved.from.due_at),
+                minute(moved.to.due_at),
+            )
+        });
+        assert_eq!(
+            Vec::from_iter(due),
+            [(Metric::Resolution, Some(60), Some(90))]
+        );
+        let most = MAX_RECALCULATIONS as i64;
+        let last = ticket((1..most).map(recalculation).collect());
+        assert!(last.recalculated(&plan(500), id(), NOW).is_some());
+        let full = ticket((1..=most).map(recalculation).collect());
+        assert!(full.recalculated(&plan(500), id(), NOW).is_none());
+    }
+}

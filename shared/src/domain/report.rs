@@ -303,6 +303,10 @@ mod tests {
     #[test]
     fn the_words_of_groups_are_those_of_all_groups() {
         assert_eq!(GroupBy::ALL.map(GroupBy::as_str), GroupBy::WORDS);
+        for group_by in GroupBy::ALL {
+            assert_eq!(GroupBy::parse(group_by.as_str()), Some(group_by));
+        }
+        assert_eq!(GroupBy::parse("year"), None);
     }
 
     #[test]
@@ -338,6 +342,13 @@ mod tests {
             expect(
                 ["2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"],
                 ["2026-03-28", "2026-03-29"]
+            )
+        );
+        assert_eq!(
+            span("2026-03-29", "2026-03-29", "UTC"),
+            expect(
+                ["2026-03-29T00:00:00Z", "2026-03-30T00:00:00Z"],
+                ["2026-03-29", "2026-03-29"]
             )
         );
         // Samoa skipped the 30th.
