@@ -307,12 +307,9 @@ mod tests {
 
     use super::*;
     use crate::domain::calendar::Calendar;
-    use crate::domain::clock::{Event, EventKind};
-    use crate::domain::digest::Digest;
-    use crate::domain::id::EventId;
+    use crate::domain::clock::EventKind;
     use crate::domain::plan::{Escalation, Plan, PlanTargets};
-    use crate::domain::ticket::TicketEvent;
-    use crate::domain::version::Version;
+    use crate::domain::ticket::tests;
 
     #[test]
     fn the_words_of_types_are_those_of_all_types() {
@@ -349,31 +346,12 @@ mod tests {
             escalations: vec![escalation],
             ..Plan::new(targets, Arc::new(Calendar::always_open().clone()))
         };
-        Ticket {
-            id: TicketId::parse("ticket").expect("an id"),
-            reference: None,
-            created_at: at("09:00:00"),
-            updated_at: at("09:00:00"),
-            priority: Priority::Low,
-            plan: Some(Arc::new(plan)),
-            assigned: None,
-            events: Vec::new(),
-            reported: Vec::new(),
-            counted: Vec::new(),
-            version: Version::default(),
-            fingerprint: Digest::of(""),
-        }
+        tests::ticket(at("09:00:00"), Priority::Low, plan)
     }
 
     /// The ticket with an event that arrives at `now`.
     fn with(ticket: &Ticket, kind: EventKind, instant: &str, now: &str) -> Ticket {
-        let event = TicketEvent {
-            id: EventId::parse(&ticket.events.len().to_string()).expect("an id"),
-            event: Event {
-                at: at(instant),
-                kind,
-            },
-        };
+        let event = tests::event(ticket.events.len(), at(instant), kind);
         let ticket = ticket.with_events(vec![event], at(now));
         ticket.expect("room for an event")
     }

@@ -123,19 +123,16 @@ mod tests {
     use super::*;
     use crate::domain::calendar::Calendar;
     use crate::domain::coverage::CoverageSource;
-    use crate::domain::digest::Digest;
     use crate::domain::id::NewId as _;
     use crate::domain::minutes::Minutes;
     use crate::domain::plan::{CalendarVersion, PlanOrigin, PlanTargets};
+    use crate::domain::ticket::tests;
     use crate::domain::version::Version;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn event(kind: EventKind) -> TicketEvent {
-        TicketEvent {
-            id: EventId::new_id(NOW, &[0; 10]),
-            event: Event { at: NOW, kind },
-        }
+        tests::event(0, NOW, kind)
     }
 
     fn calendar(number: u8) -> CalendarId {
@@ -146,7 +143,7 @@ mod tests {
         RuleId::new_id(NOW, &[number; 10])
     }
 
-    fn plan(resolution: i64) -> Arc<Plan> {
+    fn plan(resolution: i64) -> Plan {
         let targets = PlanTargets {
             resolution: Minutes::new(resolution, Minutes::MAX_RULE_TARGET),
             ..PlanTargets::default()
@@ -161,25 +158,14 @@ mod tests {
                 version: Version::default(),
             }),
         });
-        Arc::new(plan)
+        plan
     }
 
     /// A ticket with high priority that is planned by the first rule and the first calendar.
     fn ticket(events: Vec<TicketEvent>) -> Ticket {
-        Ticket {
-            id: TicketId::new_id(NOW, &[0; 10]),
-            reference: None,
-            created_at: NOW,
-            updated_at: NOW,
-            priority: Priority::High,
-            plan: Some(plan(60)),
-            assigned: None,
-            events,
-            reported: Vec::new(),
-            counted: Vec::new(),
-            version: Version::default(),
-            fingerprint: Digest::of("ticket"),
-        }
+        let mut ticket = tests::ticket(NOW, Priority::High, plan(60));
+        ticket.events = events;
+        ticket
     }
 
     #[test]
@@ -213,14 +199,16 @@ mod tests {
     #[test]
     fn a_ticket_is_recalculated_by_another_plan_a_hundred_times() {
         let id = || EventId::new_id(NOW, &[1; 10]);
-        let recalculation = |number| event(EventKind::Recalculated(plan(number)));
+        let recalculation = |number| event(EventKind::Recalculated(Arc::new(plan(number))));
         let before = ticket(Vec::new());
         assert!(
-            before.recalculated(&plan(60), id(), NOW).is_none(),
+            before
+                .recalculated(&Arc::new(plan(60)), id(), NOW)
+                .is_none(),
             "the same plan"
         );
         let after = before
-            .recalculated(&plan(90), id(), NOW)
+            .recalculated(&Arc::new(plan(90)), id(), NOW)
             .expect("another plan");
         assert_eq!(after.version, before.version.next());
         let (from, to) = (before.at(NOW), after.at(NOW));
@@ -239,8 +227,8 @@ mod tests {
         );
         let most = MAX_RECALCULATIONS as i64;
         let last = ticket((1..most).map(recalculation).collect());
-        assert!(last.recalculated(&plan(500), id(), NOW).is_some());
+        assert!(last.recalculated(&Arc::new(plan(500)), id(), NOW).is_some());
         let full = ticket((1..=most).map(recalculation).collect());
-        assert!(full.recalculated(&plan(500), id(), NOW).is_none());
+        assert!(full.recalculated(&Arc::new(plan(500)), id(), NOW).is_none());
     }
 }

@@ -45,3 +45,19 @@ impl Default for Settings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_the_next_version() {
+        let half = WarnAtPercent::new(50).expect("a share");
+        let before = Settings::default();
+        let after = before.changed(half, OnReopen::Restart, Vec::new());
+        assert_eq!(
+            (after.warn_at_percent, after.on_reopen, after.version),
+            (half, OnReopen::Restart, before.version.next())
+        );
+    }
+}

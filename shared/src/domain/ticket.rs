@@ -181,3 +181,112 @@ impl EventKind {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::domain::calendar::Calendar;
+    use crate::domain::minutes::Minutes;
+    use crate::domain::plan::PlanTargets;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    /// A ticket without events.
+    pub fn ticket(created_at: Timestamp, priority: Priority, plan: Plan) -> Ticket {
+        Ticket {
+            id: TicketId::parse("ticket").expect("an id"),
+            reference: None,
+            created_at,
+            updated_at: created_at,
+            priority,
+            plan: Some(Arc::new(plan)),
+            assigned: None,
+            events: Vec::new(),
+            reported: Vec::new(),
+            counted: Vec::new(),
+            version: Version::default(),
+            fingerprint: Digest::of("the request"),
+        }
+    }
+
+    /// An event with this number for an id.
+    pub fn event(number: usize, at: Timestamp, kind: EventKind) -> TicketEvent {
+        TicketEvent {
+            id: EventId::parse(&number.to_string()).expect("an id"),
+            event: Event { at, kind },
+        }
+    }
+
+    fn an_hour() -> Plan {
+        let targets = PlanTargets {
+            resolution: Minutes::new(60, Minutes::MAX_RULE_TARGET),
+            ..PlanTargets::default()
+        };
+        Plan::new(targets, Arc::new(Calendar::always_open().clone()))
+    }
+
+    #[test]
+    fn a_ticket_has_room_for_so_many_events_besides_its_recalculations() {
+        let events = |numbers: std::ops::Range<usize>| {
+            let events = numbers.map(|number| event(number, NOW, EventKind::AgentReply));
+            events.collect()
+        };
+        let recalculation = || {
+            let kind = EventKind::Recalculated(Arc::new(an_hour()));
+            vec![event(MAX_EVENTS, NOW, kind)]
+        };
+        let empty = ticket(NOW, Priority::Low, an_hour());
+        assert!(empty.with_events(events(0..MAX_EVENTS + 1), NOW).is_none());
+        let full = empty.with_events(events(0..MAX_EVENTS), NOW).expect("room");
+        assert!(full.with_events(events(0..1), NOW).is_none());
+        let recalculated = full.with_events(recalculation(), NOW).expect("room");
+        assert_eq!(recalculated.events.len(), MAX_EVENTS + 1);
+        assert_eq!(recalculated.version, empty.version.next().next());
+    }
+
+    #[test]
+    fn the_next_mark_of_a_ticket_is_the_first_event_or_mark_to_come() {
+        let minute = |number| NOW + SignedDuration::from_mins(number);
+        let ticket = |replies: &[i64]| {
+            let mut ticket = ticket(NOW, Priority::Low, an_hour());
+            let replies = replies.iter().enumerate();
+            let replies =
+                replies.map(|(number, at)| event(number, minute(*at), EventKind::AgentReply));
+            ticket.events.extend(replies);
+            ticket
+        };
+        let next = |ticket: &Ticket, now| {
+            let mark = ticket.next_mark(&ticket.at(now), now);
+            mark.map(|at| at.duration_since(NOW).as_mins())
+        };
+        // There is a warning at 80 % of an hour.
+        assert_eq!(next(&ticket(&[]), NOW), Some(48));
+        assert_eq!(next(&ticket(&[5, 3]), minute(1)), Some(3));
+        assert_eq!(next(&ticket(&[5, 3]), minute(3)), Some(5));
+        assert_eq!(next(&ticket(&[5, 3]), minute(5)), Some(48));
+        assert_eq!(next(&ticket(&[200]), minute(61)), Some(200));
+        assert_eq!(next(&ticket(&[]), minute(61)), None);
+    }
+
+    #[test]
+    fn only_another_priority_or_rule_needs_a_plan() {
+        for (kind, word) in [
+            (NewEventKind::AgentReply, "agent_reply"),
+            (NewEventKind::CustomerReply, "customer_reply"),
+            (NewEventKind::Paused, "paused"),
+            (NewEventKind::Resumed, "resumed"),
+            (NewEventKind::Resolved, "resolved"),
+            (NewEventKind::Reopened, "reopened"),
+            (NewEventKind::Cancelled, "cancelled"),
+            (NewEventKind::RuleAssigned(None), "rule_assigned"),
+        ] {
+            let event = kind.without_plan().expect("it needs none");
+            assert_eq!(event.as_str(), word);
+        }
+        let rule = RuleId::new(NOW, &[0; 10]);
+        let assigned = NewEventKind::RuleAssigned(Some(rule));
+        for kind in [NewEventKind::PriorityChanged(Priority::Low), assigned] {
+            assert!(kind.without_plan().is_none(), "{kind:?}");
+        }
+    }
+}

@@ -245,6 +245,46 @@ mod tests {
             ..gone.draft.clone()
         };
         assert_eq!(gone.changed(draft).disabled_reason, None);
+        let reasons = [&gone, &disabled].map(|webhook| webhook.disabled_reason);
+        let words = reasons.map(|reason| reason.map(DisabledReason::as_str));
+        assert_eq!(words, [Some("gone"), Some("failing")]);
+        assert_eq!(
+            words.map(|word| word.and_then(DisabledReason::parse)),
+            reasons
+        );
+        assert_eq!(DisabledReason::parse("bored"), None);
+    }
+
+    #[test]
+    fn a_change_is_the_next_version_with_the_past_forgotten() {
+        let mut failing = webhook();
+        failing.failing_since = Some(at("2026-03-02T09:00:00Z"));
+        let draft = WebhookDraft {
+            types: vec![NoticeType::Breached],
+            ..failing.draft.clone()
+        };
+        let changed = failing.changed(draft.clone());
+        assert_eq!((&changed.draft, changed.failing_since), (&draft, None));
+        assert_eq!(changed.version, failing.version.next());
+        let secret = WebhookSecret::new(&[8; 32]);
+        let rotated = changed.rotated(secret, at("2026-03-02T09:00:00Z"));
+        assert_eq!(rotated.version, changed.version.next());
+    }
+
+    #[test]
+    fn a_webhook_without_types_wants_all_of_them() {
+        let of = |types: &[NoticeType], enabled| {
+            let mut webhook = webhook();
+            webhook.draft.types = types.to_vec();
+            webhook.draft.enabled = enabled;
+            NoticeType::ALL.map(|kind| webhook.wants(kind))
+        };
+        assert_eq!(of(&[], true), [true; 4]);
+        assert_eq!(
+            of(&[NoticeType::Breached], true),
+            [false, true, false, false]
+        );
+        assert_eq!(of(&NoticeType::ALL, false), [false; 4]);
     }
 
     #[test]
