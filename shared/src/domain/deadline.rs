@@ -344,6 +344,7 @@ fn search(calendar: &Calendar, from: Timestamp, target: SignedDuration, last: i6
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::calendar::Schedule;
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("a timestamp")
@@ -361,6 +362,40 @@ mod tests {
             .iter()
             .map(|open| (open.from(), open.length()));
         assert_eq!(open.collect::<Vec<_>>(), [(monday, nanosecond)]);
+    }
+
+    #[test]
+    fn hours_that_touch_are_one_period() {
+        let hours = [("09:00", "12:00"), ("12:00", "17:00")];
+        let hours = hours.map(|(start, end)| (start.to_owned(), end.to_owned()));
+        let schedule = Schedule {
+            time_zone: "UTC".to_owned(),
+            hours: std::array::from_fn(|_| hours.to_vec()),
+            ..Schedule::default()
+        };
+        let calendar = Calendar::parse(&schedule).expect("a calendar");
+        let (midnight, next) = (at("2026-01-12T00:00:00Z"), at("2026-01-13T00:00:00Z"));
+        let open = periods(&calendar, midnight, next).map(|open| open.length());
+        assert_eq!(Vec::from_iter(open), [SignedDuration::from_hours(8)]);
+    }
+
+    #[test]
+    fn a_due_date_far_in_the_future_follows_the_clock_changes_there() {
+        let schedule = Schedule {
+            time_zone: "Europe/Berlin".to_owned(),
+            hours: std::array::from_fn(|_| vec![("09:00".to_owned(), "17:00".to_owned())]),
+            ..Schedule::default()
+        };
+        let calendar = Calendar::parse(&schedule).expect("a calendar");
+        let from = at("2069-12-31T00:00:00Z");
+        for days in [1, 2, 200] {
+            let target = SignedDuration::from_hours(8 * days);
+            let due = due(&calendar, from, target).expect("soon enough");
+            assert_eq!(elapsed(&calendar, from, due.due_at()), target, "{days}");
+        }
+        let summer = due(&calendar, from, SignedDuration::from_hours(8 * 200));
+        let summer = summer.expect("soon enough").due_at();
+        assert_eq!(summer, at("2070-07-18T15:00:00Z"));
     }
 
     #[test]
