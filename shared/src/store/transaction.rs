@@ -453,6 +453,31 @@ mod tests {
     }
 
     #[test]
+    fn a_transaction_is_full_when_no_room_is_left_for_one_more() {
+        let id = RequestId::new(jiff::Timestamp::UNIX_EPOCH, &[0; 10]);
+        let store = client::connect_to("http://127.0.0.1:1", "none").for_request(&id);
+        let mut transaction = store.transaction();
+        for number in 0..60 {
+            let sk = number.to_string();
+            transaction.delete_any("pk", &sk).expect("a deletion");
+        }
+        assert!(!transaction.is_full(MAX_ITEMS - 61));
+        assert!(transaction.is_full(MAX_ITEMS - 60));
+    }
+
+    #[test]
+    fn what_carries_the_mark_of_a_transaction_is_its_own() {
+        let id = RequestId::new(jiff::Timestamp::UNIX_EPOCH, &[0; 10]);
+        let store = client::connect_to("http://127.0.0.1:1", "none").for_request(&id);
+        let (one, other) = (store.transaction(), store.transaction());
+        let refused = || vec![reason("ConditionalCheckFailed", Some(one.write_id()))];
+        let own = verdict(&one.write_id, refused());
+        assert!(matches!(own, Ok(Some(Outcome::Applied))));
+        let others = verdict(&other.write_id, refused());
+        assert!(matches!(others, Ok(Some(Outcome::Refused(_)))));
+    }
+
+    #[test]
     fn a_pause_is_a_random_share_of_its_longest() {
         let longest = Duration::from_millis(255);
         let pauses: Vec<Duration> = (0..100).map(|_| jittered(longest)).collect();
