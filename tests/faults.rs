@@ -322,16 +322,26 @@ async fn a_conflicting_transaction_is_retried() {
             "None".into(),
         ],
     };
-    let matcher = Matcher {
-        function: Some("PolicyCreate".into()),
-        operation: Some("TransactWriteItems".into()),
-        nth: Some(1),
-        ..Matcher::default()
-    };
-    let guard = wire.fault(matcher, conflict);
-    let body = json!({"name": "after a conflict", "description": "", "dueTimeInMinutes": 77});
-    manager.post(POLICIES, &body).await.id();
-    assert_eq!(guard.hits(), 1);
+    // The client itself makes three attempts while a transaction is in progress.
+    for (name, fault, times) in [
+        ("after a conflict", conflict, 1),
+        ("after itself", InjectedFault::TransactionInProgress, 3),
+    ] {
+        let strike = |nth| {
+            let matcher = Matcher {
+                function: Some("PolicyCreate".into()),
+                operation: Some("TransactWriteItems".into()),
+                nth: Some(nth),
+                ..Matcher::default()
+            };
+            wire.fault(matcher, fault.clone())
+        };
+        let guards: Vec<FaultGuard> = (1..=times).map(strike).collect();
+        let body = json!({"name": name, "description": "", "dueTimeInMinutes": 77});
+        manager.post(POLICIES, &body).await.id();
+        let hits = guards.iter().map(FaultGuard::hits);
+        assert_eq!(hits.sum::<usize>(), times, "{name}");
+    }
 }
 
 async fn a_killed_function_process_is_replaced() {

@@ -191,6 +191,11 @@ impl Proxy {
                 "AccessDeniedException",
                 "User is not authorized to perform this action on this resource",
             )),
+            Some(InjectedFault::TransactionInProgress) => Ok(entry.refuse(
+                StatusCode::BAD_REQUEST,
+                "TransactionInProgressException",
+                "The transaction with the given request token is already in progress.",
+            )),
             Some(InjectedFault::TransactionConflict { reasons }) => {
                 let reason = |code| json!({ "Code": code });
                 let reasons = reasons.iter().map(reason).collect();

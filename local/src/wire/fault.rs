@@ -35,6 +35,8 @@ pub enum InjectedFault {
         /// The reasons' codes, in the order of the items.
         reasons: Vec<String>,
     },
+    /// `TransactionInProgressException`, as if an attempt with the same token were still under way.
+    TransactionInProgress,
     /// One of these, drawn anew for each call.
     OneOf(Vec<InjectedFault>),
 }

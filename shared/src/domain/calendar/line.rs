@@ -225,3 +225,44 @@ fn on_unix_timeline(open: OpenLocalSecond, offset: i64, segment_end: i64) -> Ope
         run: open.run.min(segment_end - second),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::calendar::{Calendar, Schedule};
+
+    fn at(text: &str) -> i64 {
+        let at: jiff::Timestamp = text.parse().expect("a timestamp");
+        at.as_second()
+    }
+
+    #[test]
+    fn a_search_finds_its_last_second() {
+        let timeline = Calendar::always_open().timeline();
+        for from in [at("2026-01-01T00:00:00Z"), at("2080-01-01T00:00:00Z")] {
+            let last = timeline.nth_open(from, 10, from + 10);
+            assert_eq!(last.map(|open| open.second), Some(from + 10));
+            assert!(timeline.nth_open(from, 10, from + 9).is_none());
+        }
+    }
+
+    /// In 2011 Samoa changed its offset by an hour in April and September, and by a day in December, so
+    /// that no two of these changes cancel each other.
+    #[test]
+    fn a_search_across_some_clock_changes_counts_what_is_open() {
+        let schedule = Schedule {
+            time_zone: "Pacific/Apia".to_owned(),
+            hours: std::array::from_fn(|_| vec![("09:00".to_owned(), "17:00".to_owned())]),
+            ..Schedule::default()
+        };
+        let calendar = Calendar::parse(&schedule).expect("a calendar");
+        let timeline = calendar.timeline();
+        let (from, last) = (at("2011-03-01T00:00:00Z"), at("2014-01-01T00:00:00Z"));
+        for day in 0..800 {
+            let skip = day * 8 * 3_600 + 1;
+            let open = timeline.nth_open(from, skip, last).expect("an open second");
+            assert!(timeline.is_open(open.second), "{day}");
+            assert_eq!(timeline.open_between(from, open.second), skip, "{day}");
+        }
+    }
+}
