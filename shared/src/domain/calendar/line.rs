@@ -228,7 +228,6 @@ fn on_unix_timeline(open: OpenLocalSecond, offset: i64, segment_end: i64) -> Ope
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::domain::calendar::{Calendar, Schedule};
 
     fn at(text: &str) -> i64 {
