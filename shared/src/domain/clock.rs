@@ -671,20 +671,31 @@ mod tests {
         assert_eq!(Metric::parse("response"), None);
     }
 
-    /// The clock of a ticket with only a target for its resolution, in an office that opens for
-    /// eight hours a day.
-    fn clock(minutes: i64) -> Clock {
+    /// A plan with only a target for the resolution, in an office that opens for eight hours a day.
+    fn plan(minutes: i64) -> Arc<Plan> {
         let targets = PlanTargets {
             resolution: Minutes::new(minutes, Minutes::MAX_RULE_TARGET),
             ..PlanTargets::default()
         };
-        let plan = Plan::new(targets, Arc::new(Calendar::built_in().clone()));
+        Arc::new(Plan::new(targets, Arc::new(Calendar::built_in().clone())))
+    }
+
+    /// The clock of a ticket with that plan.
+    fn clock(minutes: i64) -> Clock {
         Clock::new(
             at(NOON_OF_A_FRIDAY),
             Priority::Low,
-            Some(Arc::new(plan)),
+            Some(plan(minutes)),
             None,
         )
+    }
+
+    fn paused(mut clock: Clock, from: &str, to: &str) -> Clock {
+        for (event, kind) in [(from, EventKind::Paused), (to, EventKind::Resumed)] {
+            let at = at(event);
+            clock.apply(&Event { at, kind });
+        }
+        clock
     }
 
     #[test]
@@ -728,14 +739,7 @@ mod tests {
 
     #[test]
     fn a_breach_after_a_pause_at_closing_time_lies_in_the_later_run() {
-        let mut clock = clock(300);
-        for (event, kind) in [
-            ("2026-01-09T17:00:00Z", EventKind::Paused),
-            ("2026-01-13T10:00:00Z", EventKind::Resumed),
-        ] {
-            let at = at(event);
-            clock.apply(&Event { at, kind });
-        }
+        let clock = paused(clock(300), "2026-01-09T17:00:00Z", "2026-01-13T10:00:00Z");
         let standing = |as_of| clock.standing(Metric::Resolution, at(as_of));
         let in_time = standing("2026-01-13T10:00:00Z").expect("a target");
         assert_eq!(in_time.status, Status::Warning);
@@ -743,5 +747,35 @@ mod tests {
         let breached = standing("2026-01-13T10:00:00.5Z").expect("a target");
         assert_eq!(breached.breached_at, Some(at("2026-01-13T10:00:00Z")));
         assert_eq!(breached.due_at, Some(at("2026-01-09T17:00:00Z")));
+    }
+
+    #[test]
+    fn only_a_pause_after_the_breach_leaves_it_where_it_is() {
+        for (paused_at, breach_at) in [
+            ("2026-01-12T09:00:00Z", "2026-01-13T10:00:00Z"),
+            ("2026-01-12T09:00:01Z", "2026-01-12T09:00:00Z"),
+        ] {
+            let clock = paused(clock(300), paused_at, "2026-01-13T10:00:00Z");
+            let due = clock.due(Metric::Resolution).ok().flatten();
+            let last = due.expect("a due date").last;
+            assert_eq!(last, Some(at(breach_at)), "{paused_at}");
+            let as_of = at("2026-01-13T10:00:00.5Z");
+            let standing = clock.standing(Metric::Resolution, as_of);
+            assert_eq!(standing.expect("a target").breached_at, last, "{paused_at}");
+        }
+    }
+
+    #[test]
+    fn a_plan_whose_target_is_just_used_up_is_breached_at_the_next_opening_time() {
+        let mut clock = clock(600);
+        clock.apply(&Event {
+            at: at("2026-01-10T12:00:00Z"),
+            kind: EventKind::Assigned(Some(plan(300))),
+        });
+        let standing = |as_of| clock.standing(Metric::Resolution, at(as_of));
+        let in_time = standing("2026-01-12T09:00:00Z").expect("a target");
+        assert_eq!(in_time.status, Status::Warning);
+        let breached = standing("2026-01-12T09:00:00.5Z").expect("a target");
+        assert_eq!(breached.breached_at, Some(at("2026-01-12T09:00:00Z")));
     }
 }
