@@ -235,3 +235,40 @@ impl Cell {
         self.durations.merge(&other.durations);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_has_96_quarter_hours() {
+        for number in 0..96 {
+            assert_eq!(
+                Quarter::of_number(number).map(Quarter::number),
+                Some(number)
+            );
+        }
+        assert_eq!(Quarter::of_number(96), None);
+    }
+
+    #[test]
+    fn a_fact_that_is_counted_so_many_times_adds_its_duration_as_often() {
+        let tally = Tally {
+            cell: CellKey {
+                quarter: Quarter(0),
+                metric: Metric::Resolution,
+                priority: Priority::Low,
+                planned_by: PlannedBy::Request,
+            },
+            outcome: Outcome::Achieved,
+            elapsed_seconds: Some(60),
+        };
+        let mut summary = DaySummary::default();
+        summary.count(&tally, 3);
+        summary.count(&tally, -1);
+        let cell = &summary.cells[&tally.cell];
+        assert_eq!((cell.achieved, cell.elapsed_seconds), (2, 120));
+        summary.count(&tally, -2);
+        assert!(summary.cells.is_empty());
+    }
+}
