@@ -238,7 +238,13 @@ mod tests {
     #[test]
     fn a_search_finds_its_last_second() {
         let timeline = Calendar::always_open().timeline();
-        for from in [at("2026-01-01T00:00:00Z"), at("2080-01-01T00:00:00Z")] {
+        // Up to the Unix epoch, within the window, and after it.
+        for from in [
+            "1969-12-31T23:59:50Z",
+            "2026-01-01T00:00:00Z",
+            "2080-01-01T00:00:00Z",
+        ] {
+            let from = at(from);
             let last = timeline.nth_open(from, 10, from + 10);
             assert_eq!(last.map(|open| open.second), Some(from + 10));
             assert!(timeline.nth_open(from, 10, from + 9).is_none());

@@ -148,14 +148,9 @@ impl Zone {
     }
 }
 
-/// The offset at a second. A second that `jiff` cannot represent has the offset of its nearest
-/// instant.
+/// The offset at a second, which must be one that `jiff` can represent.
 fn offset_period(source: &TimeZone, second: i64) -> OffsetPeriod {
-    let at = Timestamp::from_second(second).unwrap_or(if second < 0 {
-        Timestamp::MIN
-    } else {
-        Timestamp::MAX
-    });
+    let at = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
     let end = source
         .following(at)
         .next()
