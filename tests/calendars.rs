@@ -22,6 +22,7 @@ crate::stories![
     a_file_without_holidays_is_refused_unless_allow_empty_is_set,
     an_unreadable_file_changes_nothing,
     the_101st_calendar_is_refused,
+    a_calendar_larger_than_48_kib_is_refused,
     idempotent_requests_run_once_and_stale_ones_are_refused,
     the_largest_calendars_stay_within_their_capacity_budget,
 ];
@@ -683,6 +684,21 @@ async fn the_101st_calendar_is_refused() {
     for response in refused {
         response.assert_cstar_error(400, "invalid_request_error", "limit_exceeded", message, "");
     }
+}
+
+async fn a_calendar_larger_than_48_kib_is_refused() {
+    let team = Team::new().await;
+    let caller = team.secret_key().await;
+    let mut body = largest_calendar(0);
+    let exceptions = body["exceptions"].as_object_mut().unwrap();
+    for intervals in exceptions.values_mut() {
+        *intervals = json!([["09:00", "12:00"], ["13:00", "17:00"]]);
+    }
+    let refused = caller.post(&team.calendars(), &body).await;
+    let message = "A calendar's hours, holidays and exceptions can have at most 49152 bytes.";
+    refused.assert_cstar_error(400, "invalid_request_error", "limit_exceeded", message, "");
+    let listed = caller.get(&team.calendars()).await.json();
+    assert_eq!(listed["data"], json!([]));
 }
 
 async fn idempotent_requests_run_once_and_stale_ones_are_refused() {

@@ -128,3 +128,14 @@ pub(super) fn expiry(now: Timestamp) -> i64 {
     let expiry = now.saturating_add(RETENTION).unwrap_or(Timestamp::MAX);
     expiry.as_second()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notices_are_kept_for_thirty_days() {
+        assert_eq!(expiry(Timestamp::UNIX_EPOCH), 30 * 24 * 3_600);
+        assert_eq!(expiry(Timestamp::MAX), Timestamp::MAX.as_second());
+    }
+}

@@ -117,6 +117,17 @@ mod tests {
         }
     }
 
+    /// Summaries store them, and two versions of the service read each other's.
+    #[test]
+    fn durations_keep_their_bins() {
+        let mut durations = Durations::default();
+        for seconds in [0, 1, 2, 3_600, 10_000_000] {
+            durations.add(seconds, 1);
+        }
+        let bins: Vec<i32> = durations.bins().map(|(bin, _)| bin).collect();
+        assert_eq!(bins, [-1, 0, 69, 818, 1_611]);
+    }
+
     #[test]
     fn nothing_has_no_percentile() {
         assert_eq!(Durations::default().percentile(50), None);
