@@ -323,9 +323,9 @@ async fn a_conflicting_transaction_is_retried() {
         ],
     };
     // The client itself makes three attempts while a transaction is in progress.
-    for (name, fault, times) in [
-        ("after a conflict", conflict, 1),
-        ("after itself", InjectedFault::TransactionInProgress, 3),
+    for (minutes, name, fault, times) in [
+        (77, "after a conflict", conflict, 1),
+        (78, "after itself", InjectedFault::TransactionInProgress, 3),
     ] {
         let strike = |nth| {
             let matcher = Matcher {
@@ -337,7 +337,7 @@ async fn a_conflicting_transaction_is_retried() {
             wire.fault(matcher, fault.clone())
         };
         let guards: Vec<FaultGuard> = (1..=times).map(strike).collect();
-        let body = json!({"name": name, "description": "", "dueTimeInMinutes": 77});
+        let body = json!({"name": name, "description": "", "dueTimeInMinutes": minutes});
         manager.post(POLICIES, &body).await.id();
         let hits = guards.iter().map(FaultGuard::hits);
         assert_eq!(hits.sum::<usize>(), times, "{name}");
