@@ -33,12 +33,14 @@ const MAX_WAIT: Duration = Duration::from_millis(8_500);
 /// One process per function, so that no other one starts and adds its calls to those of a request.
 const CONCURRENCY: usize = 1;
 
-/// A service for one story at a time, which may break it.
+/// A service for one story at a time, which may break it. Its rate limits' windows outlast every story,
+/// so that all outcomes of a request are equal.
 pub async fn breakable_stack() -> (&'static Stack, MutexGuard<'static, ()>) {
     static STACK: OnceCell<&'static Stack> = OnceCell::const_new();
     static TURN: Mutex<()> = Mutex::const_new(());
     let turn = TURN.lock().await;
-    let stack = STACK.get_or_init(|| world::start(CONCURRENCY)).await;
+    let start = || world::start_with(CONCURRENCY, "RATE_WINDOW_SECONDS", 86_400);
+    let stack = STACK.get_or_init(start).await;
     (stack, turn)
 }
 

@@ -126,7 +126,8 @@ struct Notice {
 
 impl Site {
     async fn start(random: &mut Rng) -> Site {
-        let stack = world::start_looking_ahead(CONCURRENCY, LOOK_AHEAD_SECONDS).await;
+        let stack =
+            world::start_with(CONCURRENCY, "NOTICE_LOOK_AHEAD_SECONDS", LOOK_AHEAD_SECONDS).await;
         let receiver = Receiver::start(random.fork()).await;
         let mut teams = Vec::new();
         for _ in 0..2 {

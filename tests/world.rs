@@ -173,10 +173,10 @@ pub async fn start(concurrency: usize) -> &'static Stack {
     started.unwrap_or_else(|error| panic!("the service does not start: {error}"))
 }
 
-/// The same, whose scheduled functions look so far ahead.
-pub async fn start_looking_ahead(concurrency: usize, seconds: u32) -> &'static Stack {
-    let look_ahead = ("NOTICE_LOOK_AHEAD_SECONDS".to_owned(), seconds.to_string());
-    let started = try_start(concurrency, vec![look_ahead]).await;
+/// The same, with one more environment variable for its functions.
+pub async fn start_with(concurrency: usize, name: &str, value: u32) -> &'static Stack {
+    let variable = (name.to_owned(), value.to_string());
+    let started = try_start(concurrency, vec![variable]).await;
     started.unwrap_or_else(|error| panic!("the service does not start: {error}"))
 }
 
