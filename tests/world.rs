@@ -135,11 +135,7 @@ pub async fn sweeping_stack() -> (&'static Stack, tokio::sync::MutexGuard<'stati
     static SWEEPING_STACK: OnceCell<&'static Stack> = OnceCell::const_new();
     static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     let turn = TURN.lock().await;
-    let start = async || {
-        let look_ahead = ("NOTICE_LOOK_AHEAD_SECONDS".to_owned(), "0".to_owned());
-        let started = try_start(4, vec![look_ahead]).await;
-        started.unwrap_or_else(|error| panic!("the service does not start: {error}"))
-    };
+    let start = || start_with(4, "NOTICE_LOOK_AHEAD_SECONDS", 0);
     (SWEEPING_STACK.get_or_init(start).await, turn)
 }
 
@@ -173,7 +169,7 @@ pub async fn start(concurrency: usize) -> &'static Stack {
     started.unwrap_or_else(|error| panic!("the service does not start: {error}"))
 }
 
-/// The same, with one more environment variable for its functions.
+/// A healthy service whose functions have one more environment variable.
 pub async fn start_with(concurrency: usize, name: &str, value: u32) -> &'static Stack {
     let variable = (name.to_owned(), value.to_string());
     let started = try_start(concurrency, vec![variable]).await;
